@@ -1,0 +1,69 @@
+import Type, { type Static } from 'typebox'
+import { choice, rules } from './schema.ts'
+import { Conditions, ObservedGeneration } from './condition.ts'
+import { CredentialsRef } from './swarm.ts'
+
+/** The intent of one agent, written by the Swarm's reconciler. */
+export const AgentSpec = Type.Object(
+  {
+    swarm: Type.String({ minLength: 1, maxLength: 253, description: 'Name of the Swarm.' }),
+    group: Type.String({ maxLength: 30, default: '', description: 'Name of the group; empty for a swarm without groups.' }),
+    role: choice(['Worker', 'Coordinator'], { default: 'Worker', description: 'What the agent is told to be.' }),
+    revision: Type.String({ minLength: 1, maxLength: 32, description: 'Hash of the revision it is made from.' }),
+    nonce: Type.String({
+      minLength: 8,
+      maxLength: 64,
+      description: 'Random word in the metadata of its sandbox, by which the sandbox is found again when the answer of a create was lost.',
+    }),
+    attempt: Type.Integer({ minimum: 0, default: 0, description: 'How many agents before it failed in its place, one after the other.' }),
+    state: choice(['Running', 'Draining', 'Paused'], {
+      default: 'Running',
+      description:
+        'What is wanted: Running; Draining (no new tasks, finishes those it has); Paused (the sandbox sleeps and costs nothing).',
+    }),
+    stateSince: Type.Optional(Type.String({ format: 'date-time', description: 'When the wanted state last changed.' })),
+    credentialsSecretRef: Type.Optional(CredentialsRef),
+  },
+  {
+    description: 'One agent, as the operator wants it. Edit the Swarm instead: the operator puts this back.',
+    ...rules({
+      rule: 'self.nonce == oldSelf.nonce && self.swarm == oldSelf.swarm && self.revision == oldSelf.revision && self.group == oldSelf.group',
+      message: 'swarm, group, revision and nonce of an agent never change; delete the agent and the operator makes another one',
+    }),
+  },
+)
+export type AgentSpec = Static<typeof AgentSpec>
+
+const SandboxStatus = Type.Object(
+  {
+    id: Type.String({ description: 'Id of the sandbox at the provider.' }),
+    state: choice(['Running', 'Paused', 'Gone'], { description: 'State of the sandbox when it was last seen.' }),
+    domain: Type.Optional(Type.String({ description: 'Domain under which its ports are reached.' })),
+    port: Type.Integer({ description: 'Port that takes tasks.' }),
+    startedAt: Type.String({ format: 'date-time', description: 'When the sandbox was made.' }),
+    endAt: Type.Optional(Type.String({ format: 'date-time', description: 'When the provider ends it unless the operator renews it.' })),
+  },
+  { description: 'The sandbox it runs in.' },
+)
+
+/** What the operator sees of one agent. */
+export const AgentStatus = Type.Object(
+  {
+    observedGeneration: ObservedGeneration,
+    sandbox: Type.Optional(SandboxStatus),
+    readySince: Type.Optional(Type.String({ format: 'date-time', description: 'When the agent became ready, first or again.' })),
+    failed: Type.Optional(
+      Type.Object(
+        {
+          reason: Type.String({ description: 'Why it is lost.' }),
+          at: Type.String({ format: 'date-time', description: 'When that was seen.' }),
+          readyForMs: Type.Optional(Type.Integer({ format: 'int64', minimum: 0, description: 'How long it had been ready.' })),
+        },
+        { description: 'Set once the agent cannot come back; another one takes its place.' },
+      ),
+    ),
+    conditions: Conditions,
+  },
+  { default: { observedGeneration: -1 }, description: 'The agent as it is.' },
+)
+export type AgentStatus = Static<typeof AgentStatus>

@@ -1,0 +1,64 @@
+import type { Column, Kind } from './crd.ts'
+import { AgentSpec, AgentStatus } from './agent.ts'
+import { SwarmSpec, SwarmStatus } from './swarm.ts'
+
+/** The API group of every kind. */
+export const GROUP = 'swarmops.dev'
+
+/** The API version of every kind. */
+export const VERSION = 'v1alpha1'
+
+const condition = (name: string, type: string, field: 'status' | 'reason' | 'message', priority = 0): Column => ({
+  name,
+  type: 'string',
+  jsonPath: `.status.conditions[?(@.type=="${type}")].${field}`,
+  ...(priority > 0 && { priority }),
+})
+const AGE: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }
+
+/** A fleet of agents. */
+export const SWARM = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'Swarm',
+  plural: 'swarms',
+  shortNames: ['sw'],
+  description: 'A fleet of AI agents, each in its own E2B sandbox, that takes tasks through the router.',
+  spec: SwarmSpec,
+  status: SwarmStatus,
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+  columns: [
+    { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas' },
+    { name: 'Up-to-date', type: 'integer', jsonPath: '.status.updatedReplicas' },
+    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
+    condition('Status', 'Ready', 'reason'),
+    { name: 'Revision', type: 'string', jsonPath: '.status.updateRevision', priority: 1 },
+    condition('Message', 'Ready', 'message', 1),
+    AGE,
+  ],
+} as const satisfies Kind
+
+/** One agent of a swarm. */
+export const AGENT = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'Agent',
+  plural: 'agents',
+  shortNames: ['ag'],
+  description: 'One agent of a Swarm and its sandbox. Made and deleted by the operator.',
+  spec: AgentSpec,
+  status: AgentStatus,
+  columns: [
+    { name: 'Swarm', type: 'string', jsonPath: '.spec.swarm' },
+    { name: 'Group', type: 'string', jsonPath: '.spec.group' },
+    condition('Ready', 'Ready', 'status'),
+    condition('Status', 'Ready', 'reason'),
+    { name: 'Revision', type: 'string', jsonPath: '.spec.revision' },
+    { name: 'Sandbox', type: 'string', jsonPath: '.status.sandbox.id' },
+    condition('Message', 'Ready', 'message', 1),
+    AGE,
+  ],
+} as const satisfies Kind
+
+/** Every kind of the product. */
+export const KINDS: readonly Kind[] = [SWARM, AGENT]

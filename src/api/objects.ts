@@ -1,0 +1,35 @@
+import type { AgentSpec, AgentStatus } from './agent.ts'
+import type { SwarmSpec, SwarmStatus } from './swarm.ts'
+
+/** A reference to the object that this one belongs to. */
+export type OwnerReference = {
+  apiVersion: string
+  kind: string
+  name: string
+  uid: string
+  controller?: boolean
+  blockOwnerDeletion?: boolean
+}
+
+/** The metadata that every object has; what a cluster always sets is required. */
+export type Metadata = {
+  name: string
+  namespace: string
+  uid: string
+  resourceVersion: string
+  generation: number
+  creationTimestamp: string
+  deletionTimestamp?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  finalizers?: string[]
+  ownerReferences?: OwnerReference[]
+}
+
+type ObjectOf<K extends string, Spec, Status> = { apiVersion: string; kind: K; metadata: Metadata; spec: Spec; status?: Status }
+
+/** A Swarm as the API server gives it. */
+export type Swarm = ObjectOf<'Swarm', SwarmSpec, SwarmStatus>
+
+/** An Agent as the API server gives it. */
+export type Agent = ObjectOf<'Agent', AgentSpec, AgentStatus>

@@ -1,0 +1,56 @@
+/** Why a Swarm or an Agent is as it is: the reason of conditions and Events, the label of metrics, the word in logs. */
+export const REASON = {
+  // Ready
+  agentsReady: 'AgentsReady',
+  agentsNotReady: 'AgentsNotReady',
+  ready: 'AgentReady',
+  draining: 'Draining',
+  paused: 'Paused',
+  // on the way
+  progressing: 'Progressing',
+  progressingWithRetry: 'ProgressingWithRetry',
+  creating: 'CreatingSandbox',
+  starting: 'Starting',
+  deleting: 'DeletingSandbox',
+  rollingUpdate: 'RollingUpdate',
+  // waiting for something outside
+  secretMissing: 'SecretMissing',
+  configMapMissing: 'ConfigMapMissing',
+  keyMissing: 'KeyMissing',
+  credentialsMissing: 'CredentialsMissing',
+  revisionMissing: 'RevisionMissing',
+  quotaExceeded: 'QuotaExceeded',
+  rateLimited: 'RateLimited',
+  budgetExceeded: 'BudgetExceeded',
+  // a person must change something
+  credentialsRejected: 'CredentialsRejected',
+  templateNotFound: 'TemplateNotFound',
+  requestRejected: 'RequestRejected',
+  commandNotStarted: 'CommandNotStarted',
+  fileRejected: 'FileRejected',
+  // failures of one agent
+  commandExited: 'CommandExited',
+  portClosed: 'PortClosed',
+  notHealthy: 'NotHealthy',
+  notResponding: 'NotResponding',
+  sandboxGone: 'SandboxGone',
+  // the provider or the cluster
+  providerUnavailable: 'ProviderUnavailable',
+  apiServerUnavailable: 'ApiServerUnavailable',
+  conflict: 'Conflict',
+  // Events
+  agentCreated: 'AgentCreated',
+  agentReplaced: 'AgentReplaced',
+  agentDrained: 'AgentDrained',
+  agentDeleted: 'AgentDeleted',
+  agentFailed: 'AgentFailed',
+  agentPaused: 'AgentPaused',
+  agentResumed: 'AgentResumed',
+  sandboxLeft: 'SandboxLeftBehind',
+  sandboxSwept: 'OrphanSandboxKilled',
+  scaled: 'Scaled',
+  revisionCreated: 'RevisionCreated',
+} as const
+
+/** One of the closed set of reasons. */
+export type Reason = (typeof REASON)[keyof typeof REASON]

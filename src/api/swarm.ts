@@ -1,0 +1,258 @@
+import Type, { type Static } from 'typebox'
+import { choice, countOrPercent, duration, keyedBy, objectName, rules } from './schema.ts'
+import { Conditions, ObservedGeneration } from './condition.ts'
+import { Template, TemplateOverride } from './template.ts'
+
+/** Where the E2B API key is. */
+export const CredentialsRef = Type.Object(
+  {
+    name: objectName('Name of the Secret, in the namespace of the Swarm.'),
+    key: Type.String({ minLength: 1, maxLength: 253, default: 'apiKey', description: 'Key in the Secret that holds the API key.' }),
+  },
+  { description: "The Secret with the E2B API key for these agents. The operator's own key is used when this is left out." },
+)
+
+const MAX_AGENTS = 2000
+
+const Group = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 30,
+      pattern: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
+      description: 'Name of the group, part of the names of its agents.',
+    }),
+    role: choice(['Worker', 'Coordinator'], {
+      default: 'Worker',
+      description: 'What the agents are told to be (SWARM_ROLE). A change is a new revision.',
+    }),
+    replicas: Type.Integer({ minimum: 0, maximum: MAX_AGENTS, default: 1, description: 'Agents of this group.' }),
+    capabilities: Type.Array(Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$' }), {
+      'x-kubernetes-list-type': 'set',
+      maxItems: 32,
+      default: [],
+      description: 'What the group can do. A task that asks for a capability goes only to groups that have it.',
+    }),
+    template: Type.Optional(TemplateOverride),
+  },
+  { description: 'Agents that are alike.' },
+)
+
+const Routing = Type.Object(
+  {
+    strategy: choice(['RoundRobin', 'LeastLoaded'], {
+      default: 'LeastLoaded',
+      description:
+        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random. Capability and session key always apply.',
+    }),
+    timeout: duration({ default: '30s', description: 'Time a task may take, all attempts included, unless the task itself says less.' }),
+    retries: Type.Object(
+      {
+        attempts: Type.Integer({
+          minimum: 1,
+          maximum: 10,
+          default: 3,
+          description: 'How often a task is tried in all, each time on another agent. 1 means no retry.',
+        }),
+      },
+      { default: {}, description: 'What happens when an agent fails a task.' },
+    ),
+    circuitBreaker: Type.Object(
+      {
+        consecutiveFailures: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 5,
+          description: 'Failures in a row after which an agent gets no tasks for a while.',
+        }),
+        openFor: duration({ default: '5s', description: 'How long it gets none; then one task is tried.' }),
+      },
+      { default: {}, description: 'When the router stops sending tasks to an agent that fails.' },
+    ),
+    queue: Type.Object(
+      {
+        maxPending: Type.Integer({
+          minimum: 0,
+          maximum: 100_000,
+          default: 1000,
+          description: 'Tasks that may wait for a free agent in one router; more are refused with 429.',
+        }),
+        timeout: duration({ default: '10s', description: 'How long a task may wait for a free agent.' }),
+      },
+      { default: {}, description: 'What happens to tasks when all agents are busy.' },
+    ),
+  },
+  { default: {}, description: 'How tasks reach agents.' },
+)
+
+const Lifecycle = Type.Object(
+  {
+    drainTimeout: duration({ default: '30s', description: 'How long an agent may finish its tasks before its sandbox is ended.' }),
+    onScaleDown: choice(['Delete', 'Pause'], {
+      default: 'Delete',
+      description:
+        'What happens to sandboxes that are too many: Delete, or Pause (memory and disk are kept and cost nothing; they are resumed first on the next scale-up).',
+    }),
+    sandboxTimeout: duration({
+      default: '10m',
+      description: 'Lifetime that sandboxes are given and that the operator renews; it bounds what a sandbox costs when no operator runs.',
+    }),
+    maxAge: duration({
+      default: '23h',
+      description: 'Age at which an agent is replaced, before the longest session of the provider ends it (1 h or 24 h by plan).',
+    }),
+  },
+  {
+    default: {},
+    description: 'How long sandboxes live and how they end.',
+    ...rules(
+      {
+        rule: "duration(self.sandboxTimeout) >= duration('30s') && duration(self.sandboxTimeout) <= duration('24h')",
+        message: 'sandboxTimeout must be between 30s and 24h; 10m is a good value',
+        fieldPath: '.sandboxTimeout',
+      },
+      {
+        rule: "duration(self.maxAge) >= duration('30s')",
+        message: 'maxAge must be at least 30s; leave it out for 23h',
+        fieldPath: '.maxAge',
+      },
+    ),
+  },
+)
+
+const VALID_COUNT = (field: string) => ({
+  rule: `type(self.${field}) == int ? int(self.${field}) >= 0 : string(self.${field}).matches('^(100|[1-9]?[0-9])%$')`,
+  message: `${field} must be a number of agents such as 1, or a share of them such as 25%`,
+  fieldPath: `.${field}`,
+})
+
+const Update = Type.Object(
+  {
+    maxSurge: countOrPercent({
+      default: 1,
+      description: 'Agents above the wanted number during an update: a count, or a share such as 25% (rounded up).',
+    }),
+    maxUnavailable: countOrPercent({
+      default: 0,
+      description: 'Agents below the wanted number during an update: a count, or a share such as 25% (rounded down).',
+    }),
+  },
+  {
+    default: {},
+    description: 'How agents are replaced when the template changes.',
+    ...rules(VALID_COUNT('maxSurge'), VALID_COUNT('maxUnavailable'), {
+      rule: "!((self.maxSurge == 0 || self.maxSurge == '0%') && (self.maxUnavailable == 0 || self.maxUnavailable == '0%'))",
+      message: 'maxSurge and maxUnavailable must not both be 0, or nothing could be replaced; set maxSurge to 1',
+    }),
+  },
+)
+
+/** What a user asks for. */
+export const SwarmSpec = Type.Object(
+  {
+    credentialsSecretRef: Type.Optional(CredentialsRef),
+    template: Template,
+    replicas: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_AGENTS,
+        description: 'Agents of a swarm without groups; 1 when left out. Set by kubectl scale and autoscalers.',
+      }),
+    ),
+    groups: Type.Optional(
+      Type.Array(Group, {
+        ...keyedBy('name'),
+        minItems: 1,
+        maxItems: 32,
+        description: 'Groups of agents that differ in role, capabilities or template.',
+      }),
+    ),
+    routing: Routing,
+    lifecycle: Lifecycle,
+    update: Update,
+    budget: Type.Optional(
+      Type.Object(
+        { maxAgents: Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' }) },
+        {
+          description: 'What the swarm may use at most.',
+          ...rules({
+            rule: 'self.maxAgents >= 0',
+            message: 'maxAgents must not be below zero; write 0 to run no agent at all',
+            fieldPath: '.maxAgents',
+          }),
+        },
+      ),
+    ),
+  },
+  {
+    description: 'The fleet that is wanted.',
+    ...rules(
+      {
+        rule: '!(has(self.replicas) && has(self.groups))',
+        message: 'replicas is for a swarm without groups; remove it and write replicas in each of spec.groups',
+        fieldPath: '.replicas',
+        reason: 'FieldValueForbidden',
+      },
+      {
+        rule: "!has(self.groups) || self.groups.filter(g, g.role == 'Coordinator').size() <= 1",
+        message: 'only one group can have the role Coordinator; make it one group with more replicas (the others stand by)',
+        fieldPath: '.groups',
+      },
+    ),
+  },
+)
+export type SwarmSpec = Static<typeof SwarmSpec>
+export type CredentialsRef = Static<typeof CredentialsRef>
+
+const GroupStatus = Type.Object(
+  {
+    name: Type.String({ description: 'Name of the group.' }),
+    replicas: Type.Integer({ description: 'Agents that exist, those that are being replaced included, paused ones not.' }),
+    readyReplicas: Type.Integer({ description: 'Agents that take tasks.' }),
+    updatedReplicas: Type.Integer({ description: 'Agents of the newest revision.' }),
+    pausedReplicas: Type.Integer({ description: 'Paused sandboxes kept for the next scale-up.' }),
+  },
+  { description: 'State of one group.' },
+)
+
+const Traffic = Type.Object(
+  {
+    revision: Type.String({ description: 'Revision hash.' }),
+    percent: Type.Integer({ minimum: 0, maximum: 100, description: 'Share of new tasks.' }),
+  },
+  { description: 'Share of one revision.' },
+)
+export type Traffic = Static<typeof Traffic>
+
+/** What the operator sees; written by it alone. */
+export const SwarmStatus = Type.Object(
+  {
+    observedGeneration: ObservedGeneration,
+    replicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that exist, paused ones not.' })),
+    readyReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that take tasks.' })),
+    updatedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents of the newest revision.' })),
+    desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are wanted, over all groups.' })),
+    selector: Type.Optional(Type.String({ description: 'Label selector of the agents, for autoscalers.' })),
+    groups: Type.Optional(Type.Array(GroupStatus, { ...keyedBy('name'), maxItems: 64, description: 'State of each group.' })),
+    currentRevision: Type.Optional(Type.String({ description: 'Revision that was last complete.' })),
+    updateRevision: Type.Optional(Type.String({ description: 'Revision of the template as it is now.' })),
+    traffic: Type.Optional(
+      Type.Array(Traffic, {
+        ...keyedBy('revision'),
+        maxItems: 64,
+        description: 'Shares of new tasks by revision; they sum to 100. The router follows them.',
+      }),
+    ),
+    conditions: Conditions,
+  },
+  { default: { observedGeneration: -1 }, description: 'The fleet as it is.' },
+)
+export type SwarmStatus = Static<typeof SwarmStatus>
+
+/** A group with the defaults of a swarm without groups filled in. */
+export type GroupSpec = Static<typeof Group>
+
+/** The groups of a swarm; one without a name when the swarm has `replicas` instead. */
+export function groupsOf(spec: Pick<SwarmSpec, 'groups' | 'replicas'>): readonly GroupSpec[] {
+  return spec.groups ?? [{ name: '', role: 'Worker', replicas: spec.replicas ?? 1, capabilities: [] }]
+}
