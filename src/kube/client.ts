@@ -1,0 +1,340 @@
+import { KubeConfig } from '@kubernetes/client-node'
+import { KubeApiError, errorFromConnection, errorFromStatus } from './api-error.ts'
+import { LIST_PAGE, LIST_TIMEOUT_MS, REQUEST_TIMEOUT_MS, WATCH_IDLE_MS } from './limits.ts'
+import { apiVersionOf, refKey, type KubeObject, type Manifest, type ObjectRef, type ResourceKind } from './objects.ts'
+import { Transport, type HttpRequest, type HttpResponse } from './transport.ts'
+import { watchEvents, WatchBroken, type WatchEvent } from './watch-stream.ts'
+
+/** Applies to every call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number
+}
+
+/** Applies to every write. `subresource` is for instance `status` or `scale`. */
+export interface WriteOptions extends CallOptions {
+  readonly fieldManager?: string
+  readonly subresource?: string
+}
+
+/** `force` takes fields over from other managers instead of failing with a conflict. */
+export interface ApplyOptions extends WriteOptions {
+  readonly fieldManager: string
+  readonly force?: boolean
+}
+
+/** Preconditions: the delete fails with a conflict when the object is another or a newer one. */
+export interface DeleteOptions extends CallOptions {
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
+  readonly gracePeriodSeconds?: number
+}
+
+/** Which objects to list or watch; without `namespace` those of all namespaces. `metadataOnly` leaves out everything else, also on the wire. */
+export interface Selection {
+  readonly namespace?: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  readonly metadataOnly?: boolean
+}
+
+/** A list as it was at `resourceVersion`, from where a watch continues. */
+export interface ObjectList<T> {
+  readonly items: T[]
+  readonly resourceVersion: string
+}
+
+/** One operation of a JSON patch (RFC 6902). */
+export interface JsonPatchOperation {
+  readonly op: 'add' | 'remove' | 'replace' | 'test'
+  readonly path: string
+  readonly value?: unknown
+}
+
+/** Told of every request that ended; `code` is 0 when no answer came. */
+export type RequestObserver = (request: {
+  readonly verb: string
+  readonly kind: string
+  readonly code: number
+  readonly seconds: number
+}) => void
+
+const JSON_TYPE = 'application/json'
+const asMetadata = (kind: string) => `application/json;as=${kind};g=meta.k8s.io;v=v1`
+
+/** Loads a kubeconfig: the given file and context, else `KUBECONFIG` or `~/.kube/config`, else the pod's service account. */
+export function loadKubeConfig(options: { readonly file?: string | undefined; readonly context?: string | undefined } = {}): KubeConfig {
+  const config = new KubeConfig()
+  if (options.file) config.loadFromFile(options.file)
+  else config.loadFromDefault()
+  if (options.context) config.setCurrentContext(options.context)
+  return config
+}
+
+/** Requests to one API server. Every failure is a `KubeApiError`; nothing is retried in here. */
+export class KubeClient {
+  readonly #transport: Transport
+  readonly #observe: RequestObserver | undefined
+
+  constructor(config: KubeConfig, options: { readonly userAgent?: string; readonly observe?: RequestObserver } = {}) {
+    this.#transport = new Transport(config, options.userAgent ?? 'swarm-operator')
+    this.#observe = options.observe
+  }
+
+  /** Reads one object; `undefined` when there is none. */
+  async get<T extends KubeObject>(kind: ResourceKind<T>, ref: ObjectRef, options: CallOptions = {}): Promise<T | undefined> {
+    try {
+      return await this.#call<T>('get', kind, ref, { method: 'GET', path: pathOf(kind, ref), ...options })
+    } catch (error) {
+      if (error instanceof KubeApiError && error.isNotFound) return undefined
+      throw error
+    }
+  }
+
+  /** Reads all selected objects, page by page; starts over without pages when the list expires in between. */
+  async list<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    selection: Selection = {},
+    options: CallOptions & { readonly pageSize?: number } = {},
+  ): Promise<ObjectList<T>> {
+    const accept = selection.metadataOnly ? asMetadata('PartialObjectMetadataList') : JSON_TYPE
+    const page = async (limit: number, token: string) => {
+      const query = { ...selectors(selection), limit: limit ? String(limit) : undefined, continue: token || undefined }
+      const path = collectionPath(kind, selection.namespace) + queryOf(query)
+      const body = await this.#call<RawList<T>>('list', kind, selection, {
+        method: 'GET',
+        path,
+        accept,
+        timeoutMs: LIST_TIMEOUT_MS,
+        ...options,
+      })
+      if (!Array.isArray(body?.items) || !body.metadata?.resourceVersion) {
+        throw new KubeApiError({ code: 200, reason: 'BadAnswer', message: `the API server's answer to list ${kind.plural} is not a list` })
+      }
+      return { items: body.items, next: body.metadata.continue ?? '', resourceVersion: body.metadata.resourceVersion }
+    }
+    const items: T[] = []
+    try {
+      for (let token = ''; ;) {
+        const { items: some, next, resourceVersion } = await page(options.pageSize ?? LIST_PAGE, token)
+        items.push(...some)
+        if (!next) return { items: named(kind, items), resourceVersion }
+        token = next
+      }
+    } catch (error) {
+      if (!(error instanceof KubeApiError && error.isGone)) throw error
+      const whole = await page(0, '')
+      return { items: named(kind, whole.items), resourceVersion: whole.resourceVersion }
+    }
+  }
+
+  /** Creates an object; fails with `isAlreadyExists` when the name is taken. */
+  async create<T extends KubeObject>(kind: ResourceKind<T>, manifest: Manifest, options: WriteOptions = {}): Promise<T> {
+    const path = collectionPath(kind, manifest.metadata.namespace) + writeQuery(options)
+    return this.#call<T>('create', kind, manifest.metadata, {
+      method: 'POST',
+      path,
+      body: bodyOf(kind, manifest),
+      contentType: JSON_TYPE,
+      ...options,
+    })
+  }
+
+  /** Server-side apply: creates the object or makes the given fields ours. */
+  async apply<T extends KubeObject>(kind: ResourceKind<T>, manifest: Manifest, options: ApplyOptions): Promise<T> {
+    const path = pathOf(kind, manifest.metadata, options.subresource) + writeQuery(options, options.force)
+    const contentType = 'application/apply-patch+yaml'
+    return this.#call<T>('apply', kind, manifest.metadata, { method: 'PATCH', path, body: bodyOf(kind, manifest), contentType, ...options })
+  }
+
+  /** JSON merge patch: `null` removes a field, arrays are replaced. Put `metadata.resourceVersion` in it for a precondition. */
+  async mergePatch<T extends KubeObject>(kind: ResourceKind<T>, ref: ObjectRef, patch: object, options: WriteOptions = {}): Promise<T> {
+    const path = pathOf(kind, ref, options.subresource) + writeQuery(options)
+    return this.#call<T>('patch', kind, ref, {
+      method: 'PATCH',
+      path,
+      body: JSON.stringify(patch),
+      contentType: 'application/merge-patch+json',
+      ...options,
+    })
+  }
+
+  /** JSON patch, all or nothing. */
+  async jsonPatch<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    ref: ObjectRef,
+    patch: readonly JsonPatchOperation[],
+    options: WriteOptions = {},
+  ): Promise<T> {
+    const path = pathOf(kind, ref, options.subresource) + writeQuery(options)
+    return this.#call<T>('patch', kind, ref, {
+      method: 'PATCH',
+      path,
+      body: JSON.stringify(patch),
+      contentType: 'application/json-patch+json',
+      ...options,
+    })
+  }
+
+  /**
+   * Replaces the whole status of the object that was seen. Fails with a conflict when it is another object by now, and, unless
+   * `precondition` is `uid`, when anything in it changed. A status with one writer needs no more than `uid`.
+   */
+  async patchStatus<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    seen: KubeObject,
+    status: object,
+    options: WriteOptions & { readonly precondition?: 'uid' | 'resourceVersion' } = {},
+  ): Promise<T> {
+    const { uid, resourceVersion } = seen.metadata
+    // Replacing an immutable field by the value it must have makes the server answer 409 when it has another, where a `test` gives 422.
+    const patch: JsonPatchOperation[] = [{ op: 'replace', path: '/metadata/uid', value: uid }]
+    if (options.precondition !== 'uid') patch.push({ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion })
+    patch.push({ op: 'add', path: '/status', value: status })
+    return this.jsonPatch<T>(kind, seen.metadata, patch, { subresource: 'status', ...options })
+  }
+
+  /** Deletes an object. Returns it when it stays for its finalizers or a grace period, `undefined` when it is gone, also when it was before. */
+  async delete<T extends KubeObject>(kind: ResourceKind<T>, ref: ObjectRef, options: DeleteOptions = {}): Promise<T | undefined> {
+    const { uid, resourceVersion, propagationPolicy = 'Background', gracePeriodSeconds, ...call } = options
+    const body = JSON.stringify({
+      kind: 'DeleteOptions',
+      apiVersion: 'v1',
+      preconditions: { uid, resourceVersion },
+      propagationPolicy,
+      gracePeriodSeconds,
+    })
+    try {
+      const left = await this.#call<T>('delete', kind, ref, {
+        method: 'DELETE',
+        path: pathOf(kind, ref),
+        body,
+        contentType: JSON_TYPE,
+        ...call,
+      })
+      return left.kind === kind.kind && left.metadata.deletionTimestamp ? left : undefined
+    } catch (error) {
+      if (error instanceof KubeApiError && error.isNotFound) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Watches from `resourceVersion` on, until the server ends it. Throws a `KubeApiError` (also when nothing comes for `idleMs`), or
+   * `WatchBroken` when the stream cannot be understood.
+   */
+  async *watch(kind: ResourceKind, selection: Selection, options: WatchOptions): AsyncGenerator<readonly WatchEvent[]> {
+    const { resourceVersion, timeoutSeconds, idleMs = WATCH_IDLE_MS, signal } = options
+    const query = {
+      ...selectors(selection),
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion,
+      timeoutSeconds: String(timeoutSeconds),
+    }
+    const path = collectionPath(kind, selection.namespace) + queryOf(query)
+    const accept = selection.metadataOnly ? `${asMetadata('PartialObjectMetadata')}` : JSON_TYPE
+    const doing = describe('watch', kind, selection)
+    const stream = await this.#transport.stream({ method: 'GET', path, doing, accept, timeoutMs: REQUEST_TIMEOUT_MS, signal }, idleMs)
+    if (stream.code !== 200) throw errorFromStatus(doing, stream.code, await stream.body.json().catch(() => undefined), stream.retryAfter)
+    try {
+      yield* watchEvents(stream.body)
+    } catch (error) {
+      if (error instanceof WatchBroken) throw error
+      throw errorFromConnection(doing, error)
+    } finally {
+      stream.body.on('error', () => undefined).destroy()
+    }
+  }
+
+  /** The body of a path such as `/version`, for what is no resource. */
+  async raw(path: string, options: CallOptions = {}): Promise<unknown> {
+    const doing = `get ${path}`
+    return check(
+      doing,
+      await this.#transport.send({ method: 'GET', path, doing, accept: JSON_TYPE, timeoutMs: REQUEST_TIMEOUT_MS, ...options }),
+    )
+  }
+
+  /** Cuts every connection, watches included. */
+  async close(): Promise<void> {
+    await this.#transport.close()
+  }
+
+  async #call<R>(
+    verb: string,
+    kind: ResourceKind,
+    ref: Partial<ObjectRef>,
+    options: Partial<HttpRequest> & Pick<HttpRequest, 'method' | 'path'>,
+  ): Promise<R> {
+    const doing = describe(verb, kind, ref)
+    const started = performance.now()
+    let code = 0
+    try {
+      const { method, path, body, contentType, accept = JSON_TYPE, timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
+      const request = { method, path, doing, accept, timeoutMs, signal, ...(body && { body }), ...(contentType && { contentType }) }
+      const response = await this.#transport.send(request)
+      code = response.code
+      return check(doing, response) as R // the parse border: the API server validates what it stores
+    } finally {
+      this.#observe?.({ verb, kind: kind.kind, code, seconds: (performance.now() - started) / 1000 })
+    }
+  }
+}
+
+/** From where and how long to watch. */
+export interface WatchOptions {
+  readonly resourceVersion: string
+  readonly timeoutSeconds: number
+  readonly idleMs?: number
+  readonly signal: AbortSignal
+}
+
+interface RawList<T> {
+  readonly items?: T[]
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
+}
+
+function check(doing: string, response: HttpResponse): unknown {
+  if (response.code >= 200 && response.code < 300) return response.body
+  throw errorFromStatus(doing, response.code, response.body, response.retryAfter)
+}
+
+/** The items of a list of a core kind carry no kind of their own. */
+function named<T extends KubeObject>(kind: ResourceKind, items: T[]): T[] {
+  const apiVersion = apiVersionOf(kind)
+  return items.map((item) => (item.kind ? item : { ...item, apiVersion, kind: kind.kind }))
+}
+
+function describe(verb: string, kind: ResourceKind, ref: Partial<ObjectRef>): string {
+  return ref.name
+    ? `${verb} ${kind.kind} ${refKey({ ...ref, name: ref.name })}`
+    : `${verb} ${kind.plural}${ref.namespace ? ` in ${ref.namespace}` : ''}`
+}
+
+function collectionPath(kind: ResourceKind, namespace: string | undefined): string {
+  const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
+  return kind.namespaced && namespace ? `${root}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}` : `${root}/${kind.plural}`
+}
+
+function pathOf(kind: ResourceKind, ref: ObjectRef, subresource?: string): string {
+  return `${collectionPath(kind, ref.namespace)}/${encodeURIComponent(ref.name)}${subresource ? `/${subresource}` : ''}`
+}
+
+function selectors(selection: Selection): Record<string, string | undefined> {
+  return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector }
+}
+
+function writeQuery(options: WriteOptions, force?: boolean): string {
+  return queryOf({ fieldManager: options.fieldManager, force: force ? 'true' : undefined })
+}
+
+function queryOf(values: Record<string, string | undefined>): string {
+  const set = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]))
+  return set.length === 0 ? '' : `?${set.join('&')}`
+}
+
+function bodyOf(kind: ResourceKind, manifest: Manifest): string {
+  return JSON.stringify({ ...manifest, apiVersion: apiVersionOf(kind), kind: kind.kind })
+}
