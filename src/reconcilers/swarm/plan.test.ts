@@ -1,0 +1,305 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { planSwarm, type Action, type AgentSeen, type World } from './plan.ts'
+
+const NOW = 1_000_000
+const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
+  name: 'a',
+  group: '',
+  revision: 'r1',
+  state: 'Running',
+  stateSinceMs: NOW - 1_000,
+  deleting: false,
+  ready: true,
+  wasReady: true,
+  attempt: 0,
+  inFlight: 0,
+  drained: false,
+  expiring: false,
+  ...over,
+})
+const world = (over: Partial<World> = {}): World => ({
+  groups: [{ name: '', replicas: 1 }],
+  updateRevision: 'r1',
+  maxSurge: 1,
+  maxUnavailable: 0,
+  drainTimeoutMs: 30_000,
+  onScaleDown: 'Delete',
+  agents: [],
+  nowMs: NOW,
+  ...over,
+})
+const fresh = (over: Partial<AgentSeen> = {}) => agent({ ready: false, wasReady: false, ...over })
+const replicas = (n: number) => ({ groups: [{ name: '', replicas: n }] })
+const create = (over: object = {}) => ({ do: 'createAgent', group: '', revision: 'r1', attempt: 0, ...over })
+const lost = (over: Partial<AgentSeen> = {}) =>
+  agent({ ready: false, failed: { reason: 'SandboxGone', atMs: NOW, readyForMs: 90_000 }, ...over })
+
+type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: number }
+
+const CASES: Record<string, Case> = {
+  'does nothing when the world is as asked': { world: world({ agents: [agent()] }), want: [] },
+  'creates what is missing': { world: world({ ...replicas(2), agents: [agent()] }), want: [create()] },
+  'drains the idlest of the surplus, by name when equal': {
+    world: world({ agents: [agent({ name: 'c' }), agent({ name: 'busy', inFlight: 3 }), agent({ name: 'b' })] }),
+    want: [
+      { do: 'drainAgent', name: 'b', reason: 'ScaledDown' },
+      { do: 'drainAgent', name: 'c', reason: 'ScaledDown' },
+    ],
+  },
+  'deletes surplus that never worked without draining it': {
+    world: world({ agents: [agent(), fresh({ name: 'b' })] }),
+    want: [{ do: 'deleteAgent', name: 'b', reason: 'NeverReady' }],
+  },
+  'deletes a drained agent': {
+    world: world({ agents: [agent(), agent({ name: 'd', state: 'Draining', drained: true })] }),
+    want: [{ do: 'deleteAgent', name: 'd', reason: 'Drained' }],
+  },
+  'pauses a drained agent when asked': {
+    world: world({ onScaleDown: 'Pause', agents: [agent(), agent({ name: 'd', state: 'Draining', drained: true })] }),
+    want: [{ do: 'pauseAgent', name: 'd' }],
+  },
+  'deletes a drained agent of an older revision although surplus is paused': {
+    world: world({ onScaleDown: 'Pause', agents: [agent(), agent({ name: 'd', revision: 'r0', state: 'Draining', drained: true })] }),
+    want: [{ do: 'deleteAgent', name: 'd', reason: 'Drained' }],
+  },
+  'leaves a busy draining agent alone and looks again when its time is up': {
+    world: world({ agents: [agent(), agent({ name: 'd', state: 'Draining', inFlight: 1, stateSinceMs: NOW - 10_000 })] }),
+    want: [],
+    checkAgainMs: 20_000,
+  },
+  'deletes a busy agent whose drain timed out': {
+    world: world({ agents: [agent(), agent({ name: 'd', state: 'Draining', inFlight: 1, stateSinceMs: NOW - 30_000 })] }),
+    want: [{ do: 'deleteAgent', name: 'd', reason: 'DrainTimedOut' }],
+  },
+  'takes back a draining agent, then resumes a paused one, then creates': {
+    world: world({
+      ...replicas(3),
+      agents: [agent({ name: 'p', state: 'Paused', ready: false }), agent({ name: 'd', state: 'Draining', drained: true })],
+    }),
+    want: [{ do: 'keepAgent', name: 'd' }, { do: 'resumeAgent', name: 'p' }, create()],
+  },
+  'deletes paused spares of an older revision': {
+    world: world({ agents: [agent(), agent({ name: 'p', state: 'Paused', revision: 'r0' })] }),
+    want: [{ do: 'deleteAgent', name: 'p', reason: 'SpareOutdated' }],
+  },
+  'replaces a lost agent at once': {
+    world: world({ agents: [lost()] }),
+    want: [create({ attempt: 1, replaces: { name: 'a', reason: 'SandboxGone' } }), { do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+  },
+  'waits before it replaces one that failed again and again': {
+    world: world({ agents: [lost({ attempt: 3, failed: { reason: 'CommandExited', atMs: NOW - 1_000, readyForMs: 0 } })] }),
+    want: [],
+    checkAgainMs: 3_000,
+  },
+  'does not fill the place that waits for its delay': {
+    world: world({
+      ...replicas(2),
+      agents: [agent({ name: 'b' }), lost({ attempt: 2, failed: { reason: 'CommandExited', atMs: NOW, readyForMs: 0 } })],
+    }),
+    want: [],
+    checkAgainMs: 1_000 * 2,
+  },
+  'forgets a lost agent that nobody needs': {
+    world: world({ agents: [agent({ name: 'b' }), lost()] }),
+    want: [{ do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+  },
+  'starts an update with the surge': {
+    world: world({ ...replicas(3), updateRevision: 'r2', agents: [agent(), agent({ name: 'b' }), agent({ name: 'c' })] }),
+    want: [create({ revision: 'r2' })],
+  },
+  'drains one older agent when one newer is ready': {
+    world: world({
+      ...replicas(2),
+      updateRevision: 'r2',
+      agents: [agent(), agent({ name: 'b', inFlight: 1 }), agent({ name: 'n', revision: 'r2' })],
+    }),
+    want: [{ do: 'drainAgent', name: 'a', reason: 'Outdated' }],
+  },
+  'keeps the older agents while the newer is not ready': {
+    world: world({ ...replicas(2), updateRevision: 'r2', agents: [agent(), agent({ name: 'b' }), fresh({ name: 'n', revision: 'r2' })] }),
+    want: [],
+  },
+  'drains first when only unavailability is allowed': {
+    world: world({ ...replicas(2), updateRevision: 'r2', maxSurge: 0, maxUnavailable: 1, agents: [agent(), agent({ name: 'b' })] }),
+    want: [{ do: 'drainAgent', name: 'a', reason: 'Outdated' }],
+  },
+  'replaces older agents that never worked at once': {
+    world: world({ ...replicas(2), updateRevision: 'r2', agents: [fresh(), fresh({ name: 'b' })] }),
+    want: [
+      create({ revision: 'r2' }),
+      { do: 'deleteAgent', name: 'a', reason: 'NeverReady' },
+      { do: 'deleteAgent', name: 'b', reason: 'NeverReady' },
+    ],
+  },
+  'replaces a lost older agent by its own kind while the newer revision has not worked': {
+    world: world({ ...replicas(2), updateRevision: 'r2', agents: [agent({ name: 'b' }), lost(), fresh({ name: 'n', revision: 'r2' })] }),
+    want: [create({ attempt: 1, replaces: { name: 'a', reason: 'SandboxGone' } }), { do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+  },
+  'replaces a lost older agent by the newer kind once that works': {
+    world: world({ ...replicas(2), updateRevision: 'r2', agents: [lost(), agent({ name: 'n', revision: 'r2' })] }),
+    want: [
+      create({ revision: 'r2', replaces: { name: 'a', reason: 'SandboxGone' } }),
+      { do: 'deleteAgent', name: 'a', reason: 'Replaced' },
+    ],
+  },
+  'creates the successor of an agent that is about to end, although no surge is allowed': {
+    world: world({ maxSurge: 0, maxUnavailable: 1, agents: [agent({ expiring: true })] }),
+    want: [create(), { do: 'drainAgent', name: 'a', reason: 'Expiring' }],
+  },
+  'keeps an agent that is about to end until its successor is ready': {
+    world: world({ agents: [agent({ expiring: true }), fresh({ name: 'n' })] }),
+    want: [],
+  },
+  'looks again when an agent reaches its age': {
+    world: world({ agents: [agent({ expiresMs: NOW + 5_000 })] }),
+    want: [],
+    checkAgainMs: 5_000,
+  },
+  'creates nothing beyond the budget and says how much it held back': {
+    world: world({ ...replicas(5), maxAgents: 3, agents: [agent()] }),
+    want: [create(), create()],
+    withheld: 2,
+  },
+  'holds an update back that the budget has no room for': {
+    world: world({ updateRevision: 'r2', maxAgents: 1, agents: [agent()] }),
+    want: [],
+    withheld: 1,
+  },
+  'counts agents that are being deleted against the budget': {
+    world: world({ maxAgents: 1, agents: [agent({ deleting: true })] }),
+    want: [],
+    withheld: 1,
+  },
+  'drains the agents of a group that is no longer there': {
+    world: world({ agents: [agent(), agent({ name: 'g', group: 'gone' })] }),
+    want: [{ do: 'drainAgent', name: 'g', reason: 'GroupRemoved' }],
+  },
+}
+
+describe('planSwarm', () => {
+  for (const [name, c] of Object.entries(CASES)) {
+    it(name, () => {
+      const { actions, checkAgainMs, withheld } = planSwarm(c.world)
+      expect({ actions, checkAgainMs, withheld }).to.deep.equal({
+        actions: c.want,
+        checkAgainMs: c.checkAgainMs,
+        withheld: c.withheld ?? 0,
+      })
+    })
+  }
+
+  const anAgent = fc.record({
+    group: fc.constantFrom('', 'g', 'gone'),
+    revision: fc.constantFrom('r1', 'r2', 'r3'),
+    state: fc.constantFrom('Running' as const, 'Draining' as const, 'Paused' as const),
+    deleting: fc.boolean(),
+    ready: fc.boolean(),
+    wasReady: fc.boolean(),
+    attempt: fc.nat(5),
+    inFlight: fc.nat(3),
+    drained: fc.boolean(),
+    expiring: fc.boolean(),
+    isLost: fc.boolean(),
+  })
+  const aWorld = fc
+    .record({
+      agents: fc.array(anAgent, { maxLength: 12 }),
+      first: fc.nat(4),
+      second: fc.nat(4),
+      maxSurge: fc.nat(2),
+      maxUnavailable: fc.nat(2),
+      budget: fc.option(fc.nat(10)),
+      pause: fc.boolean(),
+    })
+    .map(({ agents, first, second, budget, pause, ...update }) =>
+      world({
+        ...update,
+        groups: [
+          { name: '', replicas: first },
+          { name: 'g', replicas: second },
+        ],
+        updateRevision: 'r2',
+        onScaleDown: pause ? 'Pause' : 'Delete',
+        ...(budget !== null && { maxAgents: budget }),
+        agents: agents.map(({ isLost, ...a }, i) =>
+          agent({
+            ...a,
+            name: `a${i}`,
+            wasReady: a.wasReady || a.ready,
+            ...(isLost && { ready: false, failed: { reason: 'X', atMs: NOW - 1e6, readyForMs: 0 } }),
+          }),
+        ),
+      }),
+    )
+
+  it('does one thing at most to each agent, and never creates beyond the budget', () => {
+    fc.assert(
+      fc.property(aWorld, (w) => {
+        const { actions } = planSwarm(w)
+        const named = actions.flatMap((a) => ('name' in a ? [a.name] : []))
+        expect(new Set(named).size, JSON.stringify(actions)).to.equal(named.length)
+        const added = actions.filter((a) => a.do === 'createAgent' || a.do === 'resumeAgent').length
+        const existing = w.agents.filter((a) => a.state !== 'Paused' && !a.failed).length
+        expect(added === 0 || existing + added <= (w.maxAgents ?? Infinity)).to.equal(true)
+      }),
+    )
+  })
+
+  it('ends at the wanted agents, from any world, with every pass applied', () => {
+    fc.assert(
+      fc.property(aWorld, (start) => {
+        let w: World = { ...start }
+        delete w.maxAgents
+        for (let pass = 0; pass < 60; pass += 1) w = applied(w, planSwarm(w).actions)
+        expect(planSwarm(w).actions).to.deep.equal([])
+        for (const group of w.groups) {
+          const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running')
+          expect(here.map((a) => a.revision)).to.deep.equal(Array.from({ length: group.replicas }, () => 'r2'))
+        }
+        expect(w.agents.filter((a) => a.state === 'Draining' || a.group === 'gone')).to.deep.equal([])
+      }),
+    )
+  })
+
+  it('never takes a working agent away below what maxUnavailable allows', () => {
+    fc.assert(
+      fc.property(aWorld, (w) => {
+        const { actions, wanted } = planSwarm(w)
+        for (const group of wanted) {
+          const serving = w.agents.filter((a) => a.group === group.name && a.ready && a.state === 'Running' && !a.deleting && !a.failed)
+          const taken = actions.filter((a) => a.do === 'drainAgent' && serving.some((s) => s.name === a.name)).length
+          const unavailable = Number(w.maxSurge) + Number(w.maxUnavailable) === 0 ? 1 : Number(w.maxUnavailable)
+          if (taken > 0) expect(serving.length - taken).to.be.at.least(group.replicas - unavailable)
+        }
+      }),
+    )
+  })
+})
+
+/** The world after the actions and a moment in which everything that starts gets ready and everything that drains is idle. */
+function applied(w: World, actions: readonly Action[]): World {
+  const gone = new Set(actions.flatMap((a) => (a.do === 'deleteAgent' ? [a.name] : [])))
+  const to = new Map(
+    actions.flatMap((a): [string, AgentSeen['state']][] => {
+      if (a.do === 'drainAgent') return [[a.name, 'Draining']]
+      if (a.do === 'pauseAgent') return [[a.name, 'Paused']]
+      return a.do === 'keepAgent' || a.do === 'resumeAgent' ? [[a.name, 'Running']] : []
+    }),
+  )
+  const kept = w.agents
+    .filter((a) => !gone.has(a.name) && !a.deleting)
+    .map((a) => ({
+      ...a,
+      state: to.get(a.name) ?? a.state,
+      ...(!a.failed && { ready: true, wasReady: true }),
+      drained: (to.get(a.name) ?? a.state) === 'Draining',
+    }))
+  const made = actions.flatMap((a) =>
+    a.do === 'createAgent'
+      ? [agent({ name: `n${w.nowMs}-${kept.length}-${actions.indexOf(a)}`, group: a.group, revision: a.revision, attempt: a.attempt })]
+      : [],
+  )
+  return { ...w, nowMs: w.nowMs + 60_000, agents: [...kept, ...made] }
+}

@@ -1,0 +1,244 @@
+import { resolveCounts } from './counts.ts'
+
+/** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
+export type AgentSeen = {
+  name: string
+  group: string
+  revision: string
+  state: 'Running' | 'Draining' | 'Paused'
+  stateSinceMs: number
+  /** Being deleted: its place is free already. */
+  deleting: boolean
+  /** Takes tasks, as far as its own state goes. */
+  ready: boolean
+  /** Has been ready at some time. */
+  wasReady: boolean
+  /** Lost for good; `readyForMs` is how long it had been ready. */
+  failed?: { reason: string; atMs: number; readyForMs: number }
+  attempt: number
+  /** Tasks that the routers have given it and not seen the end of. */
+  inFlight: number
+  /** Every router has said that it sends no more tasks and waits for none. */
+  drained: boolean
+  /** The provider will not extend its life, or it has reached the age at which agents are replaced. */
+  expiring: boolean
+  /** When it reaches that age. */
+  expiresMs?: number
+}
+
+/** One group as it is wanted. */
+export type GroupWanted = { name: string; replicas: number }
+
+/** All that planning may know. `nowMs` is Unix time in milliseconds. */
+export type World = {
+  groups: readonly GroupWanted[]
+  /** Revision of the template as it is now. */
+  updateRevision: string
+  maxSurge: number | string
+  maxUnavailable: number | string
+  drainTimeoutMs: number
+  onScaleDown: 'Delete' | 'Pause'
+  /** Sandboxes that may exist at once; paused ones do not count. */
+  maxAgents?: number
+  agents: readonly AgentSeen[]
+  nowMs: number
+}
+
+/** Why an agent is drained. */
+export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'GroupRemoved'
+
+/** Why an agent is deleted. */
+export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated'
+
+/** One thing to do. */
+export type Action =
+  | { do: 'createAgent'; group: string; revision: string; attempt: number; replaces?: { name: string; reason: string } }
+  | { do: 'drainAgent'; name: string; reason: DrainReason }
+  | { do: 'keepAgent'; name: string }
+  | { do: 'pauseAgent'; name: string }
+  | { do: 'resumeAgent'; name: string }
+  | { do: 'deleteAgent'; name: string; reason: DeleteReason }
+
+/** What to do now, when to look again if nothing changes before, and how many agents the budget held back. */
+export type Plan = { actions: Action[]; checkAgainMs?: number; withheld: number; wanted: readonly GroupWanted[] }
+
+/** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
+export const STEADY_MS = 60_000
+
+/** Longest delay before a failed agent is replaced. Milliseconds. */
+export const MAX_REPLACE_DELAY_MS = 30_000
+
+/**
+ * Brings every group to its replicas and its revision.
+ *
+ * - Missing agents come, in this order, from those that still drain, from paused ones, from new sandboxes.
+ * - Agents of another revision, and those whose sandbox is about to end, are replaced within maxSurge and
+ *   maxUnavailable, counted in each group: a new one is ready before an old one drains.
+ * - A failed agent is replaced at once, and later and later when its successors fail as well.
+ * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
+ *   own kind, so that a bad template does not wear the group down.
+ * - Nothing is created beyond `maxAgents`.
+ */
+export function planSwarm(world: World): Plan {
+  const wanted = withinBudget(world.groups, world.maxAgents)
+  const allowance = {
+    left: world.maxAgents === undefined ? Infinity : world.maxAgents - world.agents.filter(countsForBudget).length,
+    withheld: 0,
+  }
+  const actions: Action[] = []
+  const times: number[] = []
+  for (const group of wanted) planGroup({ group, world, allowance, actions, times })
+  for (const agent of world.agents.filter((a) => !wanted.some((g) => g.name === a.group))) retire(agent, 'GroupRemoved', actions)
+  for (const agent of world.agents) finishDraining(agent, { world, actions, times })
+  const capped = sum(world.groups) - sum(wanted)
+  const next = Math.min(...times.filter((ms) => ms > 0))
+  return { actions, ...(Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }), withheld: allowance.withheld + capped, wanted }
+}
+
+type Allowance = { left: number; withheld: number }
+type GroupPass = { group: GroupWanted; world: World; allowance: Allowance; actions: Action[]; times: number[] }
+
+function planGroup(pass: GroupPass): void {
+  const { group, world, actions, times } = pass
+  const here = world.agents.filter((a) => a.group === group.name && !a.deleting)
+  const running = here.filter((a) => !a.failed && a.state === 'Running')
+  const current = running.filter((a) => isCurrent(a, world))
+  const outdated = running.filter((a) => !isCurrent(a, world))
+  const limits = resolveCounts(
+    group.replicas,
+    world,
+    outdated.some((a) => a.expiring),
+  )
+  const available = Math.min(group.replicas, current.filter((a) => a.ready).length)
+  const needed = Math.max(0, group.replicas - limits.maxUnavailable - available)
+  for (const agent of running) if (agent.expiresMs !== undefined && !agent.expiring) times.push(agent.expiresMs - world.nowMs)
+
+  const lost = here.filter((a) => a.failed).sort(byAttempt)
+  const older = lost.filter((a) => a.revision !== world.updateRevision && a.state === 'Running')
+  const kept = available > 0 ? [] : older.slice(0, Math.max(0, needed - outdated.length))
+  const most = Math.max(0, Math.min(group.replicas, group.replicas + limits.maxSurge - outdated.length - kept.length))
+  const missing = Math.max(0, most - current.length)
+
+  for (const agent of kept) replace(agent, agent.revision, pass)
+  const taken = replaceLost(
+    lost.filter((a) => !kept.includes(a)),
+    missing,
+    pass,
+  )
+  fill(missing - taken, here, pass)
+  for (const agent of [...current].sort(idlestFirst).slice(0, Math.max(0, current.length - group.replicas)))
+    retire(agent, 'ScaledDown', actions)
+  dropOutdated(outdated, needed, pass)
+  for (const spare of here) {
+    if (spare.state === 'Paused' && !spare.failed && !isCurrent(spare, world))
+      actions.push({ do: 'deleteAgent', name: spare.name, reason: 'SpareOutdated' })
+  }
+}
+
+/** Puts successors of the newest revision in the places of lost agents, as far as agents are missing; returns how many places that takes. */
+function replaceLost(lost: readonly AgentSeen[], missing: number, pass: GroupPass): number {
+  const wanted = lost.filter((a) => a.state === 'Running').slice(0, missing)
+  for (const agent of wanted) replace(agent, pass.world.updateRevision, pass)
+  for (const agent of lost) if (!wanted.includes(agent)) pass.actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
+  return wanted.length
+}
+
+function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance }: GroupPass): void {
+  const successor = successorOf(agent)
+  const isSame = agent.revision === revision
+  const waitMs = isSame ? successor.atMs - world.nowMs : 0
+  if (waitMs > 0) {
+    times.push(waitMs)
+  } else if (spend(allowance)) {
+    const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
+    actions.push({ do: 'createAgent', group: agent.group, revision, attempt: isSame ? successor.attempt : 0, replaces })
+    actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
+  }
+}
+
+/** The successor's number and when it may come: the first at once, the second after 1 s, then 2 s, 4 s … */
+function successorOf(agent: AgentSeen): { attempt: number; atMs: number } {
+  const failed = agent.failed ?? { atMs: 0, readyForMs: 0 }
+  const attempt = failed.readyForMs >= STEADY_MS ? 1 : agent.attempt + 1
+  const delayMs = attempt <= 1 ? 0 : Math.min(MAX_REPLACE_DELAY_MS, 1_000 * 2 ** Math.min(attempt - 2, 20))
+  return { attempt, atMs: failed.atMs + delayMs }
+}
+
+/** Adds `missing` agents of the newest revision: the cheapest way first. */
+function fill(missing: number, here: readonly AgentSeen[], { group, world, allowance, actions }: GroupPass): void {
+  const usable = here.filter((a) => !a.failed && isCurrent(a, world))
+  const back = usable
+    .filter((a) => a.state === 'Draining')
+    .sort((a, b) => Number(b.ready) - Number(a.ready) || byName(a, b))
+    .slice(0, missing)
+  for (const agent of back) actions.push({ do: 'keepAgent', name: agent.name })
+  const spares = usable
+    .filter((a) => a.state === 'Paused')
+    .sort(byName)
+    .slice(0, missing - back.length)
+  for (const agent of spares) if (spend(allowance)) actions.push({ do: 'resumeAgent', name: agent.name })
+  for (let n = back.length + spares.length; n < missing; n += 1) {
+    if (spend(allowance)) actions.push({ do: 'createAgent', group: group.name, revision: world.updateRevision, attempt: 0 })
+  }
+}
+
+/**
+ * Lets older agents go as far as availability allows: `needed` of them stay, those that work first. One that never
+ * worked holds nothing up and goes at once.
+ */
+function dropOutdated(outdated: readonly AgentSeen[], needed: number, { world, actions }: GroupPass): void {
+  const worked = outdated.filter((a) => a.wasReady).sort(idlestFirst)
+  const surplus = worked.slice(0, Math.max(0, worked.length - needed))
+  for (const agent of outdated) {
+    if (agent.wasReady && !surplus.includes(agent)) continue
+    retire(agent, agent.revision === world.updateRevision ? 'Expiring' : 'Outdated', actions)
+  }
+}
+
+function retire(agent: AgentSeen, reason: DrainReason, actions: Action[]): void {
+  if (agent.deleting || (agent.state === 'Draining' && !agent.failed)) return
+  if (agent.failed || agent.state === 'Paused')
+    actions.push({ do: 'deleteAgent', name: agent.name, reason: agent.failed ? 'Replaced' : 'SpareOutdated' })
+  else if (!agent.wasReady && agent.inFlight === 0) actions.push({ do: 'deleteAgent', name: agent.name, reason: 'NeverReady' })
+  else actions.push({ do: 'drainAgent', name: agent.name, reason })
+}
+
+/** Ends an agent that has drained, or has had its time for it: paused when it may be of use again, else deleted. */
+function finishDraining(agent: AgentSeen, { world, actions, times }: Pick<GroupPass, 'world' | 'actions' | 'times'>): void {
+  if (agent.deleting || agent.failed || agent.state !== 'Draining') return
+  if (actions.some((a) => a.do === 'keepAgent' && a.name === agent.name)) return
+  const leftMs = agent.stateSinceMs + world.drainTimeoutMs - world.nowMs
+  const isSpare =
+    world.onScaleDown === 'Pause' && agent.ready && isCurrent(agent, world) && world.groups.some((g) => g.name === agent.group)
+  if (agent.drained && isSpare) actions.push({ do: 'pauseAgent', name: agent.name })
+  else if (agent.drained || (!agent.ready && agent.inFlight === 0)) actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Drained' })
+  else if (leftMs <= 0) actions.push({ do: 'deleteAgent', name: agent.name, reason: 'DrainTimedOut' })
+  else times.push(leftMs)
+}
+
+/** The groups with their replicas cut, in their order, to what the budget allows. */
+function withinBudget(groups: readonly GroupWanted[], maxAgents = Infinity): GroupWanted[] {
+  let left = maxAgents
+  return groups.map((g) => {
+    const replicas = Math.min(g.replicas, left)
+    left -= replicas
+    return { name: g.name, replicas }
+  })
+}
+
+function spend(allowance: Allowance): boolean {
+  if (allowance.left > 0) {
+    allowance.left -= 1
+    return true
+  }
+  allowance.withheld += 1
+  return false
+}
+
+const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && !agent.expiring
+/** A lost agent's sandbox is ended before the agent is marked so; a paused one costs nothing. */
+const countsForBudget = (agent: AgentSeen) => agent.state !== 'Paused' && !agent.failed
+const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
+const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
+const byAttempt = (a: AgentSeen, b: AgentSeen) => b.attempt - a.attempt || byName(a, b)
+const idlestFirst = (a: AgentSeen, b: AgentSeen) => Number(a.ready) - Number(b.ready) || a.inFlight - b.inFlight || byName(a, b)

@@ -1,0 +1,145 @@
+import type { Condition } from '../../api/condition.ts'
+import { merge, progress, type Draft } from '../../api/conditions.ts'
+import { REASON } from '../../api/reasons.ts'
+import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
+import { StalledError, type OperatorError } from '../../errors.ts'
+import type { AgentSeen, GroupWanted, Plan, World } from './plan.ts'
+
+/** What an agent says about itself while it is not ready. */
+export type Trouble = { agent: string; reason: string; message: string; stalled: boolean }
+
+/** What status needs beside the world and the plan. `now` is an RFC 3339 time. */
+export type Before = {
+  generation: number
+  stored: SwarmStatus
+  selector: string
+  troubles: readonly Trouble[]
+  now: string
+}
+
+/** The status to store: what was seen, what is being done about it, and what stopped it. Pure, so every state has a unit test. */
+export function statusOf(world: World, plan: Plan, error: OperatorError | undefined, before: Before): SwarmStatus {
+  const existing = world.agents.filter((a) => !a.deleting && !a.failed && a.state !== 'Paused')
+  const serving = existing.filter(isServing)
+  const desired = total(world.groups)
+  const updated = existing.filter((a) => a.revision === world.updateRevision && a.state === 'Running')
+  const complete = isComplete(world, plan)
+  return {
+    observedGeneration: before.generation,
+    desiredReplicas: desired,
+    replicas: existing.length,
+    readyReplicas: serving.length,
+    updatedReplicas: updated.length,
+    selector: before.selector,
+    groups: world.groups.map((group) => groupStatus(group, world)),
+    currentRevision: complete ? world.updateRevision : (before.stored.currentRevision ?? world.updateRevision),
+    updateRevision: world.updateRevision,
+    traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
+    conditions: conditionsOf({ world, plan, error, before, ready: serving.length, complete }),
+  }
+}
+
+/** Every wanted agent is there, ready and of the newest revision, and nothing else is left to do. */
+function isComplete(world: World, plan: Plan): boolean {
+  const settled = world.agents.every(
+    (a) =>
+      !a.deleting && !a.failed && (a.state === 'Paused' || (a.state === 'Running' && isServing(a) && a.revision === world.updateRevision)),
+  )
+  return settled && plan.actions.length === 0 && world.agents.filter((a) => a.state === 'Running').length === total(world.groups)
+}
+
+/**
+ * Shares of new tasks by revision, in proportion to the agents that take tasks, by the largest remainder, so that they
+ * sum to 100. With none ready they stay as they are: tasks wait for those who come back.
+ */
+export function trafficOf(serving: readonly Pick<AgentSeen, 'revision'>[], stored: readonly Traffic[], updateRevision: string): Traffic[] {
+  if (serving.length === 0) return stored.length > 0 ? [...stored] : [{ revision: updateRevision, percent: 100 }]
+  const counts = new Map<string, number>()
+  for (const { revision } of serving) counts.set(revision, (counts.get(revision) ?? 0) + 1)
+  const shares = [...counts].map(([revision, count]) => {
+    const exact = (count * 100) / serving.length
+    return { revision, percent: Math.floor(exact), rest: exact - Math.floor(exact) }
+  })
+  shares.sort((a, b) => b.rest - a.rest || (a.revision < b.revision ? -1 : 1))
+  const left = 100 - shares.reduce((n, s) => n + s.percent, 0)
+  return shares
+    .map(({ revision, percent }, i) => ({ revision, percent: percent + (i < left ? 1 : 0) }))
+    .sort((a, b) => (a.revision < b.revision ? -1 : 1))
+}
+
+type Facts = { world: World; plan: Plan; error: OperatorError | undefined; before: Before; ready: number; complete: boolean }
+
+function conditionsOf(facts: Facts): Condition[] {
+  const { world, plan, before, ready } = facts
+  const wanted = total(world.groups)
+  const enough = ready >= wanted
+  const summary: Draft = {
+    type: 'Ready',
+    status: enough ? 'True' : 'False',
+    reason: enough ? REASON.agentsReady : REASON.agentsNotReady,
+    message: `${ready} of ${wanted} agents are ready${enough ? '' : troublesText(before.troubles)}`,
+  }
+  const drafts = progress(summary, workOf(facts), facts.error ?? stalledBy(facts))
+  const quota = before.troubles.filter((t) => t.reason === REASON.quotaExceeded)
+  if (quota[0]) {
+    drafts.push({
+      type: 'QuotaExceeded',
+      status: 'True',
+      reason: REASON.quotaExceeded,
+      message: `${plural(quota.length, 'agent')} wait: ${quota[0].message}`,
+    })
+  }
+  if (plan.withheld > 0) {
+    const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.maxAgents (${world.maxAgents}); raise it or ask for fewer agents`
+    drafts.push({ type: 'BudgetExceeded', status: 'True', reason: REASON.budgetExceeded, message })
+  }
+  return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
+}
+
+/** What is going on, if anything: an update, or a change of the number of agents. */
+function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
+  if (complete) return undefined
+  const outdated = world.agents.filter((a) => !a.deleting && !a.failed && a.state === 'Running' && a.revision !== world.updateRevision)
+  const updated = world.agents.filter((a) => isServing(a) && a.revision === world.updateRevision).length
+  const wanted = total(world.groups)
+  const message =
+    outdated.length > 0
+      ? `${updated} of ${wanted} agents run revision ${world.updateRevision}, ${outdated.length} older ones are left`
+      : `${plural(world.agents.filter((a) => a.state === 'Draining' || a.deleting).length, 'agent')} leaving, ${wanted - Math.min(wanted, updated)} not ready yet${troublesText(before.troubles)}`
+  const reason = plan.withheld > 0 ? REASON.budgetExceeded : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
+  return { type: 'Reconciling', status: 'True', reason, message }
+}
+
+/** The swarm is stalled when every agent that is not ready is: then only a change by a person helps. */
+function stalledBy({ world, before, ready }: Facts): OperatorError | undefined {
+  const first = before.troubles.find((t) => t.stalled)
+  const others = before.troubles.some((t) => !t.stalled)
+  return first && !others && ready < total(world.groups) ? new StalledError(first.reason, `${first.agent}: ${first.message}`) : undefined
+}
+
+/** The commonest trouble of the agents that are not ready, with one example. */
+function troublesText(troubles: readonly Trouble[]): string {
+  const counts = new Map<string, Trouble[]>()
+  for (const trouble of troubles) counts.set(trouble.reason, [...(counts.get(trouble.reason) ?? []), trouble])
+  const [commonest] = [...counts.values()].sort((a, b) => b.length - a.length)
+  const [example] = commonest ?? []
+  return example ? `; ${commonest?.length} ${example.reason}, for instance ${example.agent}: ${example.message}` : ''
+}
+
+function groupStatus(group: GroupWanted, world: World): NonNullable<SwarmStatus['groups']>[number] {
+  const here = world.agents.filter((a) => a.group === group.name && !a.deleting && !a.failed)
+  const existing = here.filter((a) => a.state !== 'Paused')
+  return {
+    name: group.name,
+    replicas: existing.length,
+    readyReplicas: existing.filter(isServing).length,
+    updatedReplicas: existing.filter((a) => a.revision === world.updateRevision && a.state === 'Running').length,
+    pausedReplicas: here.length - existing.length,
+  }
+}
+
+/** Takes new tasks. */
+export const isServing = (a: AgentSeen) => a.ready && a.state === 'Running' && !a.deleting && !a.failed
+
+const total = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
+const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
