@@ -1,0 +1,257 @@
+import type { BreakerRules } from './breaker.ts'
+import { hashText } from './hash.ts'
+import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
+import { Pool, Slot, type AgentFacts } from './slot.ts'
+import { agentOfSession, leastRecent, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
+
+/** What a group's agents can do and how many tasks one of them takes at a time. */
+export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number }
+
+/** What a swarm says about the choice of agents. */
+export type FleetRules = {
+  readonly strategy: Strategy
+  readonly shares: readonly Share[]
+  readonly groups: ReadonlyMap<string, GroupRules>
+  readonly breaker: BreakerRules
+}
+
+/** What a task asks for. `tried` are agents that failed it: others are preferred. */
+export type Wish = {
+  readonly capability?: string | undefined
+  readonly sessionKey?: string | undefined
+  readonly revision?: string | undefined
+  readonly tried: readonly Slot[]
+}
+
+/** Why no agent was chosen. After the first two the task may wait. */
+export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'RevisionNotFound'
+
+/** How a task on an agent ended, as far as the agent's health is concerned. */
+export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
+
+type Revision = { known: number; readonly pools: Map<string, Pool> }
+const ANY = ''
+const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
+
+/**
+ * The agents of one swarm and the choice among them: revision by weight, then capability, then health and circuit, then strategy.
+ * A choice costs no more with more agents, except for sessions and RoundRobin, which look at each free one.
+ */
+export class Fleet {
+  #rules: FleetRules
+  readonly #slots = new Map<string, Slot>()
+  readonly #revisions = new Map<string, Revision>()
+  readonly #shares = new Map<string, SmoothShares>()
+  #capabilities = new Set<string>()
+  #weighted: readonly Share[] = []
+  #turns = 0
+
+  constructor(rules: FleetRules) {
+    this.#rules = rules
+    this.setRules(rules, 0)
+  }
+
+  get slots(): ReadonlyMap<string, Slot> {
+    return this.#slots
+  }
+
+  get rules(): FleetRules {
+    return this.#rules
+  }
+
+  /** The weights in force: those of the swarm, or, before it has any, every revision alike. */
+  get shares(): readonly Share[] {
+    return this.#weighted
+  }
+
+  /** Takes other rules. Tasks that wait may have an agent now. */
+  setRules(rules: FleetRules, nowMs: number): void {
+    this.#rules = rules
+    this.#capabilities = new Set([...rules.groups.values()].flatMap((group) => group.capabilities))
+    for (const slot of this.#slots.values()) this.#place(slot, nowMs)
+    this.#weigh()
+  }
+
+  /** Adds an agent or takes its newer facts. Another uid under the same name is another agent. */
+  put(facts: AgentFacts, nowMs: number): Slot {
+    const old = this.#slots.get(facts.name)
+    if (old && old.facts.uid !== facts.uid) this.remove(facts.name)
+    const known = this.#slots.get(facts.name)
+    const slot = known ?? new Slot(facts)
+    slot.facts = facts
+    if (!known) {
+      this.#slots.set(facts.name, slot)
+      this.#revision(facts.revision).known += 1
+      if (this.#revision(facts.revision).known === 1) this.#weigh()
+    }
+    this.#place(slot, nowMs)
+    return slot
+  }
+
+  /** Forgets an agent; tasks that it still has end by themselves. */
+  remove(name: string): Slot | undefined {
+    const slot = this.#slots.get(name)
+    if (!slot) return undefined
+    this.#slots.delete(name)
+    slot.isKnown = false
+    this.#unplace(slot)
+    const revision = this.#revision(slot.facts.revision)
+    revision.known -= 1
+    if (revision.known === 0) {
+      this.#revisions.delete(slot.facts.revision)
+      this.#weigh()
+    }
+    return slot
+  }
+
+  /** Chooses an agent, or says why there is none. Changes only the turn of the weights; `begin` takes the agent. */
+  choose(wish: Wish, nowMs: number, random: Random): Slot | Refusal {
+    const capability = wish.capability ?? ANY
+    if (capability !== ANY && !this.#capabilities.has(capability)) return 'NoAgentWithCapability'
+    if (wish.revision !== undefined) {
+      const revision = this.#revisions.get(wish.revision)
+      if (!revision) return 'RevisionNotFound'
+      if (capability !== ANY && !this.#canEver(wish.revision, capability)) return 'NoAgentWithCapability'
+    }
+    const chosen = this.#pick(wish, capability, nowMs, random)
+    if (chosen) return chosen
+    const reachable = this.#hopes(wish, capability)
+    if (wish.tried.length > 0 && !reachable.some((slot) => !wish.tried.includes(slot))) {
+      const again = this.#pick({ ...wish, tried: [] }, capability, nowMs, random)
+      if (again) return again
+    }
+    return reachable.length > 0 ? 'Busy' : 'NoAgentReady'
+  }
+
+  /** A task goes to the agent. */
+  begin(slot: Slot, nowMs: number): void {
+    slot.inFlight += 1
+    slot.turn = ++this.#turns
+    slot.breaker.begin()
+    this.refresh(slot, nowMs)
+  }
+
+  /** A task on the agent ended. Returns true when that opened its circuit. */
+  end(slot: Slot, ending: Ending, nowMs: number): boolean {
+    slot.inFlight -= 1
+    let opened = false
+    if (ending === 'Answered') {
+      slot.breaker.succeeded()
+      slot.isUnreachable = false
+    } else if (ending === 'Abandoned') slot.breaker.abandoned()
+    else {
+      opened = slot.breaker.failed(this.#rules.breaker, nowMs)
+      if (ending === 'Unreachable') slot.isUnreachable = true
+    }
+    this.refresh(slot, nowMs)
+    return opened
+  }
+
+  /** Looks again whether the agent is free: call it after its health changed and when `blockedUntil` has passed. */
+  refresh(slot: Slot, nowMs: number): void {
+    const isFree = slot.isFree(nowMs)
+    for (let i = 0; i < slot.places.length; i++) Pool.setFree(slot, i, isFree)
+  }
+
+  /** When time alone may make the agent free again; 0 when it is not time that holds it back. */
+  static blockedUntil(slot: Slot, nowMs: number): number {
+    const until = Math.max(slot.notBeforeMs, slot.breaker.openUntilMs)
+    return slot.isKnown && until > nowMs ? until : 0
+  }
+
+  #pick(wish: Wish, capability: string, nowMs: number, random: Random): Slot | undefined {
+    const usable = (revision: string) => this.#options(revision, capability, wish, nowMs).length > 0
+    const revision = wish.revision ?? this.#pickRevision(wish, capability, usable)
+    if (revision === undefined) return undefined
+    const options = this.#options(revision, capability, wish, nowMs)
+    if (wish.sessionKey !== undefined) return agentOfSession(options, hashText(wish.sessionKey))
+    switch (this.#rules.strategy) {
+      case 'LeastLoaded':
+        return lessLoadedOfTwo(options, random)
+      case 'RoundRobin':
+        return leastRecent(options)
+    }
+  }
+
+  #pickRevision(wish: Wish, capability: string, usable: (revision: string) => boolean): string | undefined {
+    if (wish.sessionKey !== undefined) return revisionOfSession(wish.sessionKey, this.#weighted, usable)
+    if (this.#weighted.length === 1) return this.#weighted[0]?.revision
+    let shares = this.#shares.get(capability)
+    if (!shares) {
+      shares = new SmoothShares()
+      shares.set(this.#weighted)
+      this.#shares.set(capability, shares)
+    }
+    return shares.next(usable)
+  }
+
+  /**
+   * Agents of a revision that may get the task now. When more than half of the candidates are ejected, open circuits are ignored
+   * (the fault is then rather the tasks' or everybody's, and the rest would be overrun), but never agents that do not answer at all.
+   */
+  #options(revision: string, capability: string, wish: Wish, nowMs: number): readonly Slot[] {
+    const pool = this.#revisions.get(revision)?.pools.get(capability)
+    if (!pool) return []
+    const isPanic = pool.hasOpenCircuit() && pool.isMostlyEjected()
+    const options = isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free
+    return wish.tried.length === 0 ? options : options.filter((slot) => !wish.tried.includes(slot))
+  }
+
+  /** Agents that could take the task in the end, were they free: at least one untried one if there is any. */
+  #hopes(wish: Wish, capability: string): readonly Slot[] {
+    const revisions = wish.revision === undefined ? this.#weighted.map((share) => share.revision) : [wish.revision]
+    const hopes: Slot[] = []
+    for (const revision of revisions) {
+      for (const slot of this.#revisions.get(revision)?.pools.get(capability)?.members ?? []) {
+        if (slot.isUnreachable) continue
+        hopes.push(slot)
+        if (!wish.tried.includes(slot)) return hopes
+      }
+    }
+    return hopes
+  }
+
+  #canEver(revision: string, capability: string): boolean {
+    for (const { facts } of this.#slots.values()) {
+      if (facts.revision === revision && this.#rules.groups.get(facts.group)?.capabilities.includes(capability)) return true
+    }
+    return false
+  }
+
+  #weigh(): void {
+    const { shares } = this.#rules
+    const weighted = shares.length > 0 ? shares : [...this.#revisions.keys()].map((revision) => ({ revision, percent: 1 }))
+    this.#weighted = weighted.filter((share) => share.percent > 0)
+    for (const state of this.#shares.values()) state.set(this.#weighted)
+  }
+
+  #revision(name: string): Revision {
+    let revision = this.#revisions.get(name)
+    if (!revision) this.#revisions.set(name, (revision = { known: 0, pools: new Map() }))
+    return revision
+  }
+
+  /** Puts the agent into the pools where it belongs by now. */
+  #place(slot: Slot, nowMs: number): void {
+    this.#unplace(slot)
+    const group = this.#rules.groups.get(slot.facts.group) ?? NO_GROUP
+    slot.limit = group.limit
+    if (!slot.facts.isCandidate) return
+    const { pools } = this.#revision(slot.facts.revision)
+    for (const capability of [ANY, ...group.capabilities]) {
+      let pool = pools.get(capability)
+      if (!pool) pools.set(capability, (pool = new Pool()))
+      pool.members.add(slot)
+      slot.places.push({ pool, at: -1 })
+    }
+    this.refresh(slot, nowMs)
+  }
+
+  #unplace(slot: Slot): void {
+    for (let i = 0; i < slot.places.length; i++) {
+      Pool.setFree(slot, i, false)
+      slot.places[i]?.pool.members.delete(slot)
+    }
+    slot.places.length = 0
+  }
+}

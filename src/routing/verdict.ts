@@ -1,0 +1,66 @@
+import type { Ending } from './fleet.ts'
+
+/** How one attempt ended; a closed set, also the label of metrics. */
+export const OUTCOMES = [
+  'Done',
+  'Rejected',
+  'NotNow',
+  'AgentError',
+  'InvalidAnswer',
+  'AnswerTooLarge',
+  'Refused',
+  'SandboxUnreachable',
+  'Reset',
+  'Hung',
+  'Timeout',
+  'Cancelled',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** What follows from an outcome: for the agent's health, and whether the task may be sent to another agent. */
+export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifIdempotent' | 'never' }
+
+/**
+ * | outcome            | what happened                                   | agent       | sent again    |
+ * |--------------------|-------------------------------------------------|-------------|---------------|
+ * | Done               | 200 with an output                              | healthy     | –             |
+ * | Rejected           | another 4xx: the task's own failure             | healthy     | never         |
+ * | NotNow             | 429, or 503 with Retry-After                    | no blame    | always        |
+ * | AgentError         | another 5xx                                     | failed      | if idempotent |
+ * | InvalidAnswer      | an answer that the protocol does not know       | failed      | if idempotent |
+ * | AnswerTooLarge     | more than the router keeps                      | healthy     | never         |
+ * | Refused            | no connection: nothing was sent                 | unreachable | always        |
+ * | SandboxUnreachable | the provider's proxy could not reach the port   | unreachable | always        |
+ * | Reset              | the connection ended before the answer          | unreachable | if idempotent |
+ * | Hung               | probes of the agent failed meanwhile            | unreachable | if idempotent |
+ * | Timeout            | the time of the task was up                     | failed      | never         |
+ * | Cancelled          | the client went away                            | no blame    | never         |
+ */
+export const VERDICTS: Readonly<Record<Outcome, Verdict>> = {
+  Done: { ending: 'Answered', retry: 'never' },
+  Rejected: { ending: 'Answered', retry: 'never' },
+  NotNow: { ending: 'Abandoned', retry: 'always' },
+  AgentError: { ending: 'Failed', retry: 'ifIdempotent' },
+  InvalidAnswer: { ending: 'Failed', retry: 'ifIdempotent' },
+  AnswerTooLarge: { ending: 'Answered', retry: 'never' },
+  Refused: { ending: 'Unreachable', retry: 'always' },
+  SandboxUnreachable: { ending: 'Unreachable', retry: 'always' },
+  Reset: { ending: 'Unreachable', retry: 'ifIdempotent' },
+  Hung: { ending: 'Unreachable', retry: 'ifIdempotent' },
+  Timeout: { ending: 'Failed', retry: 'never' },
+  Cancelled: { ending: 'Abandoned', retry: 'never' },
+}
+
+/** Outcome of an answer by its status; a 200 may still turn out invalid. */
+export function outcomeOfStatus(status: number, hasRetryAfter: boolean): Outcome {
+  if (status === 200) return 'Done'
+  if (status === 429 || (status === 503 && hasRetryAfter)) return 'NotNow'
+  if (status >= 500) return 'AgentError'
+  return status >= 400 ? 'Rejected' : 'InvalidAnswer'
+}
+
+/** Milliseconds of a Retry-After in seconds, within bounds; a date or nonsense gives the lower bound. */
+export function retryAfterMs(header: string | undefined, bounds: { readonly minMs: number; readonly maxMs: number }): number {
+  const seconds = header !== undefined && /^\d{1,9}$/.test(header) ? Number(header) : 0
+  return Math.min(bounds.maxMs, Math.max(bounds.minMs, seconds * 1000))
+}
