@@ -38,10 +38,16 @@ const SandboxStatus = Type.Object(
   {
     id: Type.String({ description: 'Id of the sandbox at the provider.' }),
     state: choice(['Running', 'Paused', 'Gone'], { description: 'State of the sandbox when it was last seen.' }),
+    commandStarted: Type.Boolean({ description: 'Whether the command was started in it.' }),
     domain: Type.Optional(Type.String({ description: 'Domain under which its ports are reached.' })),
     port: Type.Integer({ description: 'Port that takes tasks.' }),
     startedAt: Type.String({ format: 'date-time', description: 'When the sandbox was made.' }),
-    endAt: Type.Optional(Type.String({ format: 'date-time', description: 'When the provider ends it unless the operator renews it.' })),
+    endsAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'When the provider ends it although the operator asked for more time; it is replaced before.',
+      }),
+    ),
   },
   { description: 'The sandbox it runs in.' },
 )
@@ -51,7 +57,7 @@ export const AgentStatus = Type.Object(
   {
     observedGeneration: ObservedGeneration,
     sandbox: Type.Optional(SandboxStatus),
-    readySince: Type.Optional(Type.String({ format: 'date-time', description: 'When the agent became ready, first or again.' })),
+    readySince: Type.Optional(Type.String({ format: 'date-time', description: 'When the agent last became ready.' })),
     failed: Type.Optional(
       Type.Object(
         {

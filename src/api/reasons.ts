@@ -17,6 +17,7 @@ export const REASON = {
   secretMissing: 'SecretMissing',
   configMapMissing: 'ConfigMapMissing',
   keyMissing: 'KeyMissing',
+  forbidden: 'Forbidden',
   credentialsMissing: 'CredentialsMissing',
   revisionMissing: 'RevisionMissing',
   quotaExceeded: 'QuotaExceeded',

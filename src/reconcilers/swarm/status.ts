@@ -143,3 +143,17 @@ export const isServing = (a: AgentSeen) => a.ready && a.state === 'Running' && !
 
 const total = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
 const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
+
+/** The status of a swarm that waits for something before it can be planned: all else stays as it was. */
+export function waitingStatus(
+  stored: SwarmStatus,
+  error: OperatorError,
+  { generation, now }: { generation: number; now: string },
+): SwarmStatus {
+  const summary: Draft = { type: 'Ready', status: 'False', reason: error.reason, message: error.message }
+  return {
+    ...stored,
+    observedGeneration: generation,
+    conditions: merge(stored.conditions ?? [], progress(summary, undefined, error), generation, now),
+  }
+}

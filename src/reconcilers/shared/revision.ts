@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { groupsOf, type CredentialsRef, type SwarmSpec } from '../../api/swarm.ts'
+import { templateOf, type Template, type TemplateOverride } from '../../api/template.ts'
+
+/** What makes agents of one revision alike; stored as the data of a ControllerRevision. */
+export type RevisionData = {
+  template: Template
+  /** Only groups that differ from the template, so that adding a plain group renews nobody. */
+  groups: Record<string, { role?: 'Coordinator'; template?: TemplateOverride }>
+  credentialsSecretRef?: CredentialsRef
+  /** Hash of the referenced contents, when their change is a new revision. */
+  contents?: string
+}
+
+/** The revision that a spec describes. `contents` is the hash of what it refers to, for templates that follow it. */
+export function revisionOf(spec: SwarmSpec, contents?: string): RevisionData {
+  const groups: RevisionData['groups'] = {}
+  for (const { name, role, template } of groupsOf(spec)) {
+    if (role === 'Worker' && !template) continue
+    groups[name] = { ...(role === 'Coordinator' && { role }), ...(template && { template }) }
+  }
+  return {
+    template: spec.template,
+    groups,
+    ...(spec.credentialsSecretRef && { credentialsSecretRef: spec.credentialsSecretRef }),
+    ...(contents !== undefined && { contents }),
+  }
+}
+
+/** The template of a group in a revision. */
+export const groupTemplate = (data: RevisionData, group: string): Template => templateOf(data.template, data.groups[group]?.template)
+
+/** Ten characters that name a revision: equal for equal data, whatever the order of its keys. */
+export const revisionHash = (data: RevisionData): string => contentHash(data).slice(0, 10)
+
+/** SHA-256 over JSON with sorted keys, in hexadecimal. */
+export function contentHash(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined)
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
+    .join(',')}}`
+}
+
+/** A key of a Secret or a ConfigMap. */
+export type KeyRef = { kind: 'Secret' | 'ConfigMap'; name: string; key: string }
+
+/** Everything that the agents of a template read when they start. */
+export function referencesOf(template: Pick<Template, 'env' | 'files'>): KeyRef[] {
+  const refs = [...template.env.map((e) => e.valueFrom), ...template.files].map((source) => {
+    if (source?.secretKeyRef) return { kind: 'Secret' as const, ...source.secretKeyRef }
+    return source?.configMapKeyRef ? { kind: 'ConfigMap' as const, ...source.configMapKeyRef } : undefined
+  })
+  return refs.filter((ref) => ref !== undefined)
+}

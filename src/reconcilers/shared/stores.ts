@@ -1,0 +1,28 @@
+import type { Agent, Swarm } from '../../api/objects.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import type { EventRecorder } from '../../kube/events.ts'
+import type { Informer } from '../../kube/informer.ts'
+import type { ControllerRevision, Secret } from '../../kube/objects.ts'
+import type { References } from '../../kube/references.ts'
+
+/** What the routers say about the tasks of agents. */
+export type RouterView = {
+  /** Tasks that routers have given the agent and not seen the end of. */
+  inFlight(namespace: string, agent: string): number
+  /** Every router sends the agent no more tasks and waits for none. */
+  isDrained(namespace: string, agent: string): boolean
+}
+
+/** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm. */
+export type Stores = {
+  client: KubeClient
+  swarms: Informer<Swarm>
+  agents: Informer<Agent, 'swarm'>
+  revisions: Informer<ControllerRevision, 'swarm'>
+  tokens: Informer<Secret>
+  references: References
+  events: EventRecorder
+  routers: RouterView
+  /** Unix milliseconds. */
+  now(): number
+}

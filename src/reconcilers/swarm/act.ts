@@ -1,0 +1,176 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import { LABEL, revisionName, SANDBOX_FINALIZER } from '../../api/names.ts'
+import type { Agent } from '../../api/objects.ts'
+import { REASON } from '../../api/reasons.ts'
+import { OperatorError } from '../../errors.ts'
+import { CONTROLLER_REVISIONS, controllerReference, type ControllerRevision } from '../../kube/objects.ts'
+import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
+import type { RevisionData } from '../shared/revision.ts'
+import type { Stores } from '../shared/stores.ts'
+import { swarmLabels, type Seen } from './observe.ts'
+import type { Action } from './plan.ts'
+
+/** Writes at once to the API server in one pass. */
+const PARALLEL_WRITES = 16
+
+/** Revisions kept beside those in use, for going back. */
+const REVISIONS_KEPT = 10
+
+/** Does what the plan says. Goes on after a failure, so that one bad object holds nothing else up; returns the first failure. */
+export async function act(seen: Seen, actions: readonly Action[], stores: Stores, signal: AbortSignal): Promise<OperatorError | undefined> {
+  const failures: unknown[] = []
+  const pending = actions.values()
+  const work = async () => {
+    for (const action of pending) {
+      if (signal.aborted || failures.length > PARALLEL_WRITES) return
+      await actOn(seen, action, stores, signal).catch((error: unknown) => failures.push(error))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_WRITES, actions.length) }, work))
+  if (failures.length === 0) tellEvents(seen, actions, stores)
+  const [bug] = failures.filter((error) => !(error instanceof OperatorError))
+  if (bug) throw bug
+  return failures.find((error) => error instanceof OperatorError)
+}
+
+async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSignal): Promise<void> {
+  if (action.do === 'createAgent') return createAgent(seen, action, stores, signal)
+  const agent = seen.agents.get(action.name)
+  if (!agent) return
+  switch (action.do) {
+    case 'drainAgent':
+      return setState(agent, 'Draining', stores, signal)
+    case 'pauseAgent':
+      return setState(agent, 'Paused', stores, signal)
+    case 'keepAgent':
+    case 'resumeAgent':
+      return setState(agent, 'Running', stores, signal)
+    case 'deleteAgent': {
+      const left = await stores.client.delete(AGENTS, agent.metadata, { uid: agent.metadata.uid, signal }).catch(ignoreReplaced)
+      stores.agents.deleted(agent, left)
+    }
+  }
+}
+
+async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, stores: Stores, signal: AbortSignal): Promise<void> {
+  const { metadata } = seen.swarm
+  const data = action.revision === seen.update.hash ? seen.update.data : dataOf(seen, action.revision)
+  const name = [metadata.name, action.group, randomName()].filter(Boolean).join('-')
+  const made = await stores.client.create(
+    AGENTS,
+    {
+      metadata: {
+        name,
+        namespace: metadata.namespace,
+        labels: { ...swarmLabels(metadata.name), ...(action.group && { [LABEL.group]: action.group }), [LABEL.revision]: action.revision },
+        ownerReferences: [controllerReference(seen.swarm)],
+        finalizers: [SANDBOX_FINALIZER],
+      },
+      spec: {
+        swarm: metadata.name,
+        group: action.group,
+        role: data?.groups[action.group]?.role ?? 'Worker',
+        revision: action.revision,
+        nonce: randomUUID(),
+        attempt: action.attempt,
+        ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),
+      },
+    },
+    { fieldManager: FIELD_MANAGER, signal },
+  )
+  stores.agents.wrote(made)
+}
+
+async function setState(agent: Agent, state: Agent['spec']['state'], stores: Stores, signal: AbortSignal): Promise<void> {
+  const { uid, name, namespace } = agent.metadata
+  const stateSince = new Date(stores.now()).toISOString()
+  const patch = { metadata: { uid }, spec: { state, stateSince } }
+  stores.agents.wrote(await stores.client.mergePatch(AGENTS, { namespace, name }, patch, { fieldManager: FIELD_MANAGER, signal }))
+}
+
+/** Stores the revision of the template as it is now, if it is a new one, and forgets old ones that nobody runs. */
+export async function keepRevisions(seen: Seen, stores: Stores, signal: AbortSignal): Promise<void> {
+  const { metadata, status } = seen.swarm
+  const newest = Math.max(0, ...seen.revisions.map((r) => r.revision))
+  const stored = seen.revisions.find((r) => r.metadata.name === revisionName(metadata.name, seen.update.hash))
+  if (!stored) {
+    const manifest = {
+      metadata: {
+        name: revisionName(metadata.name, seen.update.hash),
+        namespace: metadata.namespace,
+        labels: { ...swarmLabels(metadata.name), [LABEL.revision]: seen.update.hash },
+        ownerReferences: [controllerReference(seen.swarm)],
+      },
+      revision: newest + 1,
+      data: seen.update.data,
+    }
+    stores.revisions.wrote(await stores.client.create(CONTROLLER_REVISIONS, manifest, { fieldManager: FIELD_MANAGER, signal }))
+    if (newest > 0)
+      stores.events.record(seen.swarm, {
+        type: 'Normal',
+        reason: REASON.revisionCreated,
+        message: `the template changed: revision ${seen.update.hash}`,
+      })
+  } else if (stored.revision < newest) {
+    const patch = { metadata: { uid: stored.metadata.uid }, revision: newest + 1 }
+    stores.revisions.wrote(
+      await stores.client.mergePatch(CONTROLLER_REVISIONS, stored.metadata, patch, { fieldManager: FIELD_MANAGER, signal }),
+    )
+  }
+  const used = new Set([...seen.agents.values()].map((a) => a.spec.revision).concat(seen.update.hash, status?.currentRevision ?? ''))
+  const idle = seen.revisions.filter((r) => !used.has(r.metadata.labels?.[LABEL.revision] ?? '')).sort((a, b) => b.revision - a.revision)
+  for (const old of idle.slice(REVISIONS_KEPT)) {
+    stores.revisions.deleted(old, await stores.client.delete(CONTROLLER_REVISIONS, old.metadata, { uid: old.metadata.uid, signal }))
+  }
+}
+
+function dataOf(seen: Seen, hash: string): RevisionData | undefined {
+  return storedData(seen.revisions.find((r) => r.metadata.labels?.[LABEL.revision] === hash))
+}
+
+/** The data of a stored revision. */
+export const storedData = (revision: ControllerRevision | undefined) => revision?.data as RevisionData | undefined
+
+/** Events for people: one for each kind of change, so that a large swarm does not flood. */
+function tellEvents(seen: Seen, actions: readonly Action[], stores: Stores): void {
+  const tell = (reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal') =>
+    stores.events.record(seen.swarm, { type, reason, message })
+  const plain = actions.filter((a) => a.do === 'createAgent' && !a.replaces).length
+  if (plain > 0) tell(REASON.agentCreated, `created ${agents(plain)}`)
+  for (const a of actions)
+    if (a.do === 'createAgent' && a.replaces)
+      tell(REASON.agentReplaced, `replaces agent ${a.replaces.name}, which is lost: ${a.replaces.reason}`, 'Warning')
+  const named = (kind: Action['do'], reason?: string) =>
+    actions.flatMap((a) => (a.do === kind && 'name' in a && (!reason || ('reason' in a && a.reason === reason)) ? [a.name] : []))
+  for (const [reason, why] of Object.entries(DRAIN_TEXT)) {
+    const names = named('drainAgent', reason)
+    if (names.length > 0) tell(REASON.draining, `draining ${listed(names)}: ${why}`)
+  }
+  const late = named('deleteAgent', 'DrainTimedOut')
+  if (late.length > 0)
+    tell(REASON.agentDeleted, `ending ${listed(late)} with tasks still running: spec.lifecycle.drainTimeout has passed`, 'Warning')
+  const drained = named('deleteAgent', 'Drained')
+  if (drained.length > 0) tell(REASON.agentDeleted, `ending ${listed(drained)}, all tasks are done`)
+  const paused = named('pauseAgent')
+  if (paused.length > 0) tell(REASON.agentPaused, `pausing ${listed(paused)} for the next scale-up`)
+  const resumed = named('resumeAgent')
+  if (resumed.length > 0) tell(REASON.agentResumed, `resuming ${listed(resumed)}`)
+}
+
+const DRAIN_TEXT = {
+  ScaledDown: 'fewer agents are wanted',
+  Outdated: 'the template changed',
+  Expiring: 'its sandbox is near the end of its life',
+  GroupRemoved: 'its group is not in the spec any more',
+}
+const agents = (n: number) => `${n} agent${n === 1 ? '' : 's'}`
+const listed = (names: readonly string[]) => (names.length > 3 ? agents(names.length) : names.join(', '))
+
+/** An agent that is gone, or has been replaced under its name, is as good as deleted. */
+function ignoreReplaced(error: unknown): undefined {
+  if (error instanceof OperatorError && (error.reason === 'NotFound' || error.reason === 'Conflict')) return undefined
+  throw error
+}
+
+const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
+const randomName = () => Array.from({ length: 6 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')
