@@ -168,7 +168,6 @@ export class Informer<T extends KubeObject, I extends string = string> {
     for (const handler of this.#handlers) this.#call(handler, type, object, old)
   }
 
-  // oxlint-disable-next-line max-params
   #call(handler: ChangeHandler<T>, ...change: Parameters<ChangeHandler<T>>): void {
     try {
       handler(...change)

@@ -5,6 +5,7 @@ import type { KubeClient, Selection } from './client.ts'
 import { backoffMs } from './clock.ts'
 import { WATCH_IDLE_MS, WATCH_RETRY_MS, WATCH_SECONDS } from './limits.ts'
 import type { KubeObject, ResourceKind } from './objects.ts'
+import { pause } from './pause.ts'
 import { WatchBroken, type WatchEvent } from './watch-stream.ts'
 
 /** `idleMs`: a watch without a byte for so long is given up. `seconds`: a watch is renewed after this, up to twice of it. */
@@ -157,17 +158,4 @@ function isObject<T extends KubeObject>(object: object): object is T {
   if (!('metadata' in object) || typeof object.metadata !== 'object' || object.metadata === null) return false
   const { metadata } = object
   return 'name' in metadata && typeof metadata.name === 'string' && 'uid' in metadata && typeof metadata.uid === 'string'
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end, { once: true })
-  })
 }

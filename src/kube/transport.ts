@@ -82,7 +82,6 @@ export class Transport {
     await Promise.all([current?.requests.destroy(), current?.streams.destroy()])
   }
 
-  // oxlint-disable-next-line max-params
   async #dispatch(
     request: HttpRequest,
     signal: AbortSignal,

@@ -1,0 +1,115 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Logger } from 'winston'
+
+/** Says whether one part works: true, or a sentence that says what does not. */
+export type Check = () => true | string | Promise<true | string>
+
+/** Where the metrics come from; a prom-client registry is one. */
+export interface MetricsSource {
+  readonly contentType: string
+  metrics(): Promise<string>
+}
+
+/** `live` failing asks for a restart, `ready` failing only for patience. `host` is where to listen, on all addresses unless given. */
+export interface HealthServerOptions {
+  readonly port: number
+  readonly host?: string
+  readonly registry: MetricsSource
+  readonly log: Logger
+  readonly live?: Readonly<Record<string, Check>>
+  readonly ready?: Readonly<Record<string, Check>>
+}
+
+const CHECK_TIMEOUT_MS = 2_000
+
+/** Serves `/metrics`, `/healthz` and `/readyz`; `?verbose` on the latter two lists the checks also when all is well. */
+export class HealthServer {
+  readonly #options: HealthServerOptions
+  readonly #server: Server
+
+  constructor(options: HealthServerOptions) {
+    this.#options = options
+    this.#server = createServer(
+      { maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+      (request, response) => {
+        this.#answer(request, response).catch((error: unknown) => {
+          options.log.error('health request failed', { error })
+          if (response.headersSent) response.destroy()
+          else reply(response, 500, 'internal error\n')
+        })
+      },
+    )
+    this.#server.maxConnections = 64
+  }
+
+  /** Listens; resolves with the port, which matters when 0 was asked for. */
+  async start(): Promise<number> {
+    const { port, host } = this.#options
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#server.once('error', reject)
+    this.#server.listen({ port, ...(host && { host }) }, resolve)
+    await promise
+    this.#server.off('error', reject)
+    return (this.#server.address() as AddressInfo).port // a server that listens on TCP has one
+  }
+
+  /** Answers what has been asked, for a second at most, and closes. */
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    const timer = setTimeout(() => this.#server.closeAllConnections(), 1_000)
+    await closed
+    clearTimeout(timer)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'only GET\n')
+    // Nothing here takes a body; one that is sent anyway is not read.
+    if (request.headers['transfer-encoding'] || Number(request.headers['content-length'] ?? 0) > 0)
+      return refuse(response, 413, 'no body, please\n')
+    const { registry, live = {}, ready = {} } = this.#options
+    const [path = '', query = ''] = (request.url ?? '/').split('?')
+    switch (path) {
+      case '/metrics':
+        return reply(response, 200, await registry.metrics(), registry.contentType)
+      case '/healthz':
+        return report(response, live, query)
+      case '/readyz':
+        return report(response, ready, query)
+      default:
+        return reply(response, 404, 'try /metrics, /healthz or /readyz\n')
+    }
+  }
+}
+
+async function report(response: ServerResponse, checks: Readonly<Record<string, Check>>, query: string): Promise<void> {
+  const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => ({ name, result: await run(check) })))
+  const isWell = results.every(({ result }) => result === true)
+  const lines = results.map(({ name, result }) => (result === true ? `[+] ${name}: ok\n` : `[-] ${name}: ${result}\n`))
+  const isVerbose = !isWell || new URLSearchParams(query).has('verbose')
+  reply(response, isWell ? 200 : 503, isVerbose ? `${lines.join('')}${isWell ? 'ok' : 'failed'}\n` : 'ok\n')
+}
+
+async function run(check: Check): Promise<true | string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const timer = setTimeout(() => resolve(`no answer in ${CHECK_TIMEOUT_MS} ms`), CHECK_TIMEOUT_MS)
+  try {
+    return await Promise.race([Promise.resolve(check()), promise])
+  } catch (error) {
+    return error instanceof Error ? error.message : 'threw'
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function refuse(response: ServerResponse, code: number, text: string): void {
+  response.setHeader('connection', 'close')
+  reply(response, code, text)
+}
+
+function reply(response: ServerResponse, code: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(text), 'x-content-type-options': 'nosniff' })
+  response.end(text)
+}
