@@ -1,0 +1,28 @@
+import type { Slot } from '../routing/slot.ts'
+import type { Address } from './address.ts'
+
+/** A request to an agent that has not ended; `abort` ends it now. */
+export type Running = { abort(outcome: 'Hung' | 'Timeout' | 'Cancelled'): void }
+
+/** How an agent is asked whether it is well: its template's readiness. */
+export type ProbeRules = { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number; readonly failureThreshold: number }
+
+/** One agent with what the router needs to talk to it; the routing's view of it is the slot. */
+export class Host {
+  readonly slot: Slot
+  /** Absent until the agent has a sandbox. */
+  address: Address | undefined
+  probe: ProbeRules
+  readonly running = new Set<Running>()
+  /** When it last gave a sign of life, or was first asked for one. */
+  aliveMs = 0
+  isProbing = false
+  /** Probes in a row that found nobody. */
+  misses = 0
+  nextProbeMs = 0
+
+  constructor(slot: Slot, probe: ProbeRules) {
+    this.slot = slot
+    this.probe = probe
+  }
+}

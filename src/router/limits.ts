@@ -1,0 +1,74 @@
+/** Bytes of a task's body. */
+export const MAX_BODY_BYTES = 1024 * 1024
+
+/** Bytes of a request's headers. */
+export const MAX_HEADER_BYTES = 16 * 1024
+
+/** Characters of a request's path and query. */
+export const MAX_URL_CHARS = 2048
+
+/** Objects and lists inside each other in a task. */
+export const MAX_JSON_DEPTH = 100
+
+/** Characters of a session key, a capability, an idempotency key. */
+export const MAX_KEY_CHARS = 256
+
+/** Bytes of an agent's answer that the router keeps. */
+export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+/** Bytes of an agent's refusal that are passed on to the client. */
+export const MAX_REFUSAL_BYTES = 4 * 1024
+
+/** Longest time that a task may ask for. */
+export const MAX_TASK_MS = 24 * 3_600_000
+
+/** Answers "not now" that a task collects before it is given up, besides its attempts. */
+export const MAX_NOT_NOW = 16
+
+/** Bounds of the pause that an agent asks for with Retry-After. */
+export const NOT_NOW_MS = { minMs: 100, maxMs: 5_000 } as const
+
+/** Time to open a connection to an agent. */
+export const CONNECT_MS = 1_000
+
+/** Idle time after which a connection to an agent is closed; below the 5 s of common servers, so that we close first. */
+export const UPSTREAM_KEEP_ALIVE_MS = 4_000
+
+/** Connections to one origin: an agent's own, or the one address of all sandboxes. */
+export const MAX_CONNECTIONS = 2_048
+
+/** Time between two looks of the prober. */
+export const PROBE_TICK_MS = 50
+
+/** An agent with tasks that has given no sign of life for so long is probed. */
+export const QUIET_MS = 150
+
+/** Longest time between two probes of an agent that does not answer; the first ones follow its own readiness interval. */
+export const SUSPECT_MAX_MS = 1_000
+
+/** Time between two probes of an agent without tasks. */
+export const IDLE_PROBE_MS = 30_000
+
+/** Probes that may run at once. */
+export const MAX_PROBES_RUNNING = 200
+
+/** Time between two frames of the live view's stream. */
+export const VIEW_MS = 250
+
+/** Streams of the live view that are open at once. */
+export const MAX_VIEWERS = 100
+
+/** Time from a change to its line in the statistics. */
+export const STATS_MS = 100
+
+/** Time between two heartbeats of the statistics. */
+export const HEARTBEAT_MS = 2_000
+
+/** Streams of statistics that are open at once. */
+export const MAX_STATS_READERS = 16
+
+/** Bytes that a slow reader of a stream may fall behind before it is cut off. */
+export const MAX_BEHIND_BYTES = 4 * 1024 * 1024
+
+/** Time that tasks get to end after a request to stop. */
+export const DRAIN_MS = 30_000

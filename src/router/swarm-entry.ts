@@ -1,0 +1,105 @@
+import { durationMs } from '../api/duration.ts'
+import type { Agent, Swarm } from '../api/objects.ts'
+import { groupsOf } from '../api/swarm.ts'
+import { templateOf } from '../api/template.ts'
+import type { AgentFacts } from '../routing/slot.ts'
+import { Fleet, type FleetRules } from '../routing/fleet.ts'
+import { WaitQueue } from '../routing/wait-queue.ts'
+import type { Sandbox } from './address.ts'
+import type { Host, ProbeRules } from './host.ts'
+
+/** What a swarm says about its tasks, in milliseconds and numbers. */
+export type Settings = {
+  readonly timeoutMs: number
+  readonly attempts: number
+  readonly maxPending: number
+  readonly queueTimeoutMs: number
+  readonly probe: ProbeRules
+  readonly rules: FleetRules
+}
+
+/** One swarm: its settings, agents and waiting tasks. `T` is what waits. */
+export class SwarmEntry<T> {
+  readonly namespace: string
+  readonly name: string
+  readonly fleet: Fleet
+  readonly hosts = new Map<string, Host>()
+  readonly waiting = new WaitQueue<T>()
+  /** Absent while there is no Swarm object: its agents may be seen before it, or after it. */
+  settings: Settings | undefined
+  tokens: ReadonlyMap<string, string> = new Map()
+  /** Grows with every change that a live view would show. */
+  version = 0
+  /** Tasks that ended, by whether they ended well. */
+  done = 0
+  failed = 0
+
+  constructor(namespace: string, name: string) {
+    this.namespace = namespace
+    this.name = name
+    this.fleet = new Fleet(UNKNOWN_RULES)
+  }
+
+  get isEmpty(): boolean {
+    return !this.settings && this.hosts.size === 0 && this.tokens.size === 0
+  }
+}
+
+const UNKNOWN_RULES: FleetRules = {
+  strategy: 'LeastLoaded',
+  shares: [],
+  groups: new Map(),
+  breaker: { consecutiveFailures: 5, openForMs: 5_000 },
+}
+
+/** How agents are probed before their Swarm has been seen. */
+export const UNKNOWN_PROBE: ProbeRules = { path: '/health', timeoutMs: 250, intervalMs: 250, failureThreshold: 3 }
+
+/** Reads the settings of a Swarm that the API server has validated. */
+export function settingsOf({ spec, status }: Swarm): Settings {
+  const { routing, template } = spec
+  const { path, timeout, interval, failureThreshold } = template.readiness
+  return {
+    timeoutMs: durationMs(routing.timeout),
+    attempts: routing.retries.attempts,
+    maxPending: routing.queue.maxPending,
+    queueTimeoutMs: durationMs(routing.queue.timeout),
+    probe: { path, timeoutMs: durationMs(timeout), intervalMs: durationMs(interval), failureThreshold },
+    rules: {
+      strategy: routing.strategy,
+      shares: status?.traffic ?? [],
+      groups: new Map(
+        groupsOf(spec).map((group) => [
+          group.name,
+          { capabilities: group.capabilities, limit: templateOf(template, group.template).maxConcurrentTasks },
+        ]),
+      ),
+      breaker: {
+        consecutiveFailures: routing.circuitBreaker.consecutiveFailures,
+        openForMs: durationMs(routing.circuitBreaker.openFor),
+      },
+    },
+  }
+}
+
+/** What the routing needs to know of an Agent. */
+export function factsOf({ metadata, spec, status }: Agent): AgentFacts {
+  const isReady = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+  const isDraining = spec.state !== 'Running' || metadata.deletionTimestamp !== undefined
+  return {
+    namespace: metadata.namespace,
+    swarm: spec.swarm,
+    name: metadata.name,
+    uid: metadata.uid,
+    group: spec.group,
+    revision: spec.revision,
+    isCandidate: isReady && !isDraining && status?.sandbox?.state === 'Running',
+    isDraining,
+  }
+}
+
+/** The sandbox of an Agent, once it has one. */
+export function sandboxOf({ status }: Agent): Sandbox | undefined {
+  const sandbox = status?.sandbox
+  return sandbox && { id: sandbox.id, port: sandbox.port, ...(sandbox.domain !== undefined && { domain: sandbox.domain }) }
+}
