@@ -1,0 +1,124 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { KubeApiError } from '../../../src/kube/api-error.ts'
+import { CONFIG_MAPS, SECRETS } from '../../../src/kube/objects.ts'
+import { FaultProxy } from './fault-proxy.ts'
+import { KubeClient } from '../../../src/kube/client.ts'
+import { endTest, startTest, WIDGETS } from './harness.ts'
+
+/** The error of a promise that must not succeed. */
+async function failure(promise: Promise<unknown>): Promise<KubeApiError> {
+  const error: unknown = await promise.then(
+    () => new Error('it succeeded'),
+    (thrown: unknown) => thrown,
+  )
+  if (error instanceof KubeApiError) return error
+  throw error
+}
+
+describe('client against a real API server', () => {
+  let test: Awaited<ReturnType<typeof startTest>>
+  before(async () => {
+    test = await startTest()
+  })
+  after(() => endTest(test))
+
+  it('creates, reads, patches and deletes an object', async () => {
+    const { client, namespace } = test
+    const ref = { namespace, name: 'plain' }
+    const made = await client.create(CONFIG_MAPS, { metadata: ref, data: { a: '1' } })
+    expect([made.kind, made.apiVersion, made.data]).to.deep.equal(['ConfigMap', 'v1', { a: '1' }])
+    await client.mergePatch(CONFIG_MAPS, ref, { data: { a: null, b: '2' } })
+    await client.jsonPatch(CONFIG_MAPS, ref, [{ op: 'add', path: '/data/c', value: '3' }])
+    expect((await client.get(CONFIG_MAPS, ref))?.data).to.deep.equal({ b: '2', c: '3' })
+    expect((await failure(client.create(CONFIG_MAPS, { metadata: ref }))).isAlreadyExists).to.equal(true)
+    expect(await client.delete(CONFIG_MAPS, ref)).to.equal(undefined)
+    expect(await client.get(CONFIG_MAPS, ref)).to.equal(undefined)
+    expect(await client.delete(CONFIG_MAPS, ref)).to.equal(undefined)
+  })
+
+  it('lists all pages, only the selected, and metadata only', async () => {
+    const { client, namespace } = test
+    const names = Array.from({ length: 7 }, (_, i) => `page-${i}`)
+    for (const name of names) {
+      await client.create(CONFIG_MAPS, {
+        metadata: { namespace, name, labels: { odd: String(Number(name.slice(5)) % 2) } },
+        data: { big: 'x' },
+      })
+    }
+    const labelled = (labelSelector: string) => ({ namespace, labelSelector })
+    const all = await client.list(CONFIG_MAPS, labelled('odd'), { pageSize: 3 })
+    expect(all.items.map((item) => [item.kind, item.metadata.name])).to.deep.equal(names.map((name) => ['ConfigMap', name]))
+    expect((await client.list(CONFIG_MAPS, labelled('odd=1'))).items.length).to.equal(3)
+    expect((await client.list(CONFIG_MAPS, { namespace, fieldSelector: 'metadata.name=page-4' })).items.length).to.equal(1)
+    const [light] = (await client.list(CONFIG_MAPS, { ...labelled('odd=0'), metadataOnly: true })).items
+    expect([light?.metadata.name, light?.data]).to.deep.equal(['page-0', undefined])
+  })
+
+  it('applies with a field manager: another manager conflicts unless it forces', async () => {
+    const { client, namespace } = test
+    const manifest = (size: number) => ({ metadata: { namespace, name: 'applied' }, spec: { size } })
+    await client.apply(WIDGETS, manifest(1), { fieldManager: 'one' })
+    await client.apply(WIDGETS, manifest(1), { fieldManager: 'two' })
+    const error = await failure(client.apply(WIDGETS, manifest(2), { fieldManager: 'two' }))
+    expect([error.isConflict, error.retry]).to.deep.equal([true, 'backoff'])
+    expect(error.message).to.contain(`apply Widget ${namespace}/applied`).and.to.contain('.spec.size')
+    const forced = await client.apply(WIDGETS, manifest(2), { fieldManager: 'two', force: true })
+    expect([forced.spec, forced.metadata.generation]).to.deep.equal([{ size: 2 }, 2])
+    const again = await client.apply(WIDGETS, manifest(2), { fieldManager: 'two' })
+    expect(again.metadata.resourceVersion).to.equal(forced.metadata.resourceVersion)
+  })
+
+  it('replaces the status of what was seen, and nothing else', async () => {
+    const { client, namespace } = test
+    const name = 'status'
+    const made = await client.create(WIDGETS, { metadata: { namespace, name }, spec: { size: 1 } })
+    const first = await client.patchStatus(WIDGETS, made, { ready: 1, gone: true })
+    const second = await client.patchStatus(WIDGETS, first, { ready: 2 })
+    expect([second.status, second.spec, second.metadata.generation]).to.deep.equal([{ ready: 2 }, { size: 1 }, 1])
+    expect((await failure(client.patchStatus(WIDGETS, first, { ready: 3 }))).isConflict, 'an older version').to.equal(true)
+    const loose = await client.patchStatus(WIDGETS, first, { ready: 4 }, { precondition: 'uid' })
+    expect(loose.status).to.deep.equal({ ready: 4 })
+    await client.delete(WIDGETS, { namespace, name })
+    await client.create(WIDGETS, { metadata: { namespace, name } })
+    expect(
+      (await failure(client.patchStatus(WIDGETS, first, { ready: 5 }, { precondition: 'uid' }))).isConflict,
+      'another object',
+    ).to.equal(true)
+  })
+
+  it('deletes only what was meant, and returns what stays for its finalizers', async () => {
+    const { client, namespace } = test
+    const ref = { namespace, name: 'finalized' }
+    const made = await client.create(WIDGETS, { metadata: { ...ref, finalizers: ['test.swarmops.dev/hold'] } })
+    const { uid, resourceVersion } = made.metadata
+    await client.mergePatch(WIDGETS, ref, { spec: { size: 1 } })
+    expect((await failure(client.delete(WIDGETS, ref, { uid: 'other' }))).isConflict).to.equal(true)
+    expect((await failure(client.delete(WIDGETS, ref, { uid, resourceVersion }))).isConflict).to.equal(true)
+    const left = await client.delete(WIDGETS, ref, { uid })
+    expect(left?.metadata.deletionTimestamp).to.be.a('string')
+    const last = await client.mergePatch(WIDGETS, ref, { metadata: { finalizers: null } })
+    expect([last.metadata.finalizers, await client.get(WIDGETS, ref)]).to.deep.equal([undefined, undefined])
+  })
+
+  it('says what is wrong with an invalid object, and that trying again is no use', async () => {
+    const { client, namespace } = test
+    const error = await failure(client.create(CONFIG_MAPS, { metadata: { namespace, name: 'Not Valid' } }))
+    expect([error.code, error.reason, error.retry]).to.deep.equal([422, 'Invalid', 'never'])
+    expect(error.message).to.contain('create ConfigMap').and.to.contain('metadata.name')
+  })
+
+  it('ends a request that takes too long, that is aborted, or that reaches nobody', async () => {
+    const { client, namespace, config } = test
+    const reasons: string[] = []
+    reasons.push((await failure(client.list(SECRETS, { namespace }, { timeoutMs: 0 }))).reason)
+    reasons.push((await failure(client.list(SECRETS, { namespace }, { signal: AbortSignal.abort() }))).reason)
+    const proxy = new FaultProxy(config)
+    const lost = new KubeClient(await proxy.start())
+    await lost.list(SECRETS, { namespace })
+    await proxy.stop()
+    const error = await failure(lost.list(SECRETS, { namespace }))
+    await lost.close()
+    expect([...reasons, error.reason, error.code, error.retry]).to.deep.equal(['Timeout', 'Aborted', 'Unreachable', 0, 'backoff'])
+  })
+})
