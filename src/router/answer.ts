@@ -1,0 +1,59 @@
+import { outcomeOfStatus, type Outcome } from '../routing/verdict.ts'
+import { MAX_REFUSAL_BYTES } from './limits.ts'
+import type { Answer } from './upstream.ts'
+
+/** An agent's answer, understood. */
+export type Reading = { readonly outcome: Outcome; readonly output?: unknown; readonly status?: number; readonly why: string }
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the provider's proxy says that it reached no agent: nothing was begun. Agents have no reason to answer like that. */
+function isFromProxy(status: number, body: unknown): boolean {
+  if (status < 400 || !isRecord(body) || typeof body['sandboxId'] !== 'string' || typeof body['message'] !== 'string') return false
+  return body['code'] === status && /port is not open|not found|paused/i.test(body['message'])
+}
+
+/** Says what an answer to POST /tasks means. */
+export function readAnswer(answer: Answer): Reading {
+  if (answer.kind === 'tooLarge') return { outcome: 'AnswerTooLarge', status: answer.status, why: 'its answer was too large' }
+  if (answer.kind === 'failure') {
+    return answer.wasSent
+      ? { outcome: 'Reset', why: `its connection ended before the answer (${codeOf(answer.error)})` }
+      : { outcome: 'Refused', why: `it could not be reached (${codeOf(answer.error)})` }
+  }
+  const { status, body } = answer
+  const outcome = outcomeOfStatus(status, answer.retryAfter !== undefined)
+  if (outcome === 'Done') {
+    const parsed = parse(body)
+    if (isRecord(parsed) && 'output' in parsed) return { outcome, output: parsed['output'], status, why: '' }
+    return { outcome: 'InvalidAnswer', status, why: 'it answered 200 without a JSON object that has an output' }
+  }
+  if (isFromProxy(status, parse(body))) return { outcome: 'SandboxUnreachable', status, why: 'the sandbox proxy found nobody at its port' }
+  return { outcome, status, why: `it answered ${status}` }
+}
+
+/** Says whether a probe found the agent well, at least answering, or not at all. */
+export function readProbe(answer: Answer): 'well' | 'answering' | 'missing' {
+  if (answer.kind === 'failure') return 'missing'
+  if (answer.status >= 200 && answer.status < 300) return 'well'
+  return answer.kind === 'answer' && isFromProxy(answer.status, parse(answer.body)) ? 'missing' : 'answering'
+}
+
+/** What an agent said when it rejected a task, cut to what fits into a problem. */
+export function refusalOf(answer: Answer): unknown {
+  if (answer.kind !== 'answer' || answer.body.length === 0) return undefined
+  if (answer.body.length > MAX_REFUSAL_BYTES) return answer.body.subarray(0, MAX_REFUSAL_BYTES).toString('utf8')
+  return parse(answer.body) ?? answer.body.toString('utf8')
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}

@@ -1,0 +1,84 @@
+import type { Refusal } from '../routing/fleet.ts'
+import type { Call } from './call.ts'
+import { Problem } from './problem.ts'
+
+const s = (count: number) => (count === 1 ? '' : 's')
+const where = (call: Call) => `swarm ${call.request.entry.namespace}/${call.request.entry.name}`
+const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
+
+/** Why a task cannot be placed at all, or was not placed in the time that it may wait. */
+export function refusedProblem(call: Call, refusal: Refusal, waitedMs: number): Problem {
+  const { id: taskId, capability = '', revision = '', entry } = call.request
+  const retryAfterSeconds = seconds(Math.min(entry.settings?.queueTimeoutMs ?? 1_000, 5_000))
+  switch (refusal) {
+    case 'NoAgentWithCapability': {
+      const known = [...new Set([...entry.fleet.rules.groups.values()].flatMap((group) => group.capabilities))]
+      const offer = known.length > 0 ? `use one of ${known.join(', ')}` : 'leave capability out: no group of the swarm lists any'
+      return new Problem('NoAgentWithCapability', { taskId, detail: `no group of ${where(call)} has the capability ${capability}; ${offer}` })
+    }
+    case 'RevisionNotFound':
+      return new Problem('RevisionNotFound', {
+        taskId,
+        detail: `${where(call)} has no agent of revision ${revision}; take the header Swarm-Revision out, or name a revision of its live view`,
+      })
+    case 'Busy':
+      return new Problem('QueueTimeout', {
+        taskId,
+        retryAfterSeconds,
+        detail: `all agents of ${where(call)} stayed busy for ${waitedMs} ms; send fewer tasks at once, or raise replicas or maxConcurrentTasks`,
+      })
+    case 'NoAgentReady':
+      return new Problem('NoAgentReady', {
+        taskId,
+        retryAfterSeconds,
+        detail: `no agent of ${where(call)} was ready for ${waitedMs} ms; kubectl -n ${entry.namespace} get agents says why`,
+      })
+  }
+}
+
+/** Too many wait already. */
+export function queueFullProblem(call: Call): Problem {
+  const { id: taskId, entry } = call.request
+  const { maxPending = 0, queueTimeoutMs = 1_000 } = entry.settings ?? {}
+  return new Problem('QueueFull', {
+    taskId,
+    retryAfterSeconds: seconds(queueTimeoutMs / 10),
+    detail: `${maxPending} task${s(maxPending)} wait for ${where(call)} already (spec.routing.queue.maxPending); send it again later`,
+  })
+}
+
+/** The swarm went away while the task waited. */
+export const goneProblem = (call: Call): Problem =>
+  new Problem('SwarmNotFound', { taskId: call.request.id, detail: `${where(call)} was deleted while the task waited` })
+
+/** The overall time is up, or was up while an agent that must not be asked twice had the task. */
+export function timeoutProblem(call: Call, wasBegun: boolean): Problem {
+  const { id: taskId, timeoutMs, isIdempotent } = call.request
+  const more = { attempts: call.attempts }
+  if (wasBegun && !isIdempotent) return unknownProblem(call, `it did not answer within ${timeoutMs} ms`)
+  const detail = `the task did not end within ${timeoutMs} ms on ${where(call)}; give it a longer timeout, up to spec.routing.timeout`
+  return new Problem('TaskTimeout', { taskId, detail, more })
+}
+
+/** The task must not be sent again, and nobody knows whether it was done. */
+export function unknownProblem(call: Call, why: string): Problem {
+  const agent = call.attempts.at(-1)?.agent ?? ''
+  return new Problem('OutcomeUnknown', {
+    taskId: call.request.id,
+    detail: `agent ${agent} may have begun the task: ${why}; it is not idempotent and was not sent again: find out whether it took effect`,
+    more: { attempts: call.attempts },
+  })
+}
+
+/** Nothing is left to try. */
+export function exhaustedProblem(call: Call, why: string): Problem {
+  const { id: taskId } = call.request
+  const more = { attempts: call.attempts }
+  const last = call.attempts.at(-1)
+  if (call.attempts.every((attempt) => attempt.outcome === 'NotNow')) {
+    const detail = `every agent of ${where(call)} that was asked put the task off; send it again later`
+    return new Problem('AgentsBusy', { taskId, retryAfterSeconds: 1, detail, more })
+  }
+  const detail = `${call.attempts.length} attempt${s(call.attempts.length)} failed on ${where(call)}; the last, on ${last?.agent}: ${why}`
+  return new Problem('AgentFailed', { taskId, detail, more })
+}

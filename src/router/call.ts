@@ -1,0 +1,79 @@
+import type { Outcome } from '../routing/verdict.ts'
+import type { Slot } from '../routing/slot.ts'
+import type { Ticket } from '../routing/wait-queue.ts'
+import type { Problem } from './problem.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+import type { Trace } from './trace.ts'
+
+/** One piece of work for one agent; a plain task is one call, richer ways of working make several. */
+export type CallRequest = {
+  readonly id: string
+  readonly entry: SwarmEntry<Call>
+  /** Fields of the agent's request besides `attempt` and `epoch`, as JSON without the outer braces. */
+  readonly bodyFields: string
+  readonly capability: string | undefined
+  readonly sessionKey: string | undefined
+  readonly revision: string | undefined
+  readonly isIdempotent: boolean
+  readonly idempotencyKey: string
+  readonly trace: Trace
+  readonly timeoutMs: number
+}
+
+/** One attempt, as clients see it. */
+export type AttemptReport = { readonly agent: string; readonly outcome: Outcome; readonly status?: number; readonly durationMs: number }
+
+/** How a call ended well. */
+export type CallResult = {
+  readonly output: unknown
+  readonly slot: Slot
+  readonly attempts: readonly AttemptReport[]
+  readonly queuedMs: number
+  readonly agentMs: number
+  readonly totalMs: number
+}
+
+/** A call on its way. It ends once, with a result or a problem. */
+export class Call {
+  readonly request: CallRequest
+  readonly startedMs: number
+  readonly attempts: AttemptReport[] = []
+  readonly tried: Slot[] = []
+  /** Attempts that count against the limit: all but those that an agent put off. */
+  spent = 0
+  putOff = 0
+  queuedMs = 0
+  waitingSinceMs = 0
+  ticket: Ticket<Call> | undefined
+  queueTimer: NodeJS.Timeout | undefined
+  deadlineTimer: NodeJS.Timeout | undefined
+  /** Ends the attempt that runs now. */
+  stopAttempt: ((outcome: 'Timeout' | 'Cancelled') => void) | undefined
+  hasEnded = false
+  readonly #onEnd: (result: CallResult | Problem) => void
+
+  constructor(request: CallRequest, startedMs: number, onEnd: (result: CallResult | Problem) => void) {
+    this.request = request
+    this.startedMs = startedMs
+    this.#onEnd = onEnd
+  }
+
+  /** Tasks that the same agents can do share a lane of the waiting queue. */
+  get lane(): string {
+    return `${this.request.revision ?? ''}\n${this.request.capability ?? ''}`
+  }
+
+  /** What the choice of an agent goes by. */
+  get wish(): { capability: string | undefined; sessionKey: string | undefined; revision: string | undefined; tried: readonly Slot[] } {
+    const { capability, sessionKey, revision } = this.request
+    return { capability, sessionKey, revision, tried: this.tried }
+  }
+
+  end(result: CallResult | Problem): void {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    clearTimeout(this.deadlineTimer)
+    clearTimeout(this.queueTimer)
+    this.#onEnd(result)
+  }
+}

@@ -1,0 +1,252 @@
+import { Fleet } from '../routing/fleet.ts'
+import type { Slot } from '../routing/slot.ts'
+import { VERDICTS, retryAfterMs, type Outcome } from '../routing/verdict.ts'
+import { readAnswer, refusalOf, type Reading } from './answer.ts'
+import { Call, type CallRequest, type CallResult } from './call.ts'
+import { exhaustedProblem, goneProblem, queueFullProblem, refusedProblem, timeoutProblem, unknownProblem } from './call-problems.ts'
+import type { Host, Running } from './host.ts'
+import { MAX_ANSWER_BYTES, MAX_NOT_NOW, NOT_NOW_MS } from './limits.ts'
+import { Problem } from './problem.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+import { traceparentOf } from './trace.ts'
+import type { Answer, Upstream } from './upstream.ts'
+
+/** What else must know of attempts: health, statistics, metrics. */
+export interface DispatchObserver {
+  attemptBegan(entry: SwarmEntry<Call>, host: Host): void
+  attemptEnded(entry: SwarmEntry<Call>, host: Host, ended: AttemptEnd): void
+  queueChanged(entry: SwarmEntry<Call>): void
+}
+
+/** How an attempt ended; `willRetry` when the task goes on to another agent. */
+export type AttemptEnd = { readonly outcome: Outcome; readonly durationMs: number; readonly openedCircuit: boolean; readonly willRetry: boolean }
+
+/** What the dispatcher works with; clock and chance are given. */
+export type DispatcherOptions = {
+  readonly upstream: Upstream
+  readonly now: () => number
+  readonly random: () => number
+  readonly observer: DispatchObserver
+}
+
+/** Sends calls to agents: chooses, waits, tries again, and ends each call exactly once. */
+export class Dispatcher {
+  readonly #o: DispatcherOptions
+
+  constructor(options: DispatcherOptions) {
+    this.#o = options
+  }
+
+  /** Begins a call; `onEnd` hears its end exactly once, unless it is cancelled. */
+  start(request: CallRequest, onEnd: (result: CallResult | Problem) => void): Call {
+    const call = new Call(request, this.#o.now(), onEnd)
+    call.deadlineTimer = setTimeout(() => this.#deadline(call), request.timeoutMs)
+    this.#seek(call)
+    return call
+  }
+
+  /** The client went away: nothing is answered, the agent's request is cut. */
+  cancel(call: Call): void {
+    if (call.hasEnded) return
+    call.hasEnded = true
+    clearTimeout(call.deadlineTimer)
+    this.#stopWaiting(call)
+    call.stopAttempt?.('Cancelled')
+  }
+
+  /** Ends a call that has no time left. */
+  fail(call: Call, problem: Problem): void {
+    if (call.hasEnded) return
+    this.#stopWaiting(call)
+    call.end(problem)
+    call.stopAttempt?.('Cancelled')
+  }
+
+  /** Gives waiting calls to agents that have become free. */
+  pump(entry: SwarmEntry<Call>): void {
+    if (entry.waiting.size === 0) return
+    entry.waiting.pump((call) => {
+      const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
+      if (choice === 'Busy' || choice === 'NoAgentReady') return false
+      this.#stopWaiting(call)
+      if (typeof choice === 'string') call.end(refusedProblem(call, choice, 0))
+      else this.#attempt(call, choice)
+      return true
+    })
+  }
+
+  /** The Swarm object is gone: what waits for it ends. */
+  swarmGone(entry: SwarmEntry<Call>): void {
+    for (const call of [...entry.waiting.items()]) this.fail(call, goneProblem(call))
+  }
+
+  #seek(call: Call): void {
+    const { entry } = call.request
+    const isFirst = call.attempts.length === 0
+    if (isFirst && entry.waiting.hasLane(call.lane)) return this.#wait(call)
+    const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
+    if (typeof choice !== 'string') this.#attempt(call, choice)
+    else if (choice === 'Busy' || choice === 'NoAgentReady') this.#wait(call)
+    else call.end(refusedProblem(call, choice, 0))
+  }
+
+  #wait(call: Call): void {
+    const { entry } = call.request
+    const isFirst = call.attempts.length === 0
+    const { settings } = entry
+    if (!settings) return call.end(goneProblem(call))
+    if (isFirst && entry.waiting.size >= settings.maxPending) return call.end(queueFullProblem(call))
+    call.waitingSinceMs = this.#o.now()
+    call.ticket = entry.waiting.add(call.lane, call, { atFront: !isFirst, isPicky: call.tried.length > 0 })
+    call.queueTimer = setTimeout(() => this.#waitedTooLong(call), settings.queueTimeoutMs)
+    this.#o.observer.queueChanged(entry)
+  }
+
+  #stopWaiting(call: Call): void {
+    if (!call.ticket) return
+    const { entry } = call.request
+    clearTimeout(call.queueTimer)
+    entry.waiting.remove(call.ticket)
+    call.ticket = undefined
+    call.queuedMs += this.#o.now() - call.waitingSinceMs
+    this.#o.observer.queueChanged(entry)
+  }
+
+  #waitedTooLong(call: Call): void {
+    const { entry } = call.request
+    this.#stopWaiting(call)
+    const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
+    if (typeof choice !== 'string') return this.#attempt(call, choice)
+    if (call.attempts.length > 0) return call.end(exhaustedProblem(call, `no other agent became free in ${Math.round(call.queuedMs)} ms`))
+    call.end(refusedProblem(call, choice, Math.round(call.queuedMs)))
+  }
+
+  #deadline(call: Call): void {
+    if (call.stopAttempt) return call.stopAttempt('Timeout')
+    this.#stopWaiting(call)
+    call.end(timeoutProblem(call, false))
+  }
+
+  #attempt(call: Call, slot: Slot): void {
+    const { request } = call
+    const { entry } = request
+    const host = entry.hosts.get(slot.facts.name)
+    const nowMs = this.#o.now()
+    if (!host?.address) return call.end(refusedProblem(call, 'NoAgentReady', 0)) // a candidate always has an address
+    const number = call.attempts.length + 1
+    const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
+    entry.fleet.begin(slot, nowMs)
+    const exchange = this.#o.upstream.send(
+      {
+        address: host.address,
+        method: 'POST',
+        path: '/tasks',
+        headers: this.#headers(request, leftMs),
+        body: `{${request.bodyFields},"attempt":${number},"epoch":0}`,
+        maxBytes: MAX_ANSWER_BYTES,
+      },
+      (answer) => ended(readAnswer(answer), answer),
+    )
+    const running: Running = {
+      abort: (outcome) => {
+        exchange.abort()
+        ended({ outcome, why: STOPPED[outcome] }, undefined)
+      },
+    }
+    const ended = (reading: Reading, answer: Answer | undefined) => {
+      if (!host.running.delete(running)) return
+      call.stopAttempt = undefined
+      this.#attemptEnded({ call, host, startedMs: nowMs, reading, answer })
+    }
+    host.running.add(running)
+    call.stopAttempt = (outcome) => running.abort(outcome)
+    this.#o.observer.attemptBegan(entry, host)
+  }
+
+  #headers(request: CallRequest, leftMs: number): string[] {
+    return [
+      'content-type',
+      'application/json',
+      'traceparent',
+      traceparentOf(request.trace),
+      'idempotency-key',
+      request.idempotencyKey,
+      'swarm-timeout-ms',
+      String(leftMs),
+      'swarm-epoch',
+      '0',
+    ]
+  }
+
+  #attemptEnded(end: { call: Call; host: Host; startedMs: number; reading: Reading; answer: Answer | undefined }): void {
+    const { call, host, reading } = end
+    const { entry, isIdempotent } = call.request
+    const { slot } = host
+    const { outcome, status } = reading
+    const nowMs = this.#o.now()
+    const durationMs = nowMs - end.startedMs
+    const { ending, retry } = VERDICTS[outcome]
+    call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: round(durationMs) })
+    if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
+    if (outcome === 'Done') slot.done += 1
+    else if (ending === 'Failed' || ending === 'Unreachable') slot.failed += 1
+    const openedCircuit = entry.fleet.end(slot, ending, nowMs)
+    this.#wakeLater(entry, slot)
+    const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
+    if (outcome === 'NotNow') call.putOff += 1
+    else call.spent += 1
+    const hasAttemptsLeft = call.spent < (entry.settings?.attempts ?? 1) && call.putOff <= MAX_NOT_NOW
+    const willRetry = !call.hasEnded && mayRepeat && hasAttemptsLeft
+    this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, willRetry })
+    if (willRetry) {
+      if (!call.tried.includes(slot)) call.tried.push(slot)
+      this.#seek(call)
+    } else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))
+    this.pump(entry)
+  }
+
+  #resultOf(call: Call, slot: Slot, reading: Reading, answer: Answer | undefined): CallResult | Problem {
+    const { outcome } = reading
+    const { id: taskId, isIdempotent } = call.request
+    const agent = slot.facts.name
+    const agentMs = call.attempts.at(-1)?.durationMs ?? 0
+    const { attempts, queuedMs } = call
+    if (outcome === 'Done') {
+      return { output: reading.output, slot, attempts, queuedMs: round(queuedMs), agentMs, totalMs: round(this.#o.now() - call.startedMs) }
+    }
+    if (outcome === 'Rejected') {
+      const refusal = answer && refusalOf(answer)
+      const more = { agent, agentStatus: reading.status, attempts, ...(refusal !== undefined && { answer: refusal }) }
+      return new Problem('TaskRejected', { taskId, detail: `agent ${agent} answered ${reading.status}; change the task`, more })
+    }
+    if (outcome === 'AnswerTooLarge') {
+      const detail = `agent ${agent} answered with more than ${MAX_ANSWER_BYTES} bytes; let it answer with a reference instead`
+      return new Problem('AnswerTooLarge', { taskId, detail, more: { agent, attempts } })
+    }
+    if (outcome === 'Timeout') return timeoutProblem(call, true)
+    return VERDICTS[outcome].retry === 'ifIdempotent' && !isIdempotent ? unknownProblem(call, reading.why) : exhaustedProblem(call, reading.why)
+  }
+
+  /** The agent asked for a pause. */
+  #holdBack(entry: SwarmEntry<Call>, host: Host, answer: Answer | undefined): void {
+    const header = answer?.kind === 'answer' ? answer.retryAfter : undefined
+    host.slot.notBeforeMs = this.#o.now() + retryAfterMs(header, NOT_NOW_MS)
+    entry.fleet.refresh(host.slot, this.#o.now())
+  }
+
+  /** Looks again when a pause or an open circuit is over, so that waiting calls need no polling. */
+  #wakeLater(entry: SwarmEntry<Call>, slot: Slot): void {
+    const untilMs = Fleet.blockedUntil(slot, this.#o.now())
+    if (untilMs === 0) return
+    setTimeout(
+      () => {
+        entry.fleet.refresh(slot, this.#o.now())
+        this.pump(entry)
+      },
+      Math.ceil(untilMs - this.#o.now()) + 1,
+    ).unref()
+  }
+}
+
+const STOPPED = { Hung: 'it stopped answering its probes', Timeout: 'the time of the task was up', Cancelled: 'the client went away' } as const
+const round = (ms: number) => Math.round(ms * 100) / 100

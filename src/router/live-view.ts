@@ -1,0 +1,102 @@
+import type { ServerResponse } from 'node:http'
+import type { Call } from './call.ts'
+import type { Host } from './host.ts'
+import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+
+/** What this router sees in an agent. */
+export type AgentHealth = 'Healthy' | 'CircuitOpen' | 'Unreachable' | 'Draining' | 'NotReady'
+
+function healthOf({ slot }: Host): AgentHealth {
+  if (slot.facts.isDraining) return 'Draining'
+  if (!slot.facts.isCandidate) return 'NotReady'
+  if (slot.isUnreachable) return 'Unreachable'
+  return slot.breaker.isOpen ? 'CircuitOpen' : 'Healthy'
+}
+
+/** The swarm as this router sees it now. */
+export function viewOf(entry: SwarmEntry<Call>): object {
+  const { namespace, name, fleet, waiting, done, failed, settings } = entry
+  const agents = [...entry.hosts.values()].map((host) => {
+    const { slot } = host
+    const { name: agent, group, revision } = slot.facts
+    const { inFlight, limit } = slot
+    return { agent, group, revision, health: healthOf(host), inFlight, limit, done: slot.done, failed: slot.failed }
+  })
+  return {
+    namespace,
+    name,
+    strategy: fleet.rules.strategy,
+    weights: settings?.rules.shares ?? [],
+    queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },
+    tasks: { done, failed },
+    agents: agents.sort((a, b) => (a.agent < b.agent ? -1 : 1)),
+  }
+}
+
+/** One line of the list of swarms. */
+export function summaryOf(entry: SwarmEntry<Call>): object {
+  const { namespace, name, waiting, done, failed, hosts } = entry
+  let ready = 0
+  let inFlight = 0
+  for (const host of hosts.values()) {
+    if (healthOf(host) === 'Healthy') ready += 1
+    inFlight += host.slot.inFlight
+  }
+  return { namespace, name, agents: hosts.size, ready, inFlight, queued: waiting.size, done, failed }
+}
+
+type Viewer = { readonly entry: SwarmEntry<Call>; readonly response: ServerResponse; seen: number }
+
+/** Streams of the live view (server-sent events): at most four a second and only when something changed. */
+export class LiveViews {
+  readonly #viewers = new Set<Viewer>()
+  #timer: NodeJS.Timeout | undefined
+
+  get isFull(): boolean {
+    return this.#viewers.size >= MAX_VIEWERS
+  }
+
+  serve(entry: SwarmEntry<Call>, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    const viewer = { entry, response, seen: entry.version }
+    response.write(eventOf(JSON.stringify(viewOf(entry))))
+    this.#viewers.add(viewer)
+    this.#timer ??= setInterval(() => this.#show(), VIEW_MS).unref()
+    response.on('close', () => {
+      this.#viewers.delete(viewer)
+      if (this.#viewers.size > 0) return
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    })
+  }
+
+  /** The swarm is gone: its streams end. */
+  swarmGone(entry: SwarmEntry<Call>): void {
+    for (const viewer of this.#viewers) if (viewer.entry === entry) viewer.response.end('event: gone\ndata: {}\n\n')
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    for (const { response } of this.#viewers) response.end()
+    this.#viewers.clear()
+  }
+
+  #show(): void {
+    const texts = new Map<SwarmEntry<Call>, string>()
+    for (const viewer of this.#viewers) {
+      const { entry, response } = viewer
+      if (viewer.seen === entry.version) continue
+      viewer.seen = entry.version
+      if (response.writableLength > MAX_BEHIND_BYTES) {
+        response.destroy()
+        continue
+      }
+      let text = texts.get(entry)
+      if (text === undefined) texts.set(entry, (text = eventOf(JSON.stringify(viewOf(entry)))))
+      response.write(text)
+    }
+  }
+}
+
+const eventOf = (data: string) => `event: swarm\ndata: ${data}\n\n`

@@ -1,0 +1,145 @@
+import type { ServerResponse } from 'node:http'
+import { WIRE_VERSION, encodeFrame, encodeSnapshot, type AgentStats, type RevisionStats, type SwarmStats } from '../stats/wire.ts'
+import type { Call } from './call.ts'
+import type { Host } from './host.ts'
+import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS } from './limits.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+import type { World } from './world.ts'
+
+/** What the operator is told of one agent. */
+export function statsOfAgent({ slot }: Host): AgentStats {
+  const { namespace, swarm, name, uid, isDraining } = slot.facts
+  return { namespace, swarm, agent: name, uid, inFlight: slot.inFlight, draining: isDraining, done: slot.done, failed: slot.failed }
+}
+
+/** What the operator is told of one swarm. */
+export function statsOfSwarm(entry: SwarmEntry<Call>): SwarmStats {
+  const revisions = new Map<string, { revision: string; inFlight: number; done: number; failed: number }>()
+  for (const { slot } of entry.hosts.values()) {
+    const { revision } = slot.facts
+    const sum = revisions.get(revision) ?? { revision, inFlight: 0, done: 0, failed: 0 }
+    sum.inFlight += slot.inFlight
+    sum.done += slot.done
+    sum.failed += slot.failed
+    revisions.set(revision, sum)
+  }
+  const list: RevisionStats[] = [...revisions.values()]
+  return { namespace: entry.namespace, swarm: entry.name, queued: entry.waiting.size, revisions: list }
+}
+
+/** Tells readers what changed, in few and small frames: nothing is kept or sent while nobody reads. */
+export class StatsHub {
+  readonly #world: World<Call>
+  readonly #router: string
+  readonly #readers = new Set<ServerResponse>()
+  readonly #agents = new Set<Host>()
+  readonly #swarms = new Set<SwarmEntry<Call>>()
+  readonly #goneAgents = new Map<string, { namespace: string; agent: string }>()
+  readonly #goneSwarms = new Map<string, { namespace: string; swarm: string }>()
+  #flushTimer: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+
+  constructor(world: World<Call>, router: string) {
+    this.#world = world
+    this.#router = router
+  }
+
+  get isFull(): boolean {
+    return this.#readers.size >= MAX_STATS_READERS
+  }
+
+  /** Sends everything, then what changes, until the reader goes away. */
+  serve(response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+    const entries = [...this.#world.entries]
+    const agents = entries.flatMap((entry) => [...entry.hosts.values()].map(statsOfAgent))
+    response.write(encodeSnapshot(this.#router, agents, entries.filter((entry) => entry.settings).map(statsOfSwarm)))
+    this.#readers.add(response)
+    this.#heartbeat ??= setInterval(() => this.#send(HEARTBEAT), HEARTBEAT_MS).unref()
+    response.on('close', () => {
+      this.#readers.delete(response)
+      if (this.#readers.size > 0) return
+      clearInterval(this.#heartbeat)
+      this.#heartbeat = undefined
+      this.#forgetChanges()
+    })
+  }
+
+  /** Something about the agent or its tasks changed. The end of a drain is told at once. */
+  agentChanged(entry: SwarmEntry<Call>, host: Host): void {
+    if (this.#readers.size === 0 || !host.slot.isKnown) return
+    this.#agents.add(host)
+    this.#swarms.add(entry)
+    if (host.slot.facts.isDraining && host.slot.inFlight === 0) this.#flush()
+    else this.#flushSoon()
+  }
+
+  agentGone(entry: SwarmEntry<Call>, host: Host): void {
+    if (this.#readers.size === 0) return
+    const { namespace, name } = host.slot.facts
+    this.#agents.delete(host)
+    this.#goneAgents.set(`${namespace}/${name}`, { namespace, agent: name })
+    this.#swarms.add(entry)
+    this.#flushSoon()
+  }
+
+  swarmChanged(entry: SwarmEntry<Call>): void {
+    if (this.#readers.size === 0) return
+    this.#swarms.add(entry)
+    this.#flushSoon()
+  }
+
+  swarmGone({ namespace, name }: SwarmEntry<Call>): void {
+    if (this.#readers.size === 0) return
+    this.#goneSwarms.set(`${namespace}/${name}`, { namespace, swarm: name })
+    this.#flushSoon()
+  }
+
+  /** Ends every stream. */
+  stop(): void {
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#flushTimer)
+    for (const reader of this.#readers) reader.end()
+    this.#readers.clear()
+  }
+
+  #flushSoon(): void {
+    this.#flushTimer ??= setTimeout(() => this.#flush(), STATS_MS).unref()
+  }
+
+  #flush(): void {
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = undefined
+    const goneAgents = [...this.#goneAgents.values()]
+    const goneSwarms = [...this.#goneSwarms.values()]
+    const agents = [...this.#agents].map(statsOfAgent)
+    const swarms = [...this.#swarms].filter((entry) => entry.settings).map(statsOfSwarm)
+    this.#forgetChanges()
+    this.#send(
+      encodeFrame({
+        v: WIRE_VERSION,
+        type: 'delta',
+        agents,
+        swarms,
+        ...(goneAgents.length > 0 && { goneAgents }),
+        ...(goneSwarms.length > 0 && { goneSwarms }),
+      }),
+    )
+  }
+
+  #forgetChanges(): void {
+    this.#agents.clear()
+    this.#swarms.clear()
+    this.#goneAgents.clear()
+    this.#goneSwarms.clear()
+  }
+
+  #send(line: string): void {
+    for (const reader of this.#readers) {
+      if (reader.writableLength > MAX_BEHIND_BYTES) reader.destroy()
+      else reader.write(line)
+    }
+  }
+}
+
+const HEARTBEAT = encodeFrame({ v: WIRE_VERSION, type: 'heartbeat' })
