@@ -1,6 +1,9 @@
 /** Bytes of a task's body. */
 export const MAX_BODY_BYTES = 1024 * 1024
 
+/** Bytes of a body that are read and thrown away before a body that is too large is refused. */
+export const MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
+
 /** Bytes of a request's headers. */
 export const MAX_HEADER_BYTES = 16 * 1024
 
@@ -72,3 +75,6 @@ export const MAX_BEHIND_BYTES = 4 * 1024 * 1024
 
 /** Time that tasks get to end after a request to stop. */
 export const DRAIN_MS = 30_000
+
+/** Time that the last answers get to be written. */
+export const FLUSH_MS = 500

@@ -90,8 +90,9 @@ export class Prober {
     if (isAlive) {
       host.aliveMs = this.#o.now()
       host.misses = 0
-      this.#suspects.delete(host)
-    } else if (host.slot.isUnreachable) this.suspect(entry, host)
+    }
+    if (host.slot.isUnreachable) this.suspect(entry, host)
+    else if (isAlive) this.#suspects.delete(host)
   }
 
   /** The agent could not be reached: it is probed from now on until it answers. */
@@ -169,9 +170,9 @@ export class Prober {
     host.aliveMs = nowMs
     const isBack = slot.isUnreachable && probe.finding === 'well'
     host.nextProbeMs = nowMs + (slot.isUnreachable && !isBack ? SUSPECT_MAX_MS : IDLE_PROBE_MS)
+    if (probe.finding === 'well') this.#suspects.delete(host)
     if (!isBack) return
     slot.isUnreachable = false
-    this.#suspects.delete(host)
     entry.fleet.refresh(slot, nowMs)
     this.#o.healthChanged(entry, host)
   }

@@ -1,0 +1,95 @@
+import { parseArgs } from 'node:util'
+
+/** How a router is run. Everything comes from flags, what is secret from the environment. */
+export type RouterConfig = {
+  readonly port: number
+  readonly host: string
+  readonly namespaces: readonly string[]
+  readonly labelSelector: string | undefined
+  readonly maxInFlight: number
+  readonly probesPerSecond: number
+  readonly drainMs: number
+  readonly logFormat: 'json' | 'text' | undefined
+  readonly kubeconfig: string | undefined
+  readonly sandboxUrl: string | undefined
+  readonly internalToken: string | undefined
+}
+
+/** A flag or variable that cannot be used; the message says which, and what to write. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** What `--help` prints. */
+export const ROUTER_USAGE = `Usage: router [flags]
+
+Takes tasks over HTTP and gives them to the agents of swarms.
+
+  --port N                port to listen on (18000; 0 takes a free one)
+  --host ADDRESS          address to listen on (127.0.0.1)
+  --namespace NAME        namespace to watch, may be given again (all)
+  --selector LABELS       only Swarms, Agents and token Secrets with these labels
+  --max-in-flight N       tasks open at once; more get 429 (10000)
+  --probes-per-second N   probes of agents that are sent at most (100)
+  --drain-seconds N       time that open tasks get at the end (30)
+  --log-format FORMAT     json or text (text on a terminal)
+
+Environment: KUBECONFIG; E2B_SANDBOX_URL: one address for all sandboxes;
+SWARM_INTERNAL_TOKEN: opens /internal/stats to those who send it as a bearer token.
+`
+
+const OPTIONS = {
+  port: { type: 'string', default: '18000' },
+  host: { type: 'string', default: '127.0.0.1' },
+  namespace: { type: 'string', multiple: true, default: [] },
+  selector: { type: 'string' },
+  'max-in-flight': { type: 'string', default: '10000' },
+  'probes-per-second': { type: 'string', default: '100' },
+  'drain-seconds': { type: 'string', default: '30' },
+  'log-format': { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const
+
+/** Reads flags and environment; `help` when only the usage is wanted. Throws a ConfigError. */
+export function parseRouterConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): RouterConfig | 'help' {
+  const { values } = read(args)
+  if (values.help) return 'help'
+  const logFormat = values['log-format']
+  if (logFormat !== undefined && logFormat !== 'json' && logFormat !== 'text') throw new ConfigError('--log-format must be json or text')
+  const bad = values.namespace.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
+  if (bad !== undefined) throw new ConfigError(`--namespace ${bad} is not the name of a namespace`)
+  return {
+    port: integer('--port', values.port, 0, 65_535),
+    host: values.host,
+    namespaces: values.namespace,
+    labelSelector: values.selector,
+    maxInFlight: integer('--max-in-flight', values['max-in-flight'], 1, 1_000_000),
+    probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
+    drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
+    logFormat,
+    kubeconfig: env['KUBECONFIG'] || undefined,
+    sandboxUrl: origin('E2B_SANDBOX_URL', env['E2B_SANDBOX_URL'] || undefined),
+    internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
+  }
+}
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false })
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+function integer(flag: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+  if (value >= min && value <= max) return value
+  throw new ConfigError(`${flag} must be a whole number from ${min} to ${max}, not ${text}`)
+}
+
+function origin(variable: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && !url.search && !url.username) return url.origin
+  throw new ConfigError(`${variable} must be an address such as http://127.0.0.1:3000, without a path`)
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
+import { KubeClient, loadKubeConfig } from '../src/kube/client.ts'
+import { createLog } from '../src/log.ts'
+import { Router } from '../src/router/router.ts'
+import { ConfigError, parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
+
+/** Runs a router until it is asked to stop; a second request ends it at once. */
+async function run(config: RouterConfig): Promise<void> {
+  const log = createLog(config.logFormat ? { shape: config.logFormat } : {})
+  const registry = createRegistry()
+  const metrics = runtimeMetrics(registry)
+  // The list of files in KUBECONFIG is read by the client library itself.
+  const client = new KubeClient(loadKubeConfig(), { userAgent: 'swarm-router', observe: observeRequests(metrics) })
+  const router = new Router({ ...config, client, log, registry, runtimeMetrics: metrics })
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      ask()
+      process.once(signal, () => process.exit(1))
+    })
+  }
+  await router.start()
+  const ready = new AbortController()
+  router.ready(ready.signal).then(
+    () => log.info('router is ready'),
+    () => undefined,
+  )
+  await asked
+  ready.abort()
+  await router.stop(config.drainMs)
+  await client.close()
+}
+
+async function main(): Promise<void> {
+  try {
+    const config = parseRouterConfig(process.argv.slice(2), process.env)
+    if (config === 'help') process.stdout.write(ROUTER_USAGE)
+    else await run(config)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n\n${ROUTER_USAGE}`)
+    process.exitCode = 2
+  }
+}
+
+await main()

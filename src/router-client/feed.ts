@@ -1,0 +1,66 @@
+import type { AgentStats } from '../stats/wire.ts'
+import { Connection, type FeedLog } from './connection.ts'
+
+/** An agent of which a router said something new. */
+export type ChangedAgent = { readonly namespace: string; readonly swarm: string; readonly agent: string }
+
+/** `urls` are those of the routers' ports; `now` gives milliseconds that never go back. */
+export type RouterFeedOptions = {
+  readonly urls: readonly string[]
+  readonly token: string
+  readonly onChange: (agents: readonly ChangedAgent[]) => void
+  readonly log: FeedLog
+  readonly now: () => number
+  /** Between 0 and 1; spreads the attempts to connect. */
+  readonly random?: () => number
+}
+
+/** What all routers say about agents, as they say it: one stream for each, connected again whenever it ends. */
+export class RouterFeed {
+  readonly #connections: readonly Connection[]
+  readonly #onChange: (agents: readonly ChangedAgent[]) => void
+
+  constructor(options: RouterFeedOptions) {
+    const { urls, token, log, now, random = Math.random } = options
+    this.#onChange = options.onChange
+    this.#connections = [...new Set(urls)].map(
+      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents) }),
+    )
+  }
+
+  /** Whether every router is connected and has told everything it knows. */
+  get connected(): boolean {
+    return this.#connections.length > 0 && this.#connections.every((connection) => connection.isConnected)
+  }
+
+  start(): void {
+    for (const connection of this.#connections) connection.start()
+  }
+
+  stop(): void {
+    for (const connection of this.#connections) connection.stop()
+  }
+
+  /** Tasks that the agent works on, as far as connected routers say; 0 when none knows it. */
+  inFlight(namespace: string, agent: string): number {
+    let sum = 0
+    for (const connection of this.#connections) sum += connection.agent(namespace, agent)?.inFlight ?? 0
+    return sum
+  }
+
+  /**
+   * Whether the agent has no task and gets none any more: all routers are connected, and each has seen that it is to end and has
+   * none of its tasks left. False when in doubt.
+   */
+  isDrained(namespace: string, agent: string): boolean {
+    if (!this.connected) return false
+    return this.#connections.every((connection) => {
+      const stats = connection.agent(namespace, agent)
+      return stats !== undefined && stats.draining && stats.inFlight === 0
+    })
+  }
+
+  #changed(agents: readonly AgentStats[]): void {
+    if (agents.length > 0) this.#onChange(agents.map(({ namespace, swarm, agent }) => ({ namespace, swarm, agent })))
+  }
+}

@@ -1,0 +1,99 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Call } from './call.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+
+const SWARM = ['namespace', 'swarm'] as const
+const TASK = ['namespace', 'swarm', 'group', 'revision', 'outcome'] as const
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+/** What the gauges are read from at every scrape. */
+export type MetricsWorld = { readonly entries: () => Iterable<SwarmEntry<Call>>; readonly openTasks: () => number }
+
+/** The metrics of the router. Labels come from swarms that exist and from closed sets, never from what clients send. */
+export interface RouterMetrics {
+  /** Tasks that ended, by `Done` or the code of the problem; group and revision are empty when no agent had the task. */
+  readonly tasks: Counter<(typeof TASK)[number]>
+  readonly taskSeconds: Histogram<'namespace' | 'swarm' | 'revision'>
+  readonly queueSeconds: Histogram<'namespace' | 'swarm'>
+  readonly attempts: Counter<(typeof TASK)[number]>
+  readonly retries: Counter<'namespace' | 'swarm'>
+  readonly circuitOpens: Counter<'namespace' | 'swarm'>
+  readonly probes: Counter<'namespace' | 'swarm' | 'result'>
+  /** Requests refused before they became a task. */
+  readonly refused: Counter<'code'>
+  /** Drops the series of a swarm that is gone. */
+  forget(namespace: string, swarm: string): void
+}
+
+/** Adds the router's metrics to the registry; once per registry. */
+export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMetrics {
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `swarm_router_${name}`, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Histogram({ name: `swarm_router_${name}`, help, labelNames, registers, buckets: SECONDS })
+  stateGauges(registry, world)
+  const metrics = {
+    tasks: counter('tasks_total', 'Tasks that ended, by outcome.', TASK),
+    taskSeconds: histogram('task_seconds', 'Time from the acceptance of a task to its answer.', ['namespace', 'swarm', 'revision']),
+    queueSeconds: histogram('queue_seconds', 'Time that tasks which had to wait waited for an agent.', SWARM),
+    attempts: counter('attempts_total', 'Requests to agents that ended, by outcome.', TASK),
+    retries: counter('retries_total', 'Attempts after the first.', SWARM),
+    circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
+    probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
+    refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
+  }
+  return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }
+}
+
+type Series = { labels?: Partial<Record<string, string | number>> }
+type Forgettable = { get(): Promise<{ values: Series[] }>; remove(labels: Partial<Record<string, string | number>>): void }
+
+/** The client library removes single series only. */
+function forget(metrics: readonly Forgettable[], namespace: string, swarm: string): void {
+  for (const metric of metrics) {
+    void metric.get().then(({ values }) => {
+      for (const { labels } of values) {
+        if (labels?.['namespace'] !== namespace || labels['swarm'] !== swarm) continue
+        const { le: _, ...own } = labels
+        metric.remove(own)
+      }
+    })
+  }
+}
+
+function stateGauges(registry: Registry, world: MetricsWorld): void {
+  const registers = [registry]
+  const ofSwarms = (name: string, help: string, read: (entry: SwarmEntry<Call>) => number) =>
+    new Gauge({
+      name: `swarm_router_${name}`,
+      help,
+      labelNames: SWARM,
+      registers,
+      collect() {
+        this.reset()
+        for (const entry of world.entries()) {
+          if (entry.settings) this.set({ namespace: entry.namespace, swarm: entry.name }, read(entry))
+        }
+      },
+    })
+  const count = (entry: SwarmEntry<Call>, of: (slot: { isEjected: boolean; inFlight: number; facts: { isCandidate: boolean } }) => number) => {
+    let sum = 0
+    for (const { slot } of entry.hosts.values()) sum += of(slot)
+    return sum
+  }
+  ofSwarms('queue_length', 'Tasks that wait for an agent.', (entry) => entry.waiting.size)
+  ofSwarms('in_flight', 'Tasks that agents work on.', (entry) => count(entry, (slot) => slot.inFlight))
+  ofSwarms('agents', 'Agents that the API server shows as ready.', (entry) => count(entry, (slot) => Number(slot.facts.isCandidate)))
+  ofSwarms('agents_ejected', 'Ready agents that this router leaves out.', (entry) =>
+    count(entry, (slot) => Number(slot.facts.isCandidate && slot.isEjected)),
+  )
+  new Gauge({
+    name: 'swarm_router_open_tasks',
+    help: 'Tasks accepted and not ended.',
+    registers,
+    collect() {
+      this.set(world.openTasks())
+    },
+  })
+}

@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Logger } from 'winston'
+import type { KubeClient } from '../kube/client.ts'
+import type { RuntimeMetrics } from '../metrics/registry.ts'
+import { isAuthorised } from './authorised.ts'
+import type { Call } from './call.ts'
+import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
+import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
+import type { Host } from './host.ts'
+import { DRAIN_MS, FLUSH_MS } from './limits.ts'
+import { LiveViews, summaryOf, viewOf } from './live-view.ts'
+import { routerMetrics, type RouterMetrics } from './metrics.ts'
+import { Problem } from './problem.ts'
+import { Prober } from './prober.ts'
+import { StatsHub } from './stats-hub.ts'
+import type { SwarmEntry } from './swarm-entry.ts'
+import { Tasks, swarmNotFound } from './tasks.ts'
+import { Upstream } from './upstream.ts'
+import { Watch } from './watch.ts'
+import { World } from './world.ts'
+
+/** What a router is started with. */
+export type RouterOptions = {
+  readonly client: KubeClient
+  readonly log: Logger
+  readonly registry: Registry
+  readonly runtimeMetrics: RuntimeMetrics
+  readonly host: string
+  readonly port: number
+  readonly namespaces: readonly string[]
+  readonly labelSelector?: string | undefined
+  readonly maxInFlight: number
+  readonly probesPerSecond: number
+  /** The one address of all sandboxes; without it each port has its own host name. */
+  readonly sandboxUrl: string | undefined
+  /** Opens the statistics; without it they are closed. */
+  readonly internalToken: string | undefined
+}
+
+const ALIVE = new Set(['Done', 'Rejected', 'NotNow', 'AgentError', 'InvalidAnswer', 'AnswerTooLarge'])
+const now = () => performance.now()
+
+/** The data plane: takes tasks over HTTP and gives them to agents, on what the API server last told it. */
+export class Router {
+  readonly #o: RouterOptions
+  readonly #world: World<Call>
+  readonly #upstream = new Upstream()
+  readonly #probes = new Upstream()
+  readonly #watch: Watch<Call>
+  readonly #dispatcher: Dispatcher
+  readonly #prober: Prober
+  readonly #metrics: RouterMetrics
+  readonly #stats: StatsHub
+  readonly #views = new LiveViews()
+  readonly #tasks: Tasks
+  readonly #front: Front
+  #isStopping = false
+
+  constructor(options: RouterOptions) {
+    this.#o = options
+    const { client, log, namespaces, labelSelector, registry, sandboxUrl } = options
+    const world = new World<Call>({ sandboxUrl, now })
+    this.#world = world
+    this.#watch = new Watch(world, { client, log, metrics: options.runtimeMetrics, namespaces, labelSelector })
+    this.#metrics = routerMetrics(registry, { entries: () => world.entries, openTasks: () => this.#tasks.open })
+    this.#stats = new StatsHub(world, randomUUID())
+    this.#dispatcher = new Dispatcher({
+      upstream: this.#upstream,
+      now,
+      random: Math.random,
+      observer: {
+        attemptBegan: (entry, host) => this.#attemptBegan(entry, host),
+        attemptEnded: (entry, host, ended) => this.#attemptEnded(entry, host, ended),
+        queueChanged: (entry) => this.#queueChanged(entry),
+      },
+    })
+    this.#prober = new Prober({
+      upstream: this.#probes,
+      now,
+      perSecond: options.probesPerSecond,
+      observe: ({ namespace, name: swarm }, _host, isFound) =>
+        this.#metrics.probes.inc({ namespace, swarm, result: isFound ? 'found' : 'missed' }),
+      healthChanged: (entry, host) => this.#healthChanged(entry, host),
+    })
+    this.#tasks = new Tasks({
+      world,
+      dispatcher: this.#dispatcher,
+      metrics: this.#metrics,
+      maxOpen: options.maxInFlight,
+      isKnowing: () => this.#watch.hasSynced,
+      broken: (error, response) => this.#broken(error, response),
+    })
+    this.#front = new Front(this.#routes())
+    this.#listen()
+  }
+
+  /** Opens the port at once, and takes tasks when the swarms have been read. Resolves with the port. */
+  async start(): Promise<number> {
+    const { host, port, log } = this.#o
+    this.#watch.start()
+    this.#prober.start()
+    const actual = await this.#front.listen(host, port)
+    log.info('router listens', { host, port: actual })
+    return actual
+  }
+
+  /** Resolves when the router takes tasks. */
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#watch.synced(signal)
+  }
+
+  /** Takes no more tasks, waits for those it has, and closes. */
+  async stop(drainMs: number = DRAIN_MS): Promise<void> {
+    this.#isStopping = true
+    this.#o.log.info('router is stopping', { openTasks: this.#tasks.open })
+    await this.#tasks.stop(drainMs)
+    this.#views.stop()
+    this.#stats.stop()
+    await this.#front.close()
+    this.#prober.stop()
+    await this.#watch.stop()
+    await Promise.all([this.#upstream.close(), this.#probes.close()])
+    this.#o.log.info('router has stopped', { flushMs: FLUSH_MS })
+  }
+
+  #listen(): void {
+    this.#world.listen({
+      agentChanged: (entry, host) => {
+        entry.version += 1
+        this.#prober.know(entry, host)
+        this.#stats.agentChanged(entry, host)
+      },
+      agentGone: (entry, host) => {
+        entry.version += 1
+        this.#prober.forget(host)
+        this.#stats.agentGone(entry, host)
+      },
+      swarmChanged: (entry) => {
+        entry.version += 1
+        this.#stats.swarmChanged(entry)
+      },
+      swarmGone: (entry) => {
+        this.#dispatcher.swarmGone(entry)
+        this.#stats.swarmGone(entry)
+        this.#views.swarmGone(entry)
+        this.#metrics.forget(entry.namespace, entry.name)
+      },
+      mayPlace: (entry) => this.#dispatcher.pump(entry),
+    })
+  }
+
+  #attemptBegan(entry: SwarmEntry<Call>, host: Host): void {
+    entry.version += 1
+    this.#prober.began(entry, host)
+    this.#stats.agentChanged(entry, host)
+  }
+
+  #attemptEnded(entry: SwarmEntry<Call>, host: Host, ended: AttemptEnd): void {
+    const { namespace, name: swarm } = entry
+    const { group, revision, name: agent } = host.slot.facts
+    const { outcome, openedCircuit, willRetry } = ended
+    entry.version += 1
+    this.#prober.ended(entry, host, ALIVE.has(outcome))
+    this.#stats.agentChanged(entry, host)
+    this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
+    if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
+    if (openedCircuit) {
+      this.#metrics.circuitOpens.inc({ namespace, swarm })
+      this.#o.log.warn('circuit opened', { namespace, swarm, agent, outcome })
+    }
+  }
+
+  #queueChanged(entry: SwarmEntry<Call>): void {
+    entry.version += 1
+    this.#stats.swarmChanged(entry)
+  }
+
+  #healthChanged(entry: SwarmEntry<Call>, host: Host): void {
+    const { isUnreachable, facts } = host.slot
+    entry.version += 1
+    const fields = { namespace: entry.namespace, swarm: entry.name, agent: facts.name }
+    if (isUnreachable) this.#o.log.warn('agent does not answer', fields)
+    else this.#o.log.info('agent answers again', fields)
+    this.#dispatcher.pump(entry)
+  }
+
+  #broken(error: unknown, response: ServerResponse): void {
+    this.#o.log.error('request failed', { error })
+    sendProblem(response, new Problem('Internal', { detail: 'the router made a mistake; its log says more' }), { mustClose: true })
+  }
+
+  #entry({ namespace, swarm }: SwarmPlace): SwarmEntry<Call> {
+    if (!this.#watch.hasSynced) throw new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; ask again' })
+    const entry = this.#world.find(namespace, swarm)
+    if (!entry) throw swarmNotFound(namespace, swarm)
+    return entry
+  }
+
+  #routes(): Routes {
+    return {
+      task: (place, request, response) => this.#tasks.accept(place, request, response),
+      swarms: (namespace, response) => {
+        const entries = [...this.#world.entries].filter((entry) => entry.namespace === namespace && entry.settings)
+        sendJson(response, 200, JSON.stringify({ swarms: entries.map(summaryOf) }))
+      },
+      swarm: (place, response) => sendJson(response, 200, JSON.stringify(viewOf(this.#entry(place)))),
+      events: (place, response) => {
+        const entry = this.#entry(place)
+        if (this.#views.isFull) throw tooManyStreams()
+        this.#views.serve(entry, response)
+      },
+      stats: (request, response) => {
+        const { internalToken } = this.#o
+        if (!internalToken) throw new Problem('Forbidden', { detail: 'the statistics are closed; start the router with SWARM_INTERNAL_TOKEN' })
+        if (!isAuthorised(request.headers.authorization, internalToken)) {
+          throw new Problem('Unauthorized', { detail: 'send Authorization: Bearer with the token that SWARM_INTERNAL_TOKEN gives the router' })
+        }
+        if (this.#stats.isFull) throw tooManyStreams()
+        this.#stats.serve(response)
+      },
+      health: (path, response) => {
+        const why = this.#isStopping ? 'stopping' : this.#watch.hasSynced ? undefined : 'the swarms have not been read yet'
+        const isFine = path === '/healthz' || why === undefined
+        response.writeHead(isFine ? 200 : 503, { 'content-type': 'text/plain' }).end(isFine ? 'ok\n' : `${why}\n`)
+      },
+      metrics: async (response) => {
+        const text = await this.#o.registry.metrics()
+        response.writeHead(200, { 'content-type': this.#o.registry.contentType }).end(text)
+      },
+      broken: (error, response) => this.#broken(error, response),
+    }
+  }
+}
+
+const tooManyStreams = () => new Problem('TooManyStreams', { retryAfterSeconds: 5, detail: 'close other streams of this router, or ask another one' })
