@@ -188,11 +188,17 @@ export class KubeClient {
     options: WriteOptions & { readonly precondition?: 'uid' | 'resourceVersion' } = {},
   ): Promise<T> {
     const { uid, resourceVersion } = seen.metadata
-    // Replacing an immutable field by the value it must have makes the server answer 409 when it has another, where a `test` gives 422.
-    const patch: JsonPatchOperation[] = [{ op: 'replace', path: '/metadata/uid', value: uid }]
+    // With a version, replacing it by what it must be makes the server answer 409; it does not look at the uid of a status that way.
+    const patch: JsonPatchOperation[] = [{ op: 'test', path: '/metadata/uid', value: uid }]
     if (options.precondition !== 'uid') patch.push({ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion })
     patch.push({ op: 'add', path: '/status', value: status })
-    return this.jsonPatch<T>(kind, seen.metadata, patch, { subresource: 'status', ...options })
+    try {
+      return await this.jsonPatch<T>(kind, seen.metadata, patch, { subresource: 'status', ...options })
+    } catch (error) {
+      // A failed test is a 422 like an invalid status, but only the latter names the fields.
+      if (!(error instanceof KubeApiError && error.code === 422 && error.causes.length === 0)) throw error
+      throw new KubeApiError({ code: 409, reason: 'Conflict', message: `${error.message}; it is another object by now` }, { cause: error })
+    }
   }
 
   /** Deletes an object. Returns it when it stays for its finalizers or a grace period, `undefined` when it is gone, also when it was before. */
@@ -221,7 +227,7 @@ export class KubeClient {
   }
 
   /**
-   * Watches from `resourceVersion` on, until the server ends it. Throws a `KubeApiError` (also when nothing comes for `idleMs`), or
+   * Watches from `resourceVersion` on, until the server ends it; the first batch is empty and says that the watch is open. Throws a `KubeApiError` (also when nothing comes for `idleMs`), or
    * `WatchBroken` when the stream cannot be understood.
    */
   async *watch(kind: ResourceKind, selection: Selection, options: WatchOptions): AsyncGenerator<readonly WatchEvent[]> {
@@ -239,6 +245,7 @@ export class KubeClient {
     const stream = await this.#transport.stream({ method: 'GET', path, doing, accept, timeoutMs: REQUEST_TIMEOUT_MS, signal }, idleMs)
     if (stream.code !== 200) throw errorFromStatus(doing, stream.code, await stream.body.json().catch(() => undefined), stream.retryAfter)
     try {
+      yield [] // says that the watch is open, which may be long before anything happens
       yield* watchEvents(stream.body)
     } catch (error) {
       if (error instanceof WatchBroken) throw error

@@ -77,7 +77,7 @@ export class Reflector<T extends KubeObject> {
     const { items, resourceVersion } = await client.list(kind, selection, { signal })
     sink.listed(items, resourceVersion)
     this.#version = resourceVersion
-    this.#recovered()
+    this.#works()
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -92,9 +92,11 @@ export class Reflector<T extends KubeObject> {
       idleMs: this.#times.idleMs,
       signal,
     })) {
+      this.#works()
+      if (events.length === 0) continue
       heard = true
       for (const event of events) this.#take(event)
-      this.#recovered()
+      this.#failures = 0
     }
     if (!heard && performance.now() - began < 1_000)
       this.#failures += 1 // a server that ends each watch at once must not be asked in a tight loop
@@ -137,12 +139,13 @@ export class Reflector<T extends KubeObject> {
     })
   }
 
-  #recovered(): void {
-    if (this.#failures >= 3) this.#options.log.info('watch is back', { kind: this.#options.kind.kind, failures: this.#failures })
-    this.#failures = 0
+  /** Listing or watching is possible (again). */
+  #works(): void {
     if (!this.failure) return
+    const { log, kind, onState } = this.#options
+    if (this.#failures >= 3) log.info('watch is back', { kind: kind.kind, failures: this.#failures })
     this.failure = undefined
-    this.#options.onState?.()
+    onState?.()
   }
 }
 

@@ -76,12 +76,12 @@ export class FaultProxy {
       response.end(JSON.stringify({ kind: 'Status', code, message: 'refused by the test' }))
       return
     }
-    const options: RequestOptions & { headers: Record<string, string> } = { headers: {} }
+    const options: RequestOptions = {}
     await this.#upstream.applyToHTTPSOptions(options)
     const { host: _, connection: __, ...headers } = request.headers
     const url = new URL((this.#upstream.getCurrentCluster()?.server ?? '') + this.rewrite(path))
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const sent = send(url, { ...options, method: request.method, headers: { ...headers, ...options.headers } }, (answer) => {
+    const sent = send(url, { ...options, method: request.method, headers: Object.assign(headers, options.headers) }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       if (/[?&]watch=true/.test(path)) this.#relayWatch(answer, response)
       else answer.pipe(response)
