@@ -23,6 +23,8 @@ export type Stores = {
   references: References
   events: EventRecorder
   routers: RouterView
+  /** Nonces of agents that this process made and for which no sandbox can exist yet. */
+  fresh: Set<string>
   /** Unix milliseconds. */
   now(): number
 }

@@ -56,6 +56,8 @@ async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, s
   const { metadata } = seen.swarm
   const data = action.revision === seen.update.hash ? seen.update.data : dataOf(seen, action.revision)
   const name = [metadata.name, action.group, randomName()].filter(Boolean).join('-')
+  const nonce = randomUUID()
+  stores.fresh.add(nonce) // before the watch can tell of the agent
   const made = await stores.client.create(
     AGENTS,
     {
@@ -71,7 +73,7 @@ async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, s
         group: action.group,
         role: data?.groups[action.group]?.role ?? 'Worker',
         revision: action.revision,
-        nonce: randomUUID(),
+        nonce,
         attempt: action.attempt,
         ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),
       },

@@ -1,0 +1,114 @@
+import { hostname } from 'node:os'
+import { parseArgs } from 'node:util'
+
+/** How the operator is run. Times are milliseconds. */
+export type OperatorConfig = {
+  kubeconfig: string | undefined
+  context: string | undefined
+  namespaces: string[]
+  metricsHost: string
+  metricsPort: number
+  leaseNamespace: string
+  leaseName: string
+  identity: string
+  createsPerSecond: number
+  routerUrls: string[]
+  internalToken: string | undefined
+  apiKey: string | undefined
+  endpoints: { apiUrl?: string; sandboxUrl?: string; domain?: string }
+  logLevel: string
+  logShape: 'json' | 'text'
+}
+
+const OPTIONS = {
+  kubeconfig: { type: 'string', help: 'File with the cluster to use (default: KUBECONFIG, ~/.kube/config, then the pod itself)' },
+  context: { type: 'string', help: 'Context of that file' },
+  namespace: { type: 'string', multiple: true, help: 'Namespace to look after; repeat it for several (default: all)' },
+  'metrics-host': { type: 'string', default: '127.0.0.1', help: 'Address of /metrics, /healthz and /readyz' },
+  'metrics-port': { type: 'string', default: '18080', help: 'Port of /metrics, /healthz and /readyz' },
+  'lease-namespace': { type: 'string', default: 'default', help: 'Namespace of the Lease by which one of several operators leads' },
+  'lease-name': { type: 'string', default: 'swarm-operator', help: 'Name of that Lease' },
+  'create-rate': { type: 'string', default: '5', help: 'Sandboxes created per second and API key; 0 for no limit' },
+  'router-urls': { type: 'string', default: '', help: 'Addresses of the routers, separated by commas' },
+  'log-level': { type: 'string', default: 'info', help: 'error, warn, info or debug' },
+  'log-format': { type: 'string', help: 'json or text (default: text on a terminal)' },
+  help: { type: 'boolean', default: false, help: 'Show this' },
+} as const
+
+/** A flag or variable that cannot be used; the message says which and what to write instead. */
+export class ConfigError extends Error {}
+
+/** What `--help` prints. */
+export function usage(): string {
+  const lines = Object.entries(OPTIONS).map(
+    ([name, o]) =>
+      `  --${name.padEnd(18)} ${o.help}${'default' in o && typeof o.default === 'string' && o.default ? ` (default: ${o.default})` : ''}`,
+  )
+  return [
+    'Usage: operator [flags]',
+    '',
+    'Runs the controllers of swarm-operator.',
+    '',
+    ...lines,
+    '',
+    'Environment: E2B_API_KEY (for swarms that name no key), E2B_API_URL, E2B_SANDBOX_URL, E2B_DOMAIN, SWARM_INTERNAL_TOKEN (shared with the routers), KUBECONFIG.',
+  ].join('\n')
+}
+
+/** Reads flags and environment; undefined when help was asked for. Throws ConfigError. */
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): OperatorConfig | undefined {
+  const values = parse(args)
+  if (values.help) return undefined
+  const format = values['log-format'] ?? (isTerminal ? 'text' : 'json')
+  if (format !== 'json' && format !== 'text') throw new ConfigError(`--log-format must be json or text, not ${JSON.stringify(format)}`)
+  return {
+    kubeconfig: values.kubeconfig,
+    context: values.context,
+    namespaces: values.namespace ?? [],
+    metricsHost: values['metrics-host'],
+    metricsPort: numberOf('metrics-port', values['metrics-port'], 65_535),
+    leaseNamespace: values['lease-namespace'],
+    leaseName: values['lease-name'],
+    identity: `${hostname()}-${process.pid}`,
+    createsPerSecond: numberOf('create-rate', values['create-rate'], 1_000),
+    routerUrls: values['router-urls']
+      .split(',')
+      .map((url) => url.trim())
+      .filter(Boolean)
+      .map(checkedUrl),
+    internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
+    apiKey: env['E2B_API_KEY'] || undefined,
+    endpoints: {
+      ...(env['E2B_API_URL'] && { apiUrl: env['E2B_API_URL'] }),
+      ...(env['E2B_SANDBOX_URL'] && { sandboxUrl: env['E2B_SANDBOX_URL'] }),
+      ...(env['E2B_DOMAIN'] && { domain: env['E2B_DOMAIN'] }),
+    },
+    logLevel: values['log-level'],
+    logShape: format,
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
+  } catch (error) {
+    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}; see --help`)
+  }
+}
+
+function numberOf(flag: string, text: string, most: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > most) {
+    throw new ConfigError(`--${flag} must be a number from 0 to ${most}, not ${JSON.stringify(text)}`)
+  }
+  return value
+}
+
+function checkedUrl(url: string): string {
+  if (URL.canParse(url) && /^https?:/.test(url)) return url
+  throw new ConfigError(`--router-urls must hold http addresses such as http://127.0.0.1:18000, not ${JSON.stringify(url)}`)
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { createLog } from '../src/log.ts'
+import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
+import { Providers } from '../src/e2b/providers.ts'
+import { KubeClient, loadKubeConfig } from '../src/kube/client.ts'
+import { HealthServer } from '../src/kube/health-server.ts'
+import { LeaderElection } from '../src/kube/lease.ts'
+import { runReconcilers } from '../src/reconcilers/run.ts'
+import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
+import { RouterFeed } from '../src/router-client/feed.ts'
+import { ConfigError, readConfig, usage, type OperatorConfig } from './operator-config.ts'
+
+/** Passes that are under way at the end get this long. Milliseconds. */
+const EXIT_MS = 20_000
+
+async function main(config: OperatorConfig): Promise<void> {
+  const log = createLog({ level: config.logLevel, shape: config.logShape })
+  const stopping = new AbortController()
+  const stop = (signal: string) => {
+    log.info('stopping', { signal })
+    stopping.abort()
+    setTimeout(() => process.exit(1), EXIT_MS).unref()
+  }
+  process.once('SIGTERM', () => stop('SIGTERM'))
+  process.once('SIGINT', () => stop('SIGINT'))
+
+  const registry = createRegistry({ processMetrics: true })
+  const metrics = runtimeMetrics(registry)
+  const client = new KubeClient(loadKubeConfig({ file: config.kubeconfig, context: config.context }), { observe: observeRequests(metrics) })
+  const providers = new Providers({ endpoints: config.endpoints, createsPerSecond: config.createsPerSecond, registry })
+  const lease = { namespace: config.leaseNamespace, name: config.leaseName }
+  const election = new LeaderElection({ client, ...lease, identity: config.identity, log, metrics })
+  const health = new HealthServer({
+    host: config.metricsHost,
+    port: config.metricsPort,
+    registry,
+    log,
+    ready: { leader: () => election.isLeader || election.holder !== '' || 'no operator holds the lease yet' },
+  })
+  log.info('health server started', { port: await health.start() })
+
+  await election.run(stopping.signal, async (signal) => {
+    const drains: ((namespace: string, agent: string) => void)[] = []
+    const feed = new RouterFeed({
+      urls: config.routerUrls,
+      token: config.internalToken ?? '',
+      log,
+      onChange: (agents) => {
+        for (const { namespace, agent } of agents) for (const listener of drains) listener(namespace, agent)
+      },
+    })
+    feed.start()
+    const operatorId = await operatorIdOf(client, lease, signal)
+    log.info('leading', { identity: config.identity, operatorId })
+    const routers = {
+      inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
+      isDrained: (namespace: string, agent: string) => config.routerUrls.length === 0 || feed.isDrained(namespace, agent),
+      onDrain: (listener: (namespace: string, agent: string) => void) => drains.push(listener),
+    }
+    const { namespaces, apiKey: ownKey } = config
+    await runReconcilers({ client, providers, ownKey, operatorId, namespaces, routers, log, registry, metrics }, signal)
+    feed.stop()
+  })
+  await health.stop()
+  await providers.close()
+  await client.close()
+  log.info('stopped')
+}
+
+try {
+  const config = readConfig(process.argv.slice(2), process.env, process.stdout.isTTY)
+  if (config) await main(config)
+  else console.log(usage())
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}

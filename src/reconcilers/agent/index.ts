@@ -1,0 +1,167 @@
+import type { Agent } from '../../api/objects.ts'
+import { SANDBOX_FINALIZER } from '../../api/names.ts'
+import { REASON } from '../../api/reasons.ts'
+import { OperatorError } from '../../errors.ts'
+import type { ProbeTarget } from '../../e2b/types.ts'
+import type { CredentialStore } from '../shared/credentials.ts'
+import type { Sightings } from './sightings.ts'
+import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
+import { referencesOf } from '../shared/revision.ts'
+import { sameStatus } from '../shared/same-status.ts'
+import type { Stores } from '../shared/stores.ts'
+import type { TokenStore } from '../shared/tokens.ts'
+import { observeAgent, type Seen } from './observe.ts'
+import { Pass, retryOf } from './pass.ts'
+import { planAgent, type Health } from './plan.ts'
+import type { Prober } from './prober.ts'
+import { statusOf } from './status.ts'
+
+/** What the agent reconciler works with. */
+export type AgentDeps = {
+  stores: Stores
+  prober: Prober
+  tokens: TokenStore
+  credentials: CredentialStore
+  sightings: Sightings
+  /** Stamped on every sandbox, so that orphans are found. */
+  operatorId: string
+  probe(target: ProbeTarget, timeoutMs: number): Promise<Health['outcome']>
+}
+
+/** More steps than any way through the plan takes. */
+const MOST_STEPS = 12
+
+/** One pass over an agent: look, take the steps that are due, tell. Safe to run again at any time and after a crash at any line. */
+export async function reconcileAgent(key: string, deps: AgentDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+  const { stores } = deps
+  const seen = observeAgent(key, stores, deps.sightings)
+  if (!seen) {
+    stores.references.set(`agent:${key}`, [])
+    return {}
+  }
+  follow(seen, key, stores)
+  const pass = new Pass(seen, deps, signal)
+  let error: OperatorError | undefined
+  let checkAgainMs: number | undefined
+  try {
+    for (let n = 0; ; n += 1) {
+      const step = planAgent(pass.world)
+      if (step.do === 'rest') {
+        checkAgainMs = step.checkAgainMs
+        break
+      }
+      if (n === MOST_STEPS) throw new Error(`agent ${key} does not come to rest: ${step.do}`)
+      await pass.take(step)
+    }
+  } catch (caught) {
+    if (!(caught instanceof OperatorError) || signal.aborted) throw caught
+    error = caught
+  }
+  if (error && isUnreachable(seen, error, stores.now())) {
+    error = undefined
+    pass.isReleased = true
+  }
+  if (pass.isReleased) {
+    await release(seen, stores, signal)
+    forget(seen.agent, key, deps)
+    return {}
+  }
+  await tell(seen, pass, error, deps, signal)
+  if (error && retryOf(error) === undefined) throw error
+  const requeueAfterMs = error ? retryOf(error) : checkAgainMs
+  return requeueAfterMs === undefined ? {} : { requeueAfterMs }
+}
+
+const NO_KEY: ReadonlySet<string> = new Set([
+  REASON.secretMissing,
+  REASON.keyMissing,
+  REASON.credentialsMissing,
+  REASON.credentialsRejected,
+])
+
+/**
+ * Whether the key to an agent's sandbox is gone for so long that the sandbox has ended by itself: nobody has given it
+ * more time since the agent was deleted.
+ */
+function isUnreachable({ agent, world, sandboxTimeoutMs }: Seen, error: OperatorError, nowMs: number): boolean {
+  const deletedMs = Date.parse(agent.metadata.deletionTimestamp ?? '')
+  return world.deleting && NO_KEY.has(error.reason) && nowMs > deletedMs + sandboxTimeoutMs
+}
+
+/** Follows the Secrets and ConfigMaps that the next steps need; their changes wake this agent. */
+function follow({ agent, template }: Seen, key: string, stores: Stores): void {
+  const { namespace } = agent.metadata
+  const credentials = agent.spec.credentialsSecretRef
+  const isStarted = agent.status?.sandbox?.commandStarted ?? false
+  const contents = template && !isStarted && !agent.metadata.deletionTimestamp ? referencesOf(template) : []
+  stores.references.set(`agent:${key}`, [
+    ...contents.map(({ kind, name }) => ({ kind, namespace, name })),
+    ...(credentials ? [{ kind: 'Secret' as const, namespace, name: credentials.name }] : []),
+  ])
+}
+
+async function tell(seen: Seen, pass: Pass, error: OperatorError | undefined, deps: AgentDeps, signal: AbortSignal): Promise<void> {
+  const { stores } = deps
+  const { agent, template } = seen
+  const status = statusOf({
+    spec: agent.spec,
+    port: template?.port ?? 8080,
+    path: template?.readiness.path ?? '/health',
+    deleting: seen.world.deleting,
+    stored: agent.status ?? { observedGeneration: -1 },
+    ...(pass.sandbox && { sandbox: pass.sandbox }),
+    ...(pass.lost && { lost: pass.lost }),
+    ...(pass.world.health && { health: pass.world.health }),
+    failureThreshold: pass.world.failureThreshold,
+    ...(error && { error }),
+    generation: agent.metadata.generation,
+    now: new Date(stores.now()).toISOString(),
+  })
+  tellEvents(agent, pass, error, stores)
+  if (sameStatus(agent.status, status)) return
+  stores.agents.wrote(await stores.client.patchStatus(AGENTS, agent, status, { precondition: 'uid', fieldManager: FIELD_MANAGER, signal }))
+}
+
+function tellEvents(agent: Agent, pass: Pass, error: OperatorError | undefined, stores: Stores): void {
+  if (pass.lost && !agent.status?.failed)
+    stores.events.record(agent, { type: 'Warning', reason: REASON.agentFailed, message: pass.lost.message })
+  const before = agent.status?.conditions?.find((c) => c.type === 'Ready')?.reason
+  if (error && error.reason !== before) stores.events.record(agent, { type: 'Warning', reason: error.reason, message: error.message })
+}
+
+/** Lets an agent go: its sandbox is gone, or a person said not to wait for that. */
+async function release(seen: Seen, stores: Stores, signal: AbortSignal): Promise<void> {
+  const { metadata, status } = seen.agent
+  const left = status?.sandbox
+  if ((seen.world.isForced || seen.world.mayExist) && left?.state !== 'Gone') {
+    const message = left
+      ? `sandbox ${left.id} is left behind, as asked; end it at the provider`
+      : 'a sandbox may be left behind, as asked; look for it at the provider'
+    stores.events.record(seen.swarm ?? seen.agent, {
+      type: 'Warning',
+      reason: REASON.sandboxLeft,
+      message: `agent ${metadata.name}: ${message}`,
+    })
+  }
+  const at = metadata.finalizers?.indexOf(SANDBOX_FINALIZER) ?? -1
+  if (at === -1) return
+  try {
+    const path = `/metadata/finalizers/${at}`
+    const operations = [
+      { op: 'test', path, value: SANDBOX_FINALIZER },
+      { op: 'remove', path },
+    ] as const
+    const gone = await stores.client.jsonPatch(AGENTS, metadata, operations, { fieldManager: FIELD_MANAGER, signal })
+    if ((gone.metadata.finalizers ?? []).length === 0) stores.agents.deleted(gone)
+    else stores.agents.wrote(gone)
+  } catch (error) {
+    if (!(error instanceof OperatorError && error.reason === 'NotFound')) throw error
+  }
+}
+
+function forget({ metadata, spec }: Agent, key: string, { prober, sightings, stores }: AgentDeps): void {
+  prober.forget(metadata.uid)
+  sightings.forget(metadata.uid)
+  stores.fresh.delete(spec.nonce)
+  stores.references.set(`agent:${key}`, [])
+}

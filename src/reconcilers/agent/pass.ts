@@ -1,0 +1,312 @@
+import { durationMs } from '../../api/duration.ts'
+import type { AgentStatus } from '../../api/agent.ts'
+import { REASON } from '../../api/reasons.ts'
+import type { Template } from '../../api/template.ts'
+import { OperatorError, StalledError, TransientError, WaitingError } from '../../errors.ts'
+import { AmbiguousCreateError, SandboxGoneError } from '../../e2b/errors.ts'
+import { stampOf } from '../../e2b/metadata.ts'
+import type { Provider } from '../../e2b/provider.ts'
+import type { Connected } from '../../e2b/types.ts'
+import { KeyReader } from '../shared/contents.ts'
+import type { Seen } from './observe.ts'
+import type { AgentDeps } from './index.ts'
+import type { LossReason, Step, World } from './plan.ts'
+
+/** How long a pass that has just started an agent waits for it to get ready, so that one status write is enough. Milliseconds. */
+const WAIT_READY_MS = 1_000
+
+/** How long a stalled agent rests before its provider is asked again: what stalls it may be put right over there. Milliseconds. */
+export const STALLED_RETRY_MS = 30_000
+
+/** What the steps of one pass have found out; starts from what is stored. */
+export class Pass {
+  readonly #seen: Seen
+  readonly #deps: AgentDeps
+  readonly #signal: AbortSignal
+  #session: Connected | undefined
+  world: World
+  sandbox: AgentStatus['sandbox']
+  lost: { reason: LossReason; message: string } | undefined
+  isReleased = false
+
+  constructor(seen: Seen, deps: AgentDeps, signal: AbortSignal) {
+    this.#seen = seen
+    this.#deps = deps
+    this.#signal = signal
+    this.sandbox = seen.agent.status?.sandbox
+    this.world = seen.world
+    const endsAtMs = deps.sightings.endOf(this.#uid)
+    if (this.sandbox && endsAtMs !== undefined) this.sandbox = { ...this.sandbox, endsAt: new Date(endsAtMs).toISOString() }
+    this.#watch()
+  }
+
+  /** Takes one step; the world is afterwards as the step has found or left it. */
+  async take(step: Exclude<Step, { do: 'rest' }>): Promise<void> {
+    switch (step.do) {
+      case 'find':
+        return this.#find()
+      case 'create':
+        return this.#create()
+      case 'start':
+        return this.#start()
+      case 'check':
+        return this.#check()
+      case 'inspect':
+        return this.#inspect()
+      case 'verify':
+        return this.#verify()
+      case 'pause':
+        return this.#pause()
+      case 'resume':
+        return this.#resume()
+      case 'kill':
+        await this.#provider.kill(this.#id, this.#call)
+        this.#deps.prober.forget(this.#uid)
+        return this.#set({ state: 'Gone' })
+      case 'release':
+        this.isReleased = true
+        this.world = { ...this.world, isHeld: false }
+        return undefined
+      case 'giveUp':
+        return this.#giveUp(step.reason)
+    }
+  }
+
+  get #uid(): string {
+    return this.#seen.agent.metadata.uid
+  }
+  get #provider(): Provider {
+    return this.#deps.credentials.providerOf(this.#seen.agent)
+  }
+  get #call(): { signal: AbortSignal } {
+    return { signal: this.#signal }
+  }
+  get #id(): string {
+    return this.sandbox?.id ?? ''
+  }
+
+  /** Looks for a sandbox that an earlier, interrupted create may have left; keeps one, ends the others. */
+  async #find(): Promise<void> {
+    const nonce = this.#seen.agent.spec.nonce
+    const found = (await this.#provider.findByNonce(nonce, this.#call)).sort((a, b) => a.startedAtMs - b.startedAtMs)
+    const [kept, ...surplus] = found
+    await Promise.all(surplus.map((s) => this.#provider.kill(s.sandboxId, this.#call)))
+    this.world = { ...this.world, mayExist: false }
+    if (!kept) return
+    const session = this.world.deleting
+      ? undefined
+      : await this.#provider.connect(kept.sandboxId, this.#seen.sandboxTimeoutMs, this.#signal)
+    if (!this.world.deleting && !session) return
+    if (session) await this.#adopt(session)
+    this.#set({ ...this.#fresh(kept.sandboxId, kept.startedAtMs, session?.domain), state: session ? 'Running' : kept.state })
+  }
+
+  async #create(): Promise<void> {
+    const template = this.#template()
+    const { metadata, spec } = this.#seen.agent
+    this.#contents(template) // what is missing is found before a sandbox costs anything
+    const provider = this.#provider
+    this.#deps.stores.fresh.delete(spec.nonce)
+    try {
+      const session = await provider.create(
+        {
+          templateId: template.sandboxTemplate,
+          timeoutMs: this.#seen.sandboxTimeoutMs,
+          network: template.network,
+          metadata: stampOf({
+            operator: this.#deps.operatorId,
+            namespace: metadata.namespace,
+            swarm: spec.swarm,
+            swarmUid: this.#seen.swarm?.metadata.uid ?? '',
+            agent: metadata.name,
+            agentUid: metadata.uid,
+            nonce: spec.nonce,
+            revision: spec.revision,
+          }),
+        },
+        this.#call,
+      )
+      this.#set(this.#fresh(session.sandboxId, session.startedAtMs, session.domain))
+      await this.#adopt(session)
+    } catch (error) {
+      // Only a create that certainly did nothing may be tried again without looking first.
+      const isCertain = error instanceof OperatorError && !(error instanceof AmbiguousCreateError)
+      if (isCertain && !this.sandbox) this.#deps.stores.fresh.add(spec.nonce)
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const template = this.#template()
+    const contents = this.#contents(template)
+    const session = await this.#connected()
+    if (!session) return
+    const { metadata, spec } = this.#seen.agent
+    const env = {
+      ...contents.env,
+      PORT: String(template.port),
+      SWARM_NAME: spec.swarm,
+      SWARM_NAMESPACE: metadata.namespace,
+      SWARM_GROUP: spec.group,
+      SWARM_ROLE: spec.role,
+      SWARM_AGENT: metadata.name,
+      SWARM_REVISION: spec.revision,
+    }
+    await this.#provider.prepare(session.session, contents.files, this.#call)
+    await this.#provider.start(session.session, { command: template.command, env }, this.#call)
+    this.#set({ commandStarted: true })
+    this.#watch()
+  }
+
+  async #check(): Promise<void> {
+    const justStarted = this.#seen.world.sandbox?.commandStarted !== true
+    const health = await this.#deps.prober.becomesReady(this.#uid, justStarted ? WAIT_READY_MS : WAIT_READY_MS / 4, this.#signal)
+    // No check has ended yet: the prober wakes this agent when one has.
+    this.world = { ...this.world, health: health ?? { outcome: 'no-answer', failures: 0, sinceMs: this.#deps.stores.now() } }
+  }
+
+  async #inspect(): Promise<void> {
+    const session = await this.#connected()
+    if (!session) return
+    const exit = await this.#provider.exitOf(session.session, this.#call)
+    this.world = { ...this.world, exit: { exited: exit.exited } }
+    if (exit.exited) this.lost = { reason: 'CommandExited', message: exitMessage(exit.code) }
+  }
+
+  /** Asks the provider about a sandbox that seems to be gone: it may be paused, or a check may have lied. */
+  async #verify(): Promise<void> {
+    const seen = await this.#provider.get(this.#id, this.#call)
+    this.#deps.sightings.clear(this.#uid)
+    this.#set({ state: seen ? STATE[seen.state] : 'Gone' })
+    this.world = { ...this.world, isSuspect: false }
+    if (seen?.state !== 'running' || this.world.health?.outcome !== 'sandbox-gone') return
+    // The proxy in front of it is behind the times; the next check shows which of the two is right.
+    this.world = { ...this.world, health: { ...this.world.health, outcome: 'no-answer' } }
+  }
+
+  async #pause(): Promise<void> {
+    const outcome = await this.#provider.pause(this.#id, this.#call)
+    this.#deps.prober.forget(this.#uid)
+    this.#set({ state: outcome === 'gone' ? 'Gone' : 'Paused' })
+  }
+
+  async #resume(): Promise<void> {
+    if (!(await this.#connected())) return
+    this.#watch()
+    this.#deps.prober.checkNow(this.#uid)
+  }
+
+  /** Ends the sandbox of an agent that will be replaced, so that it costs nothing while it is waiting for that. */
+  async #giveUp(reason: LossReason): Promise<void> {
+    if (this.sandbox && this.sandbox.state !== 'Gone') await this.#provider.kill(this.#id, this.#call)
+    this.#deps.prober.forget(this.#uid)
+    if (this.sandbox) this.#set({ state: 'Gone' })
+    this.lost ??= { reason, message: LOSS_TEXT[reason] }
+    this.world = { ...this.world, isLost: true }
+  }
+
+  /** A connection to the sandbox, which also wakes it when it is paused; undefined, and noted as gone, when it is no more. */
+  async #connected(): Promise<Connected | undefined> {
+    if (this.#session) return this.#session
+    try {
+      const session = await this.#provider.resume(this.#id, this.#seen.sandboxTimeoutMs, this.#call)
+      await this.#adopt(session)
+      this.#set({ state: 'Running', ...(session.domain && { domain: session.domain }) })
+      return session
+    } catch (error) {
+      if (!(error instanceof SandboxGoneError)) throw error
+      this.#set({ state: 'Gone' })
+      return undefined
+    }
+  }
+
+  /** Keeps the session for this pass, and the access token for the router. */
+  async #adopt(session: Connected): Promise<void> {
+    this.#session = session
+    const { swarm, agent } = this.#seen
+    if (session.trafficAccessToken && swarm) await this.#deps.tokens.put(swarm, agent.metadata.name, session.trafficAccessToken)
+  }
+
+  #fresh(id: string, startedAtMs: number, domain: string | undefined): NonNullable<AgentStatus['sandbox']> {
+    const port = this.#seen.template?.port ?? 8080
+    return { id, state: 'Running', commandStarted: false, ...(domain && { domain }), port, startedAt: new Date(startedAtMs).toISOString() }
+  }
+
+  #set(change: Partial<NonNullable<AgentStatus['sandbox']>>): void {
+    const { startedAt, id, port } = { ...this.sandbox, ...change }
+    if (startedAt === undefined || id === undefined || port === undefined) throw new TypeError('a sandbox is described before it changes')
+    this.sandbox = { state: 'Running', commandStarted: false, ...this.sandbox, ...change, id, port, startedAt }
+    this.world = { ...this.world, sandbox: { state: this.sandbox.state, commandStarted: this.sandbox.commandStarted } }
+  }
+
+  /** Has the agent checked, if there is something to check, and takes over what is known of its health. */
+  #watch(): void {
+    const { agent, template } = this.#seen
+    const { sandbox } = this
+    const { namespace, name, uid } = agent.metadata
+    const isWatchable = sandbox?.state === 'Running' && sandbox.commandStarted && template && !this.world.deleting && !this.world.isLost
+    if (!isWatchable) {
+      this.#deps.prober.forget(uid)
+      return
+    }
+    const { readiness, port } = template
+    const { tokens, probe } = this.#deps
+    const timeoutMs = durationMs(readiness.timeout)
+    this.#deps.prober.watch({
+      uid,
+      key: `${namespace}/${name}`,
+      intervalMs: durationMs(readiness.interval),
+      failureThreshold: readiness.failureThreshold,
+      check: () => {
+        const trafficAccessToken = tokens.get(namespace, agent.spec.swarm, name)
+        const target = {
+          sandboxId: sandbox.id,
+          port,
+          path: readiness.path,
+          ...(sandbox.domain && { domain: sandbox.domain }),
+          ...(trafficAccessToken && { trafficAccessToken }),
+        }
+        return probe(target, timeoutMs)
+      },
+    })
+    const health = this.#deps.prober.health(uid)
+    if (health) this.world = { ...this.world, health }
+  }
+
+  #template(): Template {
+    const { template, agent } = this.#seen
+    if (template) return template
+    throw new TransientError(REASON.revisionMissing, `revision ${agent.spec.revision} of swarm ${agent.spec.swarm} is not there (yet)`)
+  }
+
+  #contents(template: Template) {
+    return new KeyReader(this.#deps.stores.references, this.#seen.agent.metadata.namespace).contentsOf(template)
+  }
+}
+
+/** The provider's words for the state of a sandbox, and ours. */
+const STATE = { running: 'Running', paused: 'Paused' } as const
+
+const LOSS_TEXT: Record<LossReason, string> = {
+  SandboxGone: 'its sandbox has ended at the provider',
+  CommandExited: 'its command has ended',
+  NotResponding: 'it has not answered for spec.template.readiness.replaceAfter',
+}
+
+function exitMessage(code: number | undefined): string {
+  const hint = code === undefined ? undefined : EXIT_HINT[code]
+  return `its command ended with exit code ${code ?? 'unknown'}${hint ? `: ${hint}` : ''}; an agent runs until it is ended`
+}
+
+const EXIT_HINT: Readonly<Record<number, string>> = {
+  0: 'it had nothing more to do',
+  126: 'the program is not executable',
+  127: 'the program was not found in the sandbox',
+  137: 'it was killed, often for want of memory',
+}
+
+/** When to come back after an error that nothing in the cluster will end. */
+export function retryOf(error: OperatorError): number | undefined {
+  if (error instanceof StalledError) return STALLED_RETRY_MS
+  return error instanceof WaitingError ? error.retryAfterMs : undefined
+}

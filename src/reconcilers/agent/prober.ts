@@ -1,0 +1,154 @@
+import type { Health } from './plan.ts'
+
+/** Checks per second of all ready agents together; with more agents each is checked less often. */
+export const STEADY_CHECKS_PER_SECOND = 50
+
+/** Shortest time between two checks of a ready agent, in milliseconds. */
+const STEADY_MS = 1_000
+
+/** Longest time between two checks of an agent that does not get ready, in milliseconds. */
+const LONGEST_MS = 2_000
+
+/** How an agent is checked. `key` names the agent in the work queue. */
+export type Checked = {
+  uid: string
+  key: string
+  intervalMs: number
+  failureThreshold: number
+  /** One check; never throws. */
+  check(): Promise<Health['outcome']>
+}
+
+export type ProberOptions = {
+  /** Told when a reconcile has something new to look at. */
+  onChange(key: string): void
+  now(): number
+}
+
+type Watched = Checked & {
+  health?: Health
+  timer?: NodeJS.Timeout
+  isChecking: boolean
+  waiting: ((health: Health) => void)[]
+  checkedReady: boolean
+}
+
+/**
+ * Checks agents: quickly until they are ready and when a check has failed, slowly while all is well. What it knows is
+ * a view that a restart loses and the next checks bring back.
+ */
+export class Prober {
+  readonly #options: ProberOptions
+  readonly #watched = new Map<string, Watched>()
+  #isStopped = false
+
+  constructor(options: ProberOptions) {
+    this.#options = options
+  }
+
+  /** Agents that are being checked. */
+  get size(): number {
+    return this.#watched.size
+  }
+
+  /** Begins to check an agent, or goes on with new settings. */
+  watch(target: Checked): void {
+    const old = this.#watched.get(target.uid)
+    if (old) {
+      Object.assign(old, target)
+      return
+    }
+    const watched: Watched = { ...target, isChecking: false, waiting: [], checkedReady: false }
+    this.#watched.set(target.uid, watched)
+    this.#schedule(watched, 0)
+  }
+
+  /** Ends the checks of an agent. */
+  forget(uid: string): void {
+    const watched = this.#watched.get(uid)
+    if (!watched) return
+    clearTimeout(watched.timer)
+    this.#watched.delete(uid)
+  }
+
+  /** How the last checks went; undefined before the first. */
+  health(uid: string): Health | undefined {
+    return this.#watched.get(uid)?.health
+  }
+
+  /** Checks now: somebody has reason to think that the agent's state has changed. */
+  checkNow(uid: string): void {
+    const watched = this.#watched.get(uid)
+    if (watched && !watched.isChecking) this.#schedule(watched, 0)
+  }
+
+  /** Resolves when the agent is ready, or with its last health after `ms`; undefined when no check has ended by then. */
+  async becomesReady(uid: string, ms: number, signal: AbortSignal): Promise<Health | undefined> {
+    const watched = this.#watched.get(uid)
+    if (!watched || watched.health?.outcome === 'ready') return watched?.health
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      signal.addEventListener('abort', done)
+      watched.waiting.push(done)
+    })
+    return watched.health
+  }
+
+  /** Ends all checks. */
+  stop(): void {
+    this.#isStopped = true
+    for (const uid of this.#watched.keys()) this.forget(uid)
+  }
+
+  #schedule(watched: Watched, ms: number): void {
+    clearTimeout(watched.timer)
+    watched.timer = setTimeout(() => void this.#check(watched), ms)
+    watched.timer.unref()
+  }
+
+  async #check(watched: Watched): Promise<void> {
+    watched.isChecking = true
+    const outcome = await watched.check()
+    watched.isChecking = false
+    if (this.#isStopped || this.#watched.get(watched.uid) !== watched) return
+    const before = watched.health
+    const health = nextHealth(before, outcome, this.#options.now())
+    watched.health = health
+    if (outcome === 'ready') for (const wake of watched.waiting.splice(0)) wake(health)
+    if (isNews(before, health, watched.failureThreshold)) this.#options.onChange(watched.key)
+    this.#schedule(watched, this.#pause(watched, health))
+  }
+
+  /** Milliseconds until the next check of an agent. */
+  #pause(watched: Watched, health: Health): number {
+    if (health.outcome === 'ready') {
+      const steady = Math.max(STEADY_MS, (this.#watched.size * 1_000) / STEADY_CHECKS_PER_SECOND)
+      return steady * (0.9 + Math.random() * 0.2) // spread, so that checks do not march in step
+    }
+    const longFailing = health.failures > 40
+    return longFailing ? Math.max(watched.intervalMs, LONGEST_MS) : watched.intervalMs
+  }
+}
+
+/** The health after one more check. */
+export function nextHealth(before: Health | undefined, outcome: Health['outcome'], nowMs: number): Health {
+  if (outcome === 'ready') return { outcome, failures: 0, sinceMs: before?.outcome === 'ready' ? before.sinceMs : nowMs }
+  const continues = before !== undefined && before.outcome !== 'ready'
+  return { outcome, failures: (before?.failures ?? 0) + 1, sinceMs: continues ? before.sinceMs : nowMs }
+}
+
+/**
+ * Whether a reconcile can do something with it: ready or no longer, as many failures as make an agent down, another
+ * kind of failure, and now and then while it stays down, to look whether its command has ended.
+ */
+export function isNews(before: Health | undefined, after: Health, failureThreshold: number): boolean {
+  if (after.outcome === 'ready') return before?.outcome !== 'ready'
+  if (after.outcome === 'sandbox-gone') return before?.outcome !== 'sandbox-gone' || after.failures % 10 === 0
+  if (after.failures < failureThreshold) return false
+  return after.failures === failureThreshold || before?.outcome !== after.outcome || after.failures % 10 === 0
+}

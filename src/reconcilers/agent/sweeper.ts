@@ -1,0 +1,163 @@
+import type { Logger } from 'winston'
+import { durationMs } from '../../api/duration.ts'
+import type { Agent } from '../../api/objects.ts'
+import { REASON } from '../../api/reasons.ts'
+import { OperatorError } from '../../errors.ts'
+import { SandboxGoneError } from '../../e2b/errors.ts'
+import { METADATA } from '../../e2b/metadata.ts'
+import type { Provider } from '../../e2b/provider.ts'
+import type { SandboxInfo } from '../../e2b/types.ts'
+import { planSweep } from '../../e2b/sweep.ts'
+import { pause } from '../../kube/pause.ts'
+import type { CredentialStore } from '../shared/credentials.ts'
+import { AGENTS } from '../shared/kinds.ts'
+import type { Stores } from '../shared/stores.ts'
+import { DEFAULT_SANDBOX_TIMEOUT_MS, ownerOf } from './observe.ts'
+import type { Sightings } from './sightings.ts'
+
+/** Time between two looks at all sandboxes, in milliseconds; shorter when sandboxes are given less time. */
+const SWEEP_MS = 30_000
+
+export type SweeperOptions = {
+  stores: Stores
+  credentials: CredentialStore
+  sightings: Sightings
+  operatorId: string
+  /** The provider of the operator's own key, which is looked at even when no agent uses it any more. */
+  own: Provider | undefined
+  enqueue(key: string): void
+  log: Logger
+}
+
+/**
+ * Looks at all sandboxes of this operator from time to time: ends those that no agent owns, gives those in use more
+ * time, and has agents looked at whose sandbox is not there.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions
+
+  constructor(options: SweeperOptions) {
+    this.#options = options
+  }
+
+  /** Sweeps until the signal ends. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.sweep(signal)
+      await pause(this.#pauseMs(), signal)
+    }
+  }
+
+  /** One look with every API key in use. A provider that does not answer holds up only its own. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const users = new Map<Provider, Agent[]>(this.#options.own ? [[this.#options.own, []]] : [])
+    for (const agent of this.#options.stores.agents.list()) {
+      const provider = this.#providerOf(agent)
+      if (provider) users.set(provider, [...(users.get(provider) ?? []), agent])
+    }
+    await Promise.all([...users].map(([provider, agents]) => this.#sweepOne(provider, agents, signal)))
+  }
+
+  #providerOf(agent: Agent): Provider | undefined {
+    try {
+      return this.#options.credentials.providerOf(agent)
+    } catch (error) {
+      if (error instanceof OperatorError) return undefined // the agent says so itself
+      throw error
+    }
+  }
+
+  async #sweepOne(provider: Provider, agents: readonly Agent[], signal: AbortSignal): Promise<void> {
+    const { stores, operatorId, sightings, enqueue, log } = this.#options
+    try {
+      const known = new Map(agents.map((a) => [a.metadata.uid, a]))
+      const sandboxes = await provider.list({ metadata: { [METADATA.operator]: operatorId } }, { signal })
+      const plan = planSweep({
+        sandboxes,
+        agents: agents.map((agent) => this.#known(agent)),
+        nowMs: stores.now(),
+      })
+      for (const uid of plan.suspects) {
+        const agent = known.get(uid)
+        if (!agent) continue
+        sightings.suspect(uid)
+        enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
+      }
+      await Promise.all(plan.kill.map((k) => this.#kill(provider, k, signal)))
+      await Promise.all(plan.renew.map((r) => this.#renew(provider, r, known, signal)))
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof OperatorError)) throw error
+      log.warn('sweep failed', { reason: error.reason, error: error.message })
+    }
+  }
+
+  /** A sandbox nobody owns is ended, after a look past the cache at the agent it was made for. */
+  async #kill(provider: Provider, { sandbox, verify }: { sandbox: SandboxInfo; verify: boolean }, signal: AbortSignal): Promise<void> {
+    const { stores, log } = this.#options
+    const namespace = sandbox.metadata[METADATA.namespace] ?? ''
+    const name = sandbox.metadata[METADATA.agent] ?? ''
+    if (verify && namespace && name) {
+      const agent = await stores.client.get(AGENTS, { namespace, name }, { signal })
+      const isOwner = agent?.metadata.uid === sandbox.metadata[METADATA.agentUid]
+      if (agent && isOwner && (agent.status?.sandbox === undefined || agent.status.sandbox.id === sandbox.sandboxId)) return
+    }
+    if ((await provider.kill(sandbox.sandboxId, { signal })) === 'gone') return
+    log.warn('orphan sandbox killed', { reason: REASON.sandboxSwept, sandbox: sandbox.sandboxId, namespace, agent: name })
+  }
+
+  /** More time for a sandbox in use; one that gets none is replaced before it ends. */
+  async #renew(
+    provider: Provider,
+    renewal: { sandbox: SandboxInfo; uid: string },
+    known: ReadonlyMap<string, Agent>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { sandbox, uid } = renewal
+    const agent = known.get(uid)
+    if (!agent) return
+    const { sightings, enqueue, log } = this.#options
+    const timeoutMs = this.#timeoutMs(agent)
+    let isRefused = false
+    try {
+      await provider.setTimeout(sandbox.sandboxId, timeoutMs, { signal })
+      isRefused = await this.#isRefused(provider, sandbox, timeoutMs, signal)
+    } catch (error) {
+      if (error instanceof SandboxGoneError) return sightings.suspect(uid)
+      isRefused = error instanceof OperatorError && error.reason === REASON.requestRejected
+      if (!isRefused) throw error
+    }
+    if (!isRefused) return
+    sightings.ends(uid, sandbox.endAtMs)
+    enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
+    log.info('sandbox reaches its longest session, its agent is replaced', { agent: agent.metadata.name, sandbox: sandbox.sandboxId })
+  }
+
+  /** The provider may cut the time it was asked for without a word: looked at only when it is getting late. */
+  async #isRefused(provider: Provider, sandbox: SandboxInfo, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const leftMs = sandbox.endAtMs - this.#options.stores.now()
+    if (leftMs > timeoutMs / 2) return false
+    const after = await provider.get(sandbox.sandboxId, { signal })
+    return after !== undefined && after.endAtMs <= sandbox.endAtMs + 1_000
+  }
+
+  #known(agent: Agent) {
+    const { metadata, spec, status } = agent
+    return {
+      uid: metadata.uid,
+      nonce: spec.nonce,
+      ...(status?.sandbox && { sandbox: { id: status.sandbox.id, state: status.sandbox.state } }),
+      timeoutMs: this.#timeoutMs(agent),
+    }
+  }
+
+  #timeoutMs(agent: Agent): number {
+    const swarm = ownerOf(agent, this.#options.stores)
+    return swarm ? durationMs(swarm.spec.lifecycle.sandboxTimeout) : DEFAULT_SANDBOX_TIMEOUT_MS
+  }
+
+  #pauseMs(): number {
+    const shortest = Math.min(...this.#options.stores.swarms.list().map((s) => durationMs(s.spec.lifecycle.sandboxTimeout)))
+    return Math.min(SWEEP_MS, shortest / 6)
+  }
+}

@@ -1,0 +1,189 @@
+import type { Registry } from 'prom-client'
+import type { Logger } from 'winston'
+import { TOKENS_SECRET_TYPE } from '../api/names.ts'
+import type { Agent, Swarm } from '../api/objects.ts'
+import type { Providers } from '../e2b/providers.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { Controller } from '../kube/controller.ts'
+import { EventRecorder } from '../kube/events.ts'
+import { Informer } from '../kube/informer.ts'
+import {
+  CONTROLLER_REVISIONS,
+  controllerOf,
+  keyOf,
+  SECRETS,
+  type ControllerRevision,
+  type KubeObject,
+  type Secret,
+} from '../kube/objects.ts'
+import { References } from '../kube/references.ts'
+import type { RuntimeMetrics } from '../metrics/registry.ts'
+import { reconcileAgent, type AgentDeps } from './agent/index.ts'
+import { Prober } from './agent/prober.ts'
+import { Sightings } from './agent/sightings.ts'
+import { Sweeper } from './agent/sweeper.ts'
+import { CredentialStore } from './shared/credentials.ts'
+import { fleetMetrics } from './shared/metrics.ts'
+import { AGENTS, SWARMS } from './shared/kinds.ts'
+import type { RouterView, Stores } from './shared/stores.ts'
+import { TokenStore } from './shared/tokens.ts'
+import { reconcileSwarm } from './swarm/index.ts'
+
+/** Changes of agents that come within this time are one look at their swarm. Milliseconds. */
+const GATHER_MS = 40
+
+/** Agents worked on at once: most of a pass is waiting for the provider. */
+const AGENT_PASSES = 128
+
+/** Swarms worked on at once. */
+const SWARM_PASSES = 8
+
+/** Longest pass over one agent, in milliseconds: a slow create and its wait for a turn. */
+const AGENT_PASS_MS = 120_000
+
+export type RunOptions = {
+  client: KubeClient
+  providers: Providers
+  ownKey: string | undefined
+  operatorId: string
+  /** Namespaces to look after; all when empty. */
+  namespaces: readonly string[]
+  routers: RouterView & { onDrain(listener: (namespace: string, agent: string) => void): void }
+  log: Logger
+  registry: Registry
+  metrics: RuntimeMetrics
+}
+
+/** Runs the reconcilers until the signal ends; then waits for the passes that are under way. Called by the leader only. */
+export async function runReconcilers(options: RunOptions, signal: AbortSignal): Promise<void> {
+  const parts = build(options)
+  const { stores, swarmController, agentController, prober } = parts
+  const informers = [stores.swarms, stores.agents, stores.revisions, stores.tokens]
+  for (const informer of informers) informer.start()
+  swarmController.start()
+  agentController.start()
+  await Promise.all(informers.map((informer) => informer.synced(signal))).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  await parts.sweeper.run(signal)
+  await Promise.all([swarmController.stop(), agentController.stop()])
+  prober.stop()
+  stores.references.stop()
+  for (const informer of informers) informer.stop()
+  await stores.events.stop()
+}
+
+function build(options: RunOptions) {
+  const { client, log, metrics, providers } = options
+  const common = { client, log, metrics, ...(options.namespaces.length > 0 && { namespaces: [...options.namespaces] }) }
+  const bySwarm = { swarm: (object: KubeObject) => [controllerOf(object)?.uid ?? ''] }
+  const stores: Stores = {
+    client,
+    swarms: new Informer<Swarm>({ ...common, kind: SWARMS }),
+    agents: new Informer<Agent, 'swarm'>({ ...common, kind: AGENTS, indexers: bySwarm }),
+    revisions: new Informer<ControllerRevision, 'swarm'>({
+      ...common,
+      kind: CONTROLLER_REVISIONS,
+      labelSelector: 'swarmops.dev/swarm',
+      indexers: bySwarm,
+    }),
+    tokens: new Informer<Secret>({ ...common, kind: SECRETS, fieldSelector: `type=${TOKENS_SECRET_TYPE}` }),
+    references: new References({ client, log, metrics, onChange: (owners) => wake(owners) }),
+    events: new EventRecorder({ client, component: 'swarm-operator', log, metrics }),
+    routers: options.routers,
+    fresh: new Set(),
+    now: Date.now,
+  }
+  const sightings = new Sightings()
+  const credentials = new CredentialStore({ providers, references: stores.references, ownKey: options.ownKey })
+  const prober = new Prober({ onChange: (key) => agentController.enqueue(key), now: Date.now })
+  const deps: AgentDeps = {
+    stores,
+    credentials,
+    sightings,
+    prober,
+    tokens: new TokenStore(client, stores.tokens),
+    operatorId: options.operatorId,
+    probe: (target, timeoutMs) => providers.probe(target, timeoutMs),
+  }
+  const ready = async (signal: AbortSignal) => {
+    await Promise.all([stores.swarms, stores.agents, stores.revisions, stores.tokens].map((informer) => informer.synced(signal)))
+  }
+  const shared = { log, metrics, ready }
+  const agentController: Controller = new Controller({
+    ...shared,
+    name: 'agent',
+    concurrency: AGENT_PASSES,
+    timeoutMs: AGENT_PASS_MS,
+    reconcile: (key, signal) => reconcileAgent(key, deps, signal),
+  })
+  const swarmController: Controller = new Controller({
+    ...shared,
+    name: 'swarm',
+    concurrency: SWARM_PASSES,
+    reconcile: async (key, signal) => {
+      const result = await reconcileSwarm(key, stores, signal)
+      await tidyTokens(key, deps)
+      return result
+    },
+  })
+  const wake = (owners: ReadonlySet<string>) => {
+    for (const owner of owners) {
+      const colon = owner.indexOf(':')
+      const controller = owner.startsWith('swarm:') ? swarmController : agentController
+      controller.enqueue(owner.slice(colon + 1))
+    }
+  }
+  connect({ stores, swarmController, agentController, routers: options.routers })
+  fleetMetrics(options.registry, stores)
+  const own = options.ownKey ? providers.for(options.ownKey) : undefined
+  const sweeper = new Sweeper({
+    stores,
+    credentials,
+    sightings,
+    operatorId: options.operatorId,
+    own,
+    enqueue: (key) => agentController.enqueue(key),
+    log,
+  })
+  return { stores, swarmController, agentController, prober, sweeper }
+}
+
+type Connections = { stores: Stores; swarmController: Controller; agentController: Controller; routers: RunOptions['routers'] }
+
+/** What wakes whom: each object its own pass, an agent also its swarm, a swarm's spec its agents. */
+function connect({ stores, swarmController, agentController, routers }: Connections): void {
+  const wakeSwarmOf = (agent: Agent) => swarmController.enqueueAfter(`${agent.metadata.namespace}/${agent.spec.swarm}`, GATHER_MS)
+  stores.swarms.onChange((type, swarm, old) => {
+    const statusOnly = type === 'updated' && old?.metadata.generation === swarm.metadata.generation && sameMetadata(old, swarm)
+    if (statusOnly) return
+    swarmController.enqueue(keyOf(swarm))
+    if (type === 'updated')
+      for (const agent of stores.agents.index('swarm', swarm.metadata.uid))
+        if (agent.metadata.deletionTimestamp) agentController.enqueue(keyOf(agent))
+  })
+  stores.agents.onChange((type, agent, old) => {
+    const isOwnStatus = type === 'updated' && old?.metadata.generation === agent.metadata.generation && sameMetadata(old, agent)
+    if (!isOwnStatus) agentController.enqueue(keyOf(agent))
+    wakeSwarmOf(agent)
+  })
+  routers.onDrain((namespace, name) => {
+    const agent = stores.agents.get({ namespace, name })
+    if (agent?.spec.state === 'Draining') swarmController.enqueue(`${namespace}/${agent.spec.swarm}`)
+  })
+}
+
+/** Whether nothing but the status has changed: that was our own write. */
+function sameMetadata(a: KubeObject, b: KubeObject): boolean {
+  return (
+    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
+    JSON.stringify(a.metadata.annotations) === JSON.stringify(b.metadata.annotations)
+  )
+}
+
+async function tidyTokens(key: string, { stores, tokens }: AgentDeps): Promise<void> {
+  const swarm = stores.swarms.get(key)
+  if (!swarm || swarm.metadata.deletionTimestamp) return
+  const agents = new Map(stores.agents.index('swarm', swarm.metadata.uid).map((a) => [a.metadata.name, a]))
+  await tokens.keepOnly(swarm, agents)
+}

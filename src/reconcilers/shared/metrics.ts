@@ -1,0 +1,42 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { Stores } from './stores.ts'
+
+/** States of agents that are counted; a closed set, so that labels stay few. */
+const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] as const
+
+/** Gauges of the fleet, counted when they are asked for. */
+export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
+  registry.removeSingleMetric('swarm_operator_agents')
+  registry.removeSingleMetric('swarm_operator_swarms')
+  const agents = new Gauge({
+    name: 'swarm_operator_agents',
+    help: 'Agents by swarm and state.',
+    labelNames: ['namespace', 'swarm', 'state'],
+    registers: [registry],
+    collect() {
+      agents.reset()
+      for (const swarm of stores.swarms.list()) {
+        for (const state of STATES) agents.set({ namespace: swarm.metadata.namespace, swarm: swarm.metadata.name, state }, 0)
+      }
+      for (const agent of stores.agents.list()) {
+        agents.inc({ namespace: agent.metadata.namespace, swarm: agent.spec.swarm, state: stateOf(agent) })
+      }
+    },
+  })
+  const swarms = new Gauge({
+    name: 'swarm_operator_swarms',
+    help: 'Swarms that the operator looks after.',
+    registers: [registry],
+    collect() {
+      swarms.set(stores.swarms.list().length)
+    },
+  })
+}
+
+function stateOf(agent: ReturnType<Stores['agents']['list']>[number]): (typeof STATES)[number] {
+  if (agent.metadata.deletionTimestamp) return 'deleting'
+  if (agent.status?.failed) return 'lost'
+  if (agent.spec.state === 'Draining') return 'draining'
+  if (agent.spec.state === 'Paused') return 'paused'
+  return agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ? 'ready' : 'notReady'
+}
