@@ -41,7 +41,7 @@ SWARM_INTERNAL_TOKEN: opens /internal/stats to those who send it as a bearer tok
 const OPTIONS = {
   port: { type: 'string', default: '18000' },
   host: { type: 'string', default: '127.0.0.1' },
-  namespace: { type: 'string', multiple: true, default: [] },
+  namespace: { type: 'string', multiple: true },
   selector: { type: 'string' },
   'max-in-flight': { type: 'string', default: '10000' },
   'probes-per-second': { type: 'string', default: '100' },
@@ -56,12 +56,13 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
   if (values.help) return 'help'
   const logFormat = values['log-format']
   if (logFormat !== undefined && logFormat !== 'json' && logFormat !== 'text') throw new ConfigError('--log-format must be json or text')
-  const bad = values.namespace.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
+  const namespaces = values.namespace ?? []
+  const bad = namespaces.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
   if (bad !== undefined) throw new ConfigError(`--namespace ${bad} is not the name of a namespace`)
   return {
     port: integer('--port', values.port, 0, 65_535),
     host: values.host,
-    namespaces: values.namespace,
+    namespaces,
     labelSelector: values.selector,
     maxInFlight: integer('--max-in-flight', values['max-in-flight'], 1, 1_000_000),
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
@@ -90,6 +91,7 @@ function integer(flag: string, text: string, min: number, max: number): number {
 function origin(variable: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && !url.search && !url.username) return url.origin
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && !url.search && !url.username)
+    return url.origin
   throw new ConfigError(`${variable} must be an address such as http://127.0.0.1:3000, without a path`)
 }

@@ -14,7 +14,10 @@ export function refusedProblem(call: Call, refusal: Refusal, waitedMs: number): 
     case 'NoAgentWithCapability': {
       const known = [...new Set([...entry.fleet.rules.groups.values()].flatMap((group) => group.capabilities))]
       const offer = known.length > 0 ? `use one of ${known.join(', ')}` : 'leave capability out: no group of the swarm lists any'
-      return new Problem('NoAgentWithCapability', { taskId, detail: `no group of ${where(call)} has the capability ${capability}; ${offer}` })
+      return new Problem('NoAgentWithCapability', {
+        taskId,
+        detail: `no group of ${where(call)} has the capability ${capability}; ${offer}`,
+      })
     }
     case 'RevisionNotFound':
       return new Problem('RevisionNotFound', {

@@ -19,7 +19,12 @@ export interface DispatchObserver {
 }
 
 /** How an attempt ended; `willRetry` when the task goes on to another agent. */
-export type AttemptEnd = { readonly outcome: Outcome; readonly durationMs: number; readonly openedCircuit: boolean; readonly willRetry: boolean }
+export type AttemptEnd = {
+  readonly outcome: Outcome
+  readonly durationMs: number
+  readonly openedCircuit: boolean
+  readonly willRetry: boolean
+}
 
 /** What the dispatcher works with; clock and chance are given. */
 export type DispatcherOptions = {
@@ -77,7 +82,7 @@ export class Dispatcher {
 
   /** The Swarm object is gone: what waits for it ends. */
   swarmGone(entry: SwarmEntry<Call>): void {
-    for (const call of [...entry.waiting.items()]) this.fail(call, goneProblem(call))
+    for (const call of entry.waiting.items()) this.fail(call, goneProblem(call))
   }
 
   #seek(call: Call): void {
@@ -224,7 +229,9 @@ export class Dispatcher {
       return new Problem('AnswerTooLarge', { taskId, detail, more: { agent, attempts } })
     }
     if (outcome === 'Timeout') return timeoutProblem(call, true)
-    return VERDICTS[outcome].retry === 'ifIdempotent' && !isIdempotent ? unknownProblem(call, reading.why) : exhaustedProblem(call, reading.why)
+    return VERDICTS[outcome].retry === 'ifIdempotent' && !isIdempotent
+      ? unknownProblem(call, reading.why)
+      : exhaustedProblem(call, reading.why)
   }
 
   /** The agent asked for a pause. */
@@ -248,5 +255,9 @@ export class Dispatcher {
   }
 }
 
-const STOPPED = { Hung: 'it stopped answering its probes', Timeout: 'the time of the task was up', Cancelled: 'the client went away' } as const
+const STOPPED = {
+  Hung: 'it stopped answering its probes',
+  Timeout: 'the time of the task was up',
+  Cancelled: 'the client went away',
+} as const
 const round = (ms: number) => Math.round(ms * 100) / 100

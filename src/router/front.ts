@@ -109,7 +109,8 @@ export function sendProblem(response: ServerResponse, problem: Problem, options:
  * while it sends may never see the answer.
  */
 export function readBody(request: IncomingMessage, done: (body: Buffer | Problem) => void): void {
-  const tooLarge = () => new Problem('BodyTooLarge', { detail: `the body has more than ${MAX_BODY_BYTES} bytes; send a reference to large data` })
+  const tooLarge = () =>
+    new Problem('BodyTooLarge', { detail: `the body has more than ${MAX_BODY_BYTES} bytes; send a reference to large data` })
   if (Number(request.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) return done(tooLarge())
   const chunks: Buffer[] = []
   let size = 0

@@ -5,7 +5,12 @@ import type { Address } from './address.ts'
 export type Running = { abort(outcome: 'Hung' | 'Timeout' | 'Cancelled'): void }
 
 /** How an agent is asked whether it is well: its template's readiness. */
-export type ProbeRules = { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number; readonly failureThreshold: number }
+export type ProbeRules = {
+  readonly path: string
+  readonly timeoutMs: number
+  readonly intervalMs: number
+  readonly failureThreshold: number
+}
 
 /** One agent with what the router needs to talk to it; the routing's view of it is the slot. */
 export class Host {

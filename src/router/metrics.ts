@@ -77,7 +77,10 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
         }
       },
     })
-  const count = (entry: SwarmEntry<Call>, of: (slot: { isEjected: boolean; inFlight: number; facts: { isCandidate: boolean } }) => number) => {
+  const count = (
+    entry: SwarmEntry<Call>,
+    of: (slot: { isEjected: boolean; inFlight: number; facts: { isCandidate: boolean } }) => number,
+  ) => {
     let sum = 0
     for (const { slot } of entry.hosts.values()) sum += of(slot)
     return sum

@@ -189,7 +189,7 @@ export class Prober {
     }
     this.suspect(entry, host)
     host.nextProbeMs = nowMs + Math.min(pauseMs, SUSPECT_MAX_MS)
-    if (misses >= probe.failureThreshold) for (const running of [...host.running]) running.abort('Hung')
+    if (misses >= probe.failureThreshold) for (const running of host.running) running.abort('Hung')
     else if (wasTimeout && this.#tokens >= 1 && this.#running < MAX_PROBES_RUNNING) this.#probe(entry, host)
   }
 }

@@ -213,9 +213,12 @@ export class Router {
       },
       stats: (request, response) => {
         const { internalToken } = this.#o
-        if (!internalToken) throw new Problem('Forbidden', { detail: 'the statistics are closed; start the router with SWARM_INTERNAL_TOKEN' })
+        if (!internalToken)
+          throw new Problem('Forbidden', { detail: 'the statistics are closed; start the router with SWARM_INTERNAL_TOKEN' })
         if (!isAuthorised(request.headers.authorization, internalToken)) {
-          throw new Problem('Unauthorized', { detail: 'send Authorization: Bearer with the token that SWARM_INTERNAL_TOKEN gives the router' })
+          throw new Problem('Unauthorized', {
+            detail: 'send Authorization: Bearer with the token that SWARM_INTERNAL_TOKEN gives the router',
+          })
         }
         if (this.#stats.isFull) throw tooManyStreams()
         this.#stats.serve(response)
@@ -234,4 +237,5 @@ export class Router {
   }
 }
 
-const tooManyStreams = () => new Problem('TooManyStreams', { retryAfterSeconds: 5, detail: 'close other streams of this router, or ask another one' })
+const tooManyStreams = () =>
+  new Problem('TooManyStreams', { retryAfterSeconds: 5, detail: 'close other streams of this router, or ask another one' })

@@ -83,7 +83,8 @@ export class Tasks {
   }
 
   #refusal({ namespace, swarm }: SwarmPlace): Problem | undefined {
-    if (this.#isStopping) return new Problem('ShuttingDown', { retryAfterSeconds: 1, detail: 'this router is stopping; send the task again' })
+    if (this.#isStopping)
+      return new Problem('ShuttingDown', { retryAfterSeconds: 1, detail: 'this router is stopping; send the task again' })
     if (!this.#o.isKnowing()) {
       return new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; send the task again' })
     }
@@ -158,5 +159,7 @@ export const swarmNotFound = (namespace: string, swarm: string): Problem =>
 function keyHeader(value: string | string[] | undefined, header: string): string | undefined {
   if (value === undefined || value === '') return undefined
   if (typeof value === 'string' && value.length <= MAX_KEY_CHARS && /^[\x21-\x7e]+$/.test(value)) return value
-  throw new Problem('InvalidTask', { detail: `the header ${header} must have 1 to ${MAX_KEY_CHARS} printable ASCII characters without spaces` })
+  throw new Problem('InvalidTask', {
+    detail: `the header ${header} must have 1 to ${MAX_KEY_CHARS} printable ASCII characters without spaces`,
+  })
 }

@@ -47,7 +47,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#report) controller.abort(ABORTED)
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     if (status < 200) return
     this.#status = status
     const retryAfter = headers['retry-after']
@@ -115,4 +119,11 @@ export class Upstream {
   }
 }
 
-const NO_CONTROLLER = { aborted: true, paused: false, reason: null, abort: () => undefined, pause: () => undefined, resume: () => undefined }
+const NO_CONTROLLER = {
+  aborted: true,
+  paused: false,
+  reason: null,
+  abort: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
+}

@@ -72,5 +72,7 @@ function tokensOf(secret: Secret): ReadonlyMap<string, string> {
 }
 
 function withoutManagedFields(secret: Secret): Secret {
-  return 'managedFields' in secret.metadata ? { ...secret, metadata: { ...secret.metadata, managedFields: undefined } as Secret['metadata'] } : secret
+  return 'managedFields' in secret.metadata
+    ? { ...secret, metadata: { ...secret.metadata, managedFields: undefined } as Secret['metadata'] }
+    : secret
 }
