@@ -1,0 +1,85 @@
+import { Agent } from 'undici'
+import { nameOf } from './errors.ts'
+import type { ProbeOutcome, ProbeTarget } from './types.ts'
+
+/** Domain of sandboxes when neither the sandbox nor the operator's settings name one. */
+const DEFAULT_DOMAIN = 'e2b.app'
+
+/** Connections to one origin. Through a sandbox URL all agents share one, and each frozen agent holds a connection until its time is up. */
+const CONNECTIONS = 256
+
+/** An idle connection outlives the pause between two checks. Milliseconds. */
+const KEEP_ALIVE_MS = 30_000
+
+/** Bytes of an answer that are read to tell the proxy's own errors from the agent's. */
+const PROXY_ANSWER_BYTES = 4_096
+
+/** Checks agents over connections that are kept. */
+export class Probes {
+  readonly #agent = new Agent({ connections: CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false })
+  readonly #sandboxUrl: string | undefined
+  readonly #domain: string
+
+  constructor(endpoints: { readonly sandboxUrl?: string; readonly domain?: string }) {
+    this.#sandboxUrl = endpoints.sandboxUrl
+    this.#domain = endpoints.domain ?? DEFAULT_DOMAIN
+  }
+
+  /** One check; never throws. */
+  async probe(target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome> {
+    const { sandboxId, port, trafficAccessToken } = target
+    const headers: Record<string, string> = { accept: 'application/json' }
+    if (trafficAccessToken !== undefined) headers['e2b-traffic-access-token'] = trafficAccessToken
+    if (this.#sandboxUrl !== undefined) {
+      headers['e2b-sandbox-id'] = sandboxId
+      headers['e2b-sandbox-port'] = String(port)
+    }
+    const controller = new AbortController()
+    const timer = setTimeout(() => controller.abort(), timeoutMs)
+    try {
+      const origin = this.#sandboxUrl ?? `https://${port}-${sandboxId}.${target.domain ?? this.#domain}`
+      const answer = await this.#agent.request({ origin, path: target.path, method: 'GET', headers, signal: controller.signal })
+      if (answer.statusCode !== 502) {
+        await answer.body.dump({ limit: PROXY_ANSWER_BYTES, signal: controller.signal })
+        return answer.statusCode >= 200 && answer.statusCode < 300 ? 'ready' : 'unhealthy'
+      }
+      return outcomeOf502(await startOf(answer.body), sandboxId)
+    } catch (error) {
+      if (nameOf(error) === 'InvalidArgumentError') return 'unhealthy' // a path that is none
+      return 'no-answer'
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+async function startOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > PROXY_ANSWER_BYTES) break
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/**
+ * The provider's proxy answers 502 with JSON in two cases: `{sandboxId, port, message}` when nothing listens on the
+ * port, `{sandboxId, message}` when it knows no such sandbox. Any other 502 is the agent's own.
+ */
+export function outcomeOf502(body: string, sandboxId: string): ProbeOutcome {
+  let answer: unknown
+  try {
+    answer = JSON.parse(body)
+  } catch {
+    return 'unhealthy'
+  }
+  if (typeof answer !== 'object' || answer === null || !('sandboxId' in answer) || answer.sandboxId !== sandboxId) return 'unhealthy'
+  return 'port' in answer ? 'not-listening' : 'sandbox-gone'
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import type { Registry } from 'prom-client'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { Credential } from './credential.ts'
+import { type ProviderMetrics, providerMetrics } from './metrics.ts'
+import { Probes } from './probe.ts'
+import { Provider } from './provider.ts'
+import type { Endpoints, ProbeOutcome, ProbeTarget } from './types.ts'
+
+/** `createsPerSecond` is for each key; 0 leaves it to the provider to refuse. */
+export type ProvidersOptions = {
+  readonly endpoints: Endpoints
+  readonly createsPerSecond: number
+  readonly registry: Registry
+  readonly clock?: Clock
+}
+
+/** The providers of all API keys in use. Keys are kept in memory only, and found by their hash. */
+export class Providers {
+  readonly #options: ProvidersOptions
+  readonly #providers = new Map<string, Provider>()
+  readonly #metrics: ProviderMetrics
+  readonly #probes: Probes
+
+  constructor(options: ProvidersOptions) {
+    this.#options = options
+    this.#metrics = providerMetrics(options.registry, () => this.#waiting())
+    this.#probes = new Probes(options.endpoints)
+  }
+
+  /** The provider under this key. All users of a key share its limits. */
+  for(apiKey: string): Provider {
+    const id = createHash('sha256').update(apiKey).digest('base64')
+    const known = this.#providers.get(id)
+    if (known) return known
+    const { endpoints, createsPerSecond, clock = SYSTEM_CLOCK } = this.#options
+    const credential = new Credential({ createsPerSecond, clock })
+    const provider = new Provider({ ...endpoints, apiKey, debug: false }, credential, { metrics: this.#metrics, probes: this.#probes })
+    this.#providers.set(id, provider)
+    return provider
+  }
+
+  /** Checks a port of a sandbox; never throws and needs no key. */
+  async probe(target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome> {
+    const outcome = await this.#probes.probe(target, timeoutMs)
+    this.#metrics.probed(outcome)
+    return outcome
+  }
+
+  /** Closes the connections of the checks. */
+  async close(): Promise<void> {
+    await this.#probes.close()
+  }
+
+  #waiting(): number {
+    let waiting = 0
+    for (const provider of this.#providers.values()) waiting += provider.pressure().waiting
+    return waiting
+  }
+}

@@ -1,0 +1,68 @@
+import { LOG_BYTES, LOG_TAIL_BYTES } from './limits.ts'
+
+/** Bytes that the log's writer takes at once; small, so that output shows up at once. */
+const BLOCK_BYTES = 4_096
+
+/** Blocks until the log's writer looks at the size of the log. */
+const BLOCKS = 256
+
+/**
+ * Runs its arguments after the first as the agent, once for each value of the first: `mkdir` either makes the lock or
+ * fails, whoever asks at the same time. The lock carries the sandbox's id, because a template may have been made from
+ * a sandbox in which an agent ran. Output goes through a pipe into a log of at most two files; `dd` writes as it
+ * reads. Nothing in the script comes from outside.
+ */
+const START = `umask 077
+d="$HOME/.swarm"
+mkdir -p "$d" || exit 70
+mkdir "$d/started-$1" 2>/dev/null || exit 0
+shift
+rm -f "$d/exit" "$d/pid" "$d/pipe" "$d/agent.log" "$d/agent.log.1"
+mkfifo "$d/pipe" || exit 70
+{
+  before=none
+  while :; do
+    dd bs=${BLOCK_BYTES} count=${BLOCKS} >>"$d/agent.log"
+    size=$(wc -c <"$d/agent.log")
+    [ "$size" = "$before" ] && break
+    before=$size
+    if [ "$size" -ge ${LOG_BYTES} ]; then
+      mv -f "$d/agent.log" "$d/agent.log.1"
+      : >"$d/agent.log"
+      before=none
+    fi
+  done <"$d/pipe"
+} >/dev/null 2>&1 &
+echo $$ >"$d/pid"
+(umask 022; exec "$@") </dev/null >"$d/pipe" 2>&1
+echo $? >"$d/exit.new"
+mv -f "$d/exit.new" "$d/exit"`
+
+/** Tells in its first line the exit code, `running` or `gone` (no process and no code), then the end of the log. */
+const LOOK = `d="$HOME/.swarm"
+if [ -s "$d/exit" ]; then cat "$d/exit"
+elif [ ! -s "$d/pid" ]; then echo running
+elif kill -0 "$(cat "$d/pid")" 2>/dev/null; then echo running
+elif [ -s "$d/exit" ]; then cat "$d/exit"
+else echo gone
+fi
+cat "$d/agent.log.1" "$d/agent.log" 2>/dev/null | tail -c ${LOG_TAIL_BYTES}`
+
+/** One word for a POSIX shell, whatever is in it. A NUL cannot be in an argument of a process. */
+export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The shell command that starts the agent in the sandbox of this id, at most once. */
+export function startCommand(sandboxId: string, command: readonly string[]): string {
+  return ['exec', 'sh', '-c', quote(START), 'swarm-agent', quote(sandboxId), ...command.map(quote)].join(' ')
+}
+
+/** The shell command whose output `exitFrom` reads. */
+export const LOOK_COMMAND = `exec sh -c ${quote(LOOK)}`
+
+/** What the output of `LOOK_COMMAND` says. */
+export function exitFrom(stdout: string): { exited: true; code: number; logTail: string } | { exited: false } {
+  const end = stdout.indexOf('\n')
+  const word = end < 0 ? stdout : stdout.slice(0, end)
+  if (word === 'running') return { exited: false }
+  return { exited: true, code: /^[0-9]+$/.test(word) ? Number(word) : -1, logTail: end < 0 ? '' : stdout.slice(end + 1) }
+}
