@@ -93,12 +93,8 @@ export class Pass {
     await Promise.all(surplus.map((s) => this.#provider.kill(s.sandboxId, this.#call)))
     this.world = { ...this.world, mayExist: false }
     if (!kept) return
-    const session = this.world.deleting
-      ? undefined
-      : await this.#provider.connect(kept.sandboxId, this.#seen.sandboxTimeoutMs, this.#signal)
-    if (!this.world.deleting && !session) return
-    if (session) await this.#adopt(session)
-    this.#set({ ...this.#fresh(kept.sandboxId, kept.startedAtMs, session?.domain), state: session ? 'Running' : kept.state })
+    this.#set({ ...this.#fresh(kept.sandboxId, kept.startedAtMs, undefined), state: STATE[kept.state] })
+    if (!this.world.deleting) await this.#connected()
   }
 
   async #create(): Promise<void> {

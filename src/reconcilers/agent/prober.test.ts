@@ -1,0 +1,33 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import { isNews, nextHealth } from './prober.ts'
+import type { Health } from './plan.ts'
+
+const failing = (failures: number, outcome: Health['outcome'] = 'no-answer'): Health => ({ outcome, failures, sinceMs: 0 })
+const ready: Health = { outcome: 'ready', failures: 0, sinceMs: 0 }
+
+describe('health of an agent', () => {
+  it('counts failures in a row from the first one', () => {
+    const first = nextHealth(ready, 'no-answer', 10)
+    expect(first).to.deep.equal({ outcome: 'no-answer', failures: 1, sinceMs: 10 })
+    expect(nextHealth(first, 'not-listening', 20)).to.deep.equal({ outcome: 'not-listening', failures: 2, sinceMs: 10 })
+  })
+
+  it('keeps since when it is ready', () => {
+    const first = nextHealth(failing(7), 'ready', 10)
+    expect(nextHealth(first, 'ready', 20)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 10 })
+  })
+
+  const cases: Record<string, { before?: Health; after: Health; want: boolean }> = {
+    'the first ready check': { after: ready, want: true },
+    'one more ready check': { before: ready, after: ready, want: false },
+    'ready again': { before: failing(1), after: ready, want: true },
+    'one failure': { before: ready, after: failing(1), want: false },
+    'as many failures as make it down': { before: failing(2), after: failing(3), want: true },
+    'one more failure after that': { before: failing(3), after: failing(4), want: false },
+    'another kind of failure after that': { before: failing(4), after: failing(5, 'not-listening'), want: true },
+    'the tenth failure': { before: failing(9), after: failing(10), want: true },
+    'a sandbox that is gone, at once': { before: ready, after: failing(1, 'sandbox-gone'), want: true },
+  }
+  for (const [name, c] of Object.entries(cases)) it(`news or not: ${name}`, () => expect(isNews(c.before, c.after, 3)).to.equal(c.want))
+})

@@ -1,0 +1,210 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { StalledError, TransientError, WaitingError, type OperatorError } from '../../errors.ts'
+import type { SwarmStatus } from '../../api/swarm.ts'
+import { kstatus, type KStatus } from '../../../test/support/kstatus.ts'
+import { planSwarm, type AgentSeen, type World } from './plan.ts'
+import { statusOf, trafficOf, waitingStatus, type Trouble } from './status.ts'
+
+const NOW = '2026-01-01T00:00:00.000Z'
+const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
+  name: 'a',
+  group: '',
+  revision: 'r1',
+  state: 'Running',
+  stateSinceMs: 0,
+  deleting: false,
+  ready: true,
+  wasReady: true,
+  attempt: 0,
+  inFlight: 0,
+  drained: false,
+  expiring: false,
+  ...over,
+})
+const world = (over: Partial<World> = {}): World => ({
+  groups: [{ name: '', replicas: 2 }],
+  updateRevision: 'r1',
+  maxSurge: 1,
+  maxUnavailable: 0,
+  drainTimeoutMs: 30_000,
+  onScaleDown: 'Delete',
+  agents: [agent(), agent({ name: 'b' })],
+  nowMs: 1_000,
+  ...over,
+})
+const fresh = (over: Partial<AgentSeen> = {}) => agent({ ready: false, wasReady: false, ...over })
+const trouble = (over: Partial<Trouble> = {}): Trouble => ({
+  agent: 'b',
+  reason: 'CredentialsRejected',
+  message: 'E2B refused the API key',
+  stalled: true,
+  ...over,
+})
+
+type Case = {
+  world: World
+  error?: OperatorError
+  troubles?: Trouble[]
+  stored?: SwarmStatus
+  want: { kstatus: KStatus; conditions: string[]; message: string }
+}
+
+const CASES: Record<string, Case> = {
+  'all agents ready': { world: world(), want: { kstatus: 'Current', conditions: ['Ready=True'], message: '2 of 2 agents are ready' } },
+  'none wanted, none there': {
+    world: world({ groups: [{ name: '', replicas: 0 }], agents: [] }),
+    want: { kstatus: 'Current', conditions: ['Ready=True'], message: '0 of 0 agents are ready' },
+  },
+  'the first agents are being made': {
+    world: world({ agents: [] }),
+    want: { kstatus: 'InProgress', conditions: ['Ready=False', 'Reconciling=True'], message: '0 of 2 agents are ready' },
+  },
+  'one is not ready yet': {
+    world: world({ agents: [agent(), fresh({ name: 'b' })] }),
+    troubles: [trouble({ reason: 'PortClosed', message: 'nothing listens on port 8080 yet', stalled: false })],
+    want: {
+      kstatus: 'InProgress',
+      conditions: ['Ready=False', 'Reconciling=True'],
+      message: '1 of 2 agents are ready; 1 PortClosed, for instance b: nothing listens on port 8080 yet',
+    },
+  },
+  'one is stalled': {
+    world: world({ agents: [agent(), fresh({ name: 'b' })] }),
+    troubles: [trouble()],
+    want: {
+      kstatus: 'Failed',
+      conditions: ['Ready=False', 'Stalled=True'],
+      message: '1 of 2 agents are ready; 1 CredentialsRejected, for instance b: E2B refused the API key',
+    },
+  },
+  'one is stalled, another on its way': {
+    world: world({ agents: [fresh(), fresh({ name: 'b' })] }),
+    troubles: [trouble(), trouble({ agent: 'a', reason: 'Starting', message: 'its command was started', stalled: false })],
+    want: {
+      kstatus: 'InProgress',
+      conditions: ['Ready=False', 'Reconciling=True'],
+      message: '0 of 2 agents are ready; 1 CredentialsRejected, for instance b: E2B refused the API key',
+    },
+  },
+  'waiting for the provider’s quota': {
+    world: world({ agents: [agent(), fresh({ name: 'b' })] }),
+    troubles: [trouble({ reason: 'QuotaExceeded', message: 'the limit of sandboxes is reached', stalled: false })],
+    want: {
+      kstatus: 'InProgress',
+      conditions: ['QuotaExceeded=True', 'Ready=False', 'Reconciling=True'],
+      message: '1 of 2 agents are ready; 1 QuotaExceeded, for instance b: the limit of sandboxes is reached',
+    },
+  },
+  'an update is under way': {
+    world: world({ updateRevision: 'r2' }),
+    want: { kstatus: 'InProgress', conditions: ['Ready=True', 'Reconciling=True'], message: '2 of 2 agents are ready' },
+  },
+  'an agent drains after a scale-down': {
+    world: world({ agents: [agent(), agent({ name: 'b' }), agent({ name: 'c', state: 'Draining', inFlight: 1 })] }),
+    want: { kstatus: 'InProgress', conditions: ['Ready=True', 'Reconciling=True'], message: '2 of 2 agents are ready' },
+  },
+  'paused spares do not count': {
+    world: world({ onScaleDown: 'Pause', agents: [agent(), agent({ name: 'b' }), agent({ name: 'c', state: 'Paused', ready: false })] }),
+    want: { kstatus: 'Current', conditions: ['Ready=True'], message: '2 of 2 agents are ready' },
+  },
+  'the budget holds agents back': {
+    world: world({ groups: [{ name: '', replicas: 3 }], maxAgents: 2 }),
+    want: {
+      kstatus: 'InProgress',
+      conditions: ['BudgetExceeded=True', 'Ready=False', 'Reconciling=True'],
+      message: '2 of 3 agents are ready',
+    },
+  },
+  'the API server refused a write': {
+    world: world(),
+    error: new TransientError('Conflict', 'the object has changed'),
+    want: { kstatus: 'InProgress', conditions: ['Ready=True', 'Reconciling=True'], message: '2 of 2 agents are ready' },
+  },
+  'nothing but a person can help': {
+    world: world({ agents: [] }),
+    error: new StalledError('Forbidden', 'the operator may not create agents'),
+    want: { kstatus: 'Failed', conditions: ['Ready=False', 'Stalled=True'], message: '0 of 2 agents are ready' },
+  },
+}
+
+const status = (c: Pick<Case, 'world' | 'error' | 'troubles' | 'stored'>) =>
+  statusOf(c.world, planSwarm(c.world), c.error, {
+    generation: 3,
+    stored: c.stored ?? { observedGeneration: -1 },
+    selector: 'swarmops.dev/swarm=desk',
+    troubles: c.troubles ?? [],
+    now: NOW,
+  })
+
+describe('status of a swarm', () => {
+  it('a swarm that nobody has looked at is not taken for finished', () => {
+    expect(kstatus({ metadata: { generation: 1 }, status: { observedGeneration: -1 } })).to.equal('InProgress')
+  })
+
+  for (const [name, c] of Object.entries(CASES)) {
+    it(`${name}: ${c.want.kstatus}`, () => {
+      const made = status(c)
+      const conditions = (made.conditions ?? []).map((x) => `${x.type}=${x.status}`)
+      const message = made.conditions?.find((x) => x.type === 'Ready')?.message
+      expect({ kstatus: kstatus({ metadata: { generation: 3 }, status: made }), conditions, message }).to.deep.equal(c.want)
+    })
+  }
+
+  it('is written once for the same world: an unchanged pass gives the same status', () => {
+    for (const c of Object.values(CASES)) {
+      const first = status(c)
+      const later = statusOf(c.world, planSwarm(c.world), c.error, {
+        generation: 3,
+        stored: first,
+        selector: 'swarmops.dev/swarm=desk',
+        troubles: c.troubles ?? [],
+        now: '2026-02-02T00:00:00.000Z',
+      })
+      expect(later).to.deep.equal(first)
+    }
+  })
+
+  it('the older revision stays current until the newer is complete', () => {
+    const stored: SwarmStatus = { observedGeneration: 2, currentRevision: 'r1' }
+    expect(status({ world: world({ updateRevision: 'r2' }), stored })).to.include({ currentRevision: 'r1', updateRevision: 'r2' })
+    const done = world({ updateRevision: 'r2', agents: [agent({ revision: 'r2' }), agent({ name: 'b', revision: 'r2' })] })
+    expect(status({ world: done, stored })).to.include({ currentRevision: 'r2', updateRevision: 'r2' })
+  })
+
+  it('keeps what it knew while something it needs is missing', () => {
+    const before = status({ world: world() })
+    const after = waitingStatus(before, new WaitingError('ConfigMapMissing', 'ConfigMap default/desk does not exist', 30_000), {
+      generation: 4,
+      now: NOW,
+    })
+    expect(after.readyReplicas).to.equal(2)
+    expect(kstatus({ metadata: { generation: 4 }, status: after })).to.equal('InProgress')
+  })
+})
+
+describe('traffic', () => {
+  it('follows the agents that take tasks', () => {
+    const serving = [{ revision: 'r2' }, { revision: 'r1' }, { revision: 'r1' }]
+    expect(trafficOf(serving, [], 'r2')).to.deep.equal([
+      { revision: 'r1', percent: 67 },
+      { revision: 'r2', percent: 33 },
+    ])
+  })
+  it('stays while nobody takes tasks', () => {
+    expect(trafficOf([], [{ revision: 'r1', percent: 100 }], 'r2')).to.deep.equal([{ revision: 'r1', percent: 100 }])
+  })
+  it('always sums to 100', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), { minLength: 1, maxLength: 60 }), (revisions) => {
+        const traffic = trafficOf(
+          revisions.map((revision) => ({ revision })),
+          [],
+          'a',
+        )
+        expect(traffic.reduce((n, t) => n + t.percent, 0)).to.equal(100)
+      }),
+    )
+  })
+})
