@@ -1,0 +1,65 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import { ConfigError, parseRouterConfig } from './router-config.ts'
+
+const DEFAULTS = {
+  port: 18000,
+  host: '127.0.0.1',
+  namespaces: [],
+  labelSelector: undefined,
+  maxInFlight: 10_000,
+  probesPerSecond: 100,
+  drainMs: 30_000,
+  logFormat: undefined,
+  kubeconfig: undefined,
+  sandboxUrl: undefined,
+  internalToken: undefined,
+}
+
+describe('configuration of the router', () => {
+  it('has defaults for everything', () => expect(parseRouterConfig([], {})).to.deep.equal(DEFAULTS))
+
+  it('reads flags and environment', () => {
+    const args = [
+      '--port',
+      '0',
+      '--namespace',
+      'a',
+      '--namespace',
+      'b',
+      '--max-in-flight',
+      '5',
+      '--log-format',
+      'json',
+      '--drain-seconds',
+      '1',
+    ]
+    const env = { E2B_SANDBOX_URL: 'http://127.0.0.1:3000/', SWARM_INTERNAL_TOKEN: 't', KUBECONFIG: '/k' }
+    expect(parseRouterConfig(args, env)).to.deep.equal({
+      ...DEFAULTS,
+      port: 0,
+      namespaces: ['a', 'b'],
+      maxInFlight: 5,
+      logFormat: 'json',
+      drainMs: 1000,
+      sandboxUrl: 'http://127.0.0.1:3000',
+      internalToken: 't',
+      kubeconfig: '/k',
+    })
+  })
+
+  it('can only ask for help', () => expect(parseRouterConfig(['--help'], {})).to.equal('help'))
+
+  const bad = {
+    'a port that is no number': { args: ['--port', 'x'], env: {} },
+    'a port that is too large': { args: ['--port', '70000'], env: {} },
+    'an unknown flag': { args: ['--prot', '1'], env: {} },
+    'a word too many': { args: ['x'], env: {} },
+    'an unknown log format': { args: ['--log-format', 'xml'], env: {} },
+    'a namespace that cannot be': { args: ['--namespace', 'A b'], env: {} },
+    'a sandbox address with a path': { args: [], env: { E2B_SANDBOX_URL: 'http://x/y' } },
+    'a sandbox address that is none': { args: [], env: { E2B_SANDBOX_URL: 'x' } },
+  }
+  for (const [name, c] of Object.entries(bad))
+    it(`refuses ${name}`, () => expect(() => parseRouterConfig(c.args, c.env)).to.throw(ConfigError))
+})

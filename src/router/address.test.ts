@@ -1,0 +1,40 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import { addressOf } from './address.ts'
+import { traceOf, traceparentOf } from './trace.ts'
+
+describe('the address of an agent', () => {
+  const cases = {
+    'is the host name of its port': {
+      args: [{ id: 'i1', domain: 'e2b.example', port: 8080 }, undefined, undefined] as const,
+      want: { origin: 'https://8080-i1.e2b.example', headers: [] },
+    },
+    'has a domain by default': {
+      args: [{ id: 'i1', port: 80 }, undefined, undefined] as const,
+      want: { origin: 'https://80-i1.e2b.app', headers: [] },
+    },
+    'is the one address where there is one, with headers that name the sandbox': {
+      args: [{ id: 'i1', domain: 'd', port: 80 }, 'secret', 'http://127.0.0.1:3000'] as const,
+      want: {
+        origin: 'http://127.0.0.1:3000',
+        headers: ['e2b-sandbox-id', 'i1', 'e2b-sandbox-port', '80', 'e2b-traffic-access-token', 'secret'],
+      },
+    },
+  }
+  for (const [name, c] of Object.entries(cases)) it(name, () => expect(addressOf(...c.args)).to.deep.equal(c.want))
+})
+
+describe('the trace of a task', () => {
+  const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'
+
+  it('continues that of the client, with spans of its own', () => {
+    const trace = traceOf(parent)
+    expect(trace).to.deep.equal({ traceId: '0af7651916cd43dd8448eb211c80319c', flags: '00' })
+    expect(traceparentOf(trace)).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/)
+    expect(traceparentOf(trace)).to.not.equal(traceparentOf(trace))
+  })
+
+  for (const wrong of [undefined, '', 'x', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, parent.toUpperCase()]) {
+    it(`starts another one after ${wrong}`, () => expect(traceparentOf(traceOf(wrong))).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/))
+  }
+})

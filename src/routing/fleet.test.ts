@@ -1,0 +1,232 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { Fleet, type FleetRules, type Refusal, type Wish } from './fleet.ts'
+import type { AgentFacts, Slot } from './slot.ts'
+
+const RULES: FleetRules = {
+  strategy: 'RoundRobin',
+  shares: [],
+  groups: new Map([
+    ['', { capabilities: [], limit: 2 }],
+    ['pairs', { capabilities: ['pairs', 'slow'], limit: 1 }],
+  ]),
+  breaker: { consecutiveFailures: 2, openForMs: 1000 },
+}
+const agent = (name: string, over: Partial<AgentFacts> = {}): AgentFacts => ({
+  namespace: 'n',
+  swarm: 's',
+  name,
+  uid: `uid-${name}`,
+  group: '',
+  revision: 'r1',
+  isCandidate: true,
+  isDraining: false,
+  ...over,
+})
+const fleet = (agents: readonly AgentFacts[], rules: Partial<FleetRules> = {}) => {
+  const made = new Fleet({ ...RULES, ...rules })
+  for (const facts of agents) made.put(facts, 0)
+  return made
+}
+const half = () => 0.5
+const choose = (of: Fleet, wish: Partial<Wish> = {}, nowMs = 0) => of.choose({ tried: [], ...wish }, nowMs, half)
+const nameOf = (choice: Slot | Refusal) => (typeof choice === 'string' ? choice : choice.facts.name)
+const slotOf = (of: Fleet, name: string): Slot => {
+  const slot = of.slots.get(name)
+  if (!slot) throw new Error(`no agent ${name}`)
+  return slot
+}
+/** Begins as many tasks as there are agents for, at most `count`. */
+const take = (of: Fleet, count: number, wish: Partial<Wish> = {}, nowMs = 0): string[] => {
+  const taken: string[] = []
+  for (let i = 0; i < count; i++) {
+    const choice = choose(of, wish, nowMs)
+    taken.push(nameOf(choice))
+    if (typeof choice !== 'string') of.begin(choice, nowMs)
+  }
+  return taken
+}
+
+describe('the choice of an agent', () => {
+  const two = [agent('a'), agent('b', { revision: 'r2' })]
+  const cases: Record<string, { agents: AgentFacts[]; rules?: Partial<FleetRules>; wish?: Partial<Wish>; count: number; want: string }> = {
+    'takes agents in turn': { agents: [agent('a'), agent('b'), agent('c')], count: 6, want: 'a b c a b c' },
+    'gives an agent no more than its limit': { agents: [agent('a')], count: 3, want: 'a a Busy' },
+    'waits for agents that are not ready': { agents: [agent('a', { isCandidate: false })], count: 1, want: 'NoAgentReady' },
+    'waits where there is no agent at all': { agents: [], count: 1, want: 'NoAgentReady' },
+    'goes by capability': { agents: [agent('a'), agent('p', { group: 'pairs' })], wish: { capability: 'pairs' }, count: 2, want: 'p Busy' },
+    'refuses at once what nobody can do': { agents: [agent('a')], wish: { capability: 'flying' }, count: 1, want: 'NoAgentWithCapability' },
+    'waits for a capability that a group has': { agents: [agent('a')], wish: { capability: 'pairs' }, count: 1, want: 'NoAgentReady' },
+    'uses the agents of capable groups for plain tasks too': {
+      agents: [agent('p', { group: 'pairs' })],
+      count: 2,
+      want: 'p Busy',
+    },
+    'goes by weight': {
+      agents: two,
+      rules: { shares: [{ revision: 'r1', percent: 100 }, { revision: 'r2', percent: 0 }] }, // prettier-ignore
+      count: 3,
+      want: 'a a Busy',
+    },
+    'falls over to a revision with weight when one has no agent': {
+      agents: two,
+      rules: { shares: [{ revision: 'gone', percent: 90 }, { revision: 'r2', percent: 10 }] }, // prettier-ignore
+      count: 2,
+      want: 'b b',
+    },
+    'pins a revision, also without weight': {
+      agents: two,
+      rules: { shares: [{ revision: 'r1', percent: 100 }, { revision: 'r2', percent: 0 }] }, // prettier-ignore
+      wish: { revision: 'r2' },
+      count: 3,
+      want: 'b b Busy',
+    },
+    'refuses a revision without agents': { agents: two, wish: { revision: 'r3' }, count: 1, want: 'RevisionNotFound' },
+    'waits for a pinned revision that is not ready': {
+      agents: [agent('a', { isCandidate: false })],
+      wish: { revision: 'r1' },
+      count: 1,
+      want: 'NoAgentReady',
+    },
+    'refuses a capability that the pinned revision never had': {
+      agents: [agent('a'), agent('p', { group: 'pairs', revision: 'r2' })],
+      wish: { revision: 'r1', capability: 'pairs' },
+      count: 1,
+      want: 'NoAgentWithCapability',
+    },
+    'uses all revisions alike before there are weights': { agents: two, count: 4, want: 'a b a b' },
+  }
+  for (const [name, c] of Object.entries(cases)) {
+    it(name, () => expect(take(fleet(c.agents, c.rules), c.count, c.wish).join(' ')).to.equal(c.want))
+  }
+
+  it('prefers an agent that has not failed the task, waits for one that is busy, and repeats where there is no other', () => {
+    const some = fleet([agent('a'), agent('b')])
+    const a = slotOf(some, 'a')
+    expect(nameOf(choose(some, { tried: [a] }))).to.equal('b')
+    const b = slotOf(some, 'b')
+    some.begin(b, 0)
+    some.begin(b, 0)
+    expect(nameOf(choose(some, { tried: [a] }))).to.equal('Busy')
+    some.remove('b')
+    expect(nameOf(choose(some, { tried: [a] }))).to.equal('a')
+  })
+
+  it('keeps a session with its agent, and gives it another while that one is full', () => {
+    const some = fleet(['a', 'b', 'c', 'd'].map((name) => agent(name)))
+    const [home, again, third] = take(some, 3, { sessionKey: 'k' })
+    expect(again).to.equal(home)
+    expect(third).to.not.equal(home)
+    const slot = slotOf(some, home ?? '')
+    some.end(slot, 'Answered', 0)
+    expect(nameOf(choose(some, { sessionKey: 'k' }))).to.equal(home)
+  })
+})
+
+describe('health in the choice', () => {
+  it('leaves out an agent whose circuit is open, and tries it with one task when the time is up', () => {
+    const some = fleet([agent('a'), agent('b'), agent('c')])
+    const a = slotOf(some, 'a')
+    for (let i = 0; i < 2; i++) {
+      some.begin(a, 0)
+      some.end(a, 'Failed', 0)
+    }
+    expect(take(some, 5).toSorted().join(' ')).to.equal('Busy b b c c')
+    expect(Fleet.blockedUntil(a, 0)).to.equal(1000)
+    some.refresh(a, 1000)
+    expect(take(some, 2, {}, 1000).join(' ')).to.equal('a Busy')
+    some.end(a, 'Answered', 1001)
+    expect(take(some, 3, {}, 1001).join(' ')).to.equal('a a Busy')
+  })
+
+  it('leaves out an agent that cannot be reached, until it answers', () => {
+    const some = fleet([agent('a'), agent('b')])
+    const a = slotOf(some, 'a')
+    some.begin(a, 0)
+    some.end(a, 'Unreachable', 0)
+    expect(take(some, 3).join(' ')).to.equal('b b Busy')
+    a.isUnreachable = false
+    some.refresh(a, 0)
+    expect(nameOf(choose(some))).to.equal('a')
+  })
+
+  it('ignores open circuits when more than half of the agents are out, but not agents that cannot be reached', () => {
+    const some = fleet(['a', 'b', 'c'].map((name) => agent(name)))
+    for (const name of ['a', 'b']) {
+      const slot = slotOf(some, name)
+      for (let i = 0; i < 2; i++) {
+        some.begin(slot, 0)
+        some.end(slot, 'Failed', 0)
+      }
+    }
+    expect(new Set(take(some, 3))).to.deep.equal(new Set(['a', 'b', 'c']))
+    slotOf(some, 'a').isUnreachable = true
+    some.refresh(slotOf(some, 'a'), 0)
+    expect(take(some, 4)).to.not.include('a')
+  })
+
+  it('says that no agent is ready when none can be reached', () => {
+    const some = fleet([agent('a')])
+    some.begin(slotOf(some, 'a'), 0)
+    some.end(slotOf(some, 'a'), 'Unreachable', 0)
+    expect(nameOf(choose(some))).to.equal('NoAgentReady')
+  })
+
+  it('waits for the pause that an agent asked for', () => {
+    const some = fleet([agent('a')])
+    const a = slotOf(some, 'a')
+    some.begin(a, 0)
+    a.notBeforeMs = 500
+    some.end(a, 'Abandoned', 0)
+    expect([nameOf(choose(some)), Fleet.blockedUntil(a, 0)]).to.deep.equal(['Busy', 500])
+    some.refresh(a, 500)
+    expect(nameOf(choose(some, {}, 500))).to.equal('a')
+  })
+})
+
+describe('changes of a fleet', () => {
+  it('takes a new agent of the same name for another one', () => {
+    const some = fleet([agent('a')])
+    const old = slotOf(some, 'a')
+    some.begin(old, 0)
+    some.put(agent('a', { uid: 'other' }), 0)
+    expect([old.isKnown, slotOf(some, 'a').inFlight]).to.deep.equal([false, 0])
+    some.end(old, 'Answered', 0)
+    expect(take(some, 3).join(' ')).to.equal('a a Busy')
+  })
+
+  it('takes new limits and capabilities at once', () => {
+    const some = fleet([agent('a')])
+    some.setRules({ ...RULES, groups: new Map([['', { capabilities: ['new'], limit: 1 }]]) }, 0)
+    expect(take(some, 2, { capability: 'new' }).join(' ')).to.equal('a Busy')
+  })
+
+  it('never gives an agent more than its limit, and says Busy only when all are full, whatever happens', () => {
+    const step = fc.record({
+      what: fc.constantFrom('take', 'take', 'take', 'end', 'fail', 'leave', 'return'),
+      name: fc.constantFrom('a', 'b', 'c'),
+      capability: fc.constantFrom(undefined, 'pairs'),
+    })
+    const groupOf = (name: string) => (name === 'c' ? 'pairs' : '')
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom('RoundRobin' as const, 'LeastLoaded' as const), (steps, strategy) => {
+        const some = fleet(['a', 'b', 'c'].map((name) => agent(name, { group: groupOf(name) })), { strategy }) // prettier-ignore
+        for (const { what, name, capability } of steps) {
+          const slot = some.slots.get(name)
+          if (what === 'take') {
+            const choice = choose(some, { capability })
+            const hasRoom = [...some.slots.values()].some(
+              (other) => other.isFree(0) && (capability === undefined || other.facts.group === 'pairs'),
+            )
+            if (typeof choice === 'string') expect(hasRoom).to.equal(false)
+            else some.begin(choice, 0)
+          } else if (what === 'leave') some.remove(name)
+          else if (what === 'return') some.put(agent(name, { group: groupOf(name) }), 0)
+          else if (slot && slot.inFlight > 0) some.end(slot, what === 'end' ? 'Answered' : 'Failed', 0)
+          for (const other of some.slots.values()) expect(other.inFlight).to.be.within(0, other.limit)
+        }
+      }),
+    )
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { hashText } from './hash.ts'
+import { Slot } from './slot.ts'
+import { agentOfSession, leastRecent, lessLoadedOfTwo } from './strategy.ts'
+
+const slot = (name: string, load: { inFlight?: number; turn?: number } = {}) => {
+  const facts = { namespace: 'n', swarm: 's', name, uid: name, group: '', revision: 'r', isCandidate: true, isDraining: false }
+  return Object.assign(new Slot(facts), load)
+}
+/** Chance that comes out of a list. */
+const dice = (...numbers: number[]) => {
+  let at = 0
+  return () => numbers[at++ % numbers.length] ?? 0
+}
+const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+
+describe('power of two choices', () => {
+  it('never takes the more loaded of the two it looked at, and looks at two different ones', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { minLength: 2, maxLength: 12 }), unit, unit, (loads, a, b) => {
+        const slots = loads.map((inFlight, i) => slot(`a${i}`, { inFlight }))
+        const first = Math.floor(a * slots.length)
+        const second = (first + 1 + Math.floor(b * (slots.length - 1))) % slots.length
+        expect(first).to.not.equal(second)
+        const chosen = lessLoadedOfTwo(slots, dice(a, b))
+        expect(chosen?.inFlight).to.equal(Math.min(loads[first] ?? 0, loads[second] ?? 0))
+      }),
+    )
+  })
+
+  const cases = {
+    'has nobody to take among none': { slots: [], want: undefined },
+    'takes the only one': { slots: [slot('a', { inFlight: 9 })], want: 'a' },
+    'of two alike takes the one whose turn was longer ago': { slots: [slot('a', { turn: 2 }), slot('b', { turn: 1 })], want: 'b' },
+  }
+  for (const [name, c] of Object.entries(cases)) {
+    it(name, () => expect(lessLoadedOfTwo(c.slots, dice(0))?.facts.name).to.equal(c.want))
+  }
+})
+
+describe('round-robin', () => {
+  it('gives each agent every turn exactly once', () => {
+    const slots = ['a', 'b', 'c'].map((name) => slot(name))
+    const taken: string[] = []
+    for (let turn = 1; turn <= 9; turn++) {
+      const chosen = leastRecent(slots)
+      if (chosen) chosen.turn = turn
+      taken.push(chosen?.facts.name ?? '')
+    }
+    expect(taken.join('')).to.equal('abcabcabc')
+  })
+})
+
+describe('the agent of a session', () => {
+  const slots = Array.from({ length: 20 }, (_, i) => slot(`agent-${i}`))
+  const keys = Array.from({ length: 400 }, (_, i) => hashText(`session-${i}`))
+
+  it('does not depend on the order of the agents', () => {
+    for (const key of keys) expect(agentOfSession(slots.toReversed(), key)).to.equal(agentOfSession(slots, key))
+  })
+
+  it('moves only the sessions of an agent that leaves', () => {
+    const gone = slots[3]
+    const rest = slots.filter((other) => other !== gone)
+    for (const key of keys) {
+      const before = agentOfSession(slots, key)
+      if (before !== gone) expect(agentOfSession(rest, key)).to.equal(before)
+    }
+  })
+
+  it('spreads sessions over all agents', () => {
+    expect(new Set(keys.map((key) => agentOfSession(slots, key))).size).to.equal(slots.length)
+  })
+})

@@ -1,0 +1,99 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import { Mirror } from './mirror.ts'
+import { WireError, decodeFrame, encodeFrame, encodeSnapshot, type AgentStats, type Frame, type SwarmStats } from './wire.ts'
+
+const agent = (name: string, over: Partial<AgentStats> = {}): AgentStats => ({
+  namespace: 'n',
+  swarm: 's',
+  agent: name,
+  uid: `uid-${name}`,
+  inFlight: 0,
+  draining: false,
+  done: 0,
+  failed: 0,
+  ...over,
+})
+const swarm: SwarmStats = { namespace: 'n', swarm: 's', queued: 2, revisions: [{ revision: 'r', inFlight: 1, done: 2, failed: 3 }] }
+const frames = (text: string): Frame[] => text.trimEnd().split('\n').map(decodeFrame)
+
+describe('wire format of the statistics', () => {
+  it('reads what it writes', () => {
+    const delta: Frame = {
+      v: 1,
+      type: 'delta',
+      agents: [agent('a')],
+      swarms: [swarm],
+      goneAgents: [{ namespace: 'n', agent: 'b' }],
+      goneSwarms: [{ namespace: 'n', swarm: 't' }],
+    }
+    expect(decodeFrame(encodeFrame(delta))).to.deep.equal(delta)
+    expect(decodeFrame(encodeFrame({ v: 1, type: 'heartbeat' }))).to.deep.equal({ v: 1, type: 'heartbeat' })
+  })
+
+  it('writes a large snapshot in several lines, the last of which says so', () => {
+    const agents = Array.from({ length: 1201 }, (_, i) => agent(`a${i}`))
+    const parts = frames(encodeSnapshot('router', agents, [swarm]))
+    const shape = parts.map((part) => part.type === 'snapshot' && [part.more, part.agents.length, part.swarms.length])
+    expect(shape).to.deep.equal([
+      [true, 500, 0],
+      [true, 500, 0],
+      [false, 201, 1],
+    ])
+  })
+
+  it('writes one line when there is nothing to say', () => {
+    expect(frames(encodeSnapshot('router', [], []))).to.have.length(1)
+  })
+
+  const refused = {
+    'text that is not JSON': '{',
+    'a list': '[]',
+    'another version': '{"v":2,"type":"heartbeat"}',
+    'an unknown type': '{"v":1,"type":"gossip"}',
+    'a snapshot without its run': '{"v":1,"type":"snapshot","more":false,"agents":[],"swarms":[]}',
+    'a count below zero': JSON.stringify({ v: 1, type: 'delta', agents: [agent('a', { inFlight: -1 })] }),
+    'a count that is no number': JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), done: '1' }] }),
+    'an agent without a name': JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), agent: undefined }] }),
+    'a swarm without revisions': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, revisions: undefined }] }),
+  }
+  for (const [name, line] of Object.entries(refused)) it(`refuses ${name}`, () => expect(() => decodeFrame(line)).to.throw(WireError))
+
+  it('ignores fields that a newer router may add', () => {
+    expect(() => decodeFrame(JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), p95Ms: 3 }], trips: [] }))).to.not.throw()
+  })
+})
+
+describe('a mirror of one router', () => {
+  it('is complete only after the last line of the first snapshot', () => {
+    const mirror = new Mirror()
+    const [first, second] = frames(
+      encodeSnapshot(
+        'r',
+        Array.from({ length: 501 }, (_, i) => agent(`a${i}`)),
+        [swarm],
+      ),
+    )
+    expect(first && [mirror.apply(first).length, mirror.isComplete]).to.deep.equal([0, false])
+    expect(second && [mirror.apply(second).length, mirror.isComplete]).to.deep.equal([501, true])
+    expect(mirror.swarm('n', 's')).to.deep.equal(swarm)
+  })
+
+  it('takes values of deltas as they are, and tells what changed', () => {
+    const mirror = new Mirror()
+    mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [agent('a'), agent('b')], swarms: [] })
+    const newer = agent('a', { inFlight: 3 })
+    expect(mirror.apply({ v: 1, type: 'delta', agents: [newer], goneAgents: [{ namespace: 'n', agent: 'b' }] })).to.deep.equal([
+      newer,
+      agent('b'),
+    ])
+    expect([mirror.agent('n', 'a'), mirror.agent('n', 'b')]).to.deep.equal([newer, undefined])
+  })
+
+  it('drops with a later snapshot what that does not name', () => {
+    const mirror = new Mirror()
+    mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [agent('a')], swarms: [swarm] })
+    expect(mirror.apply({ v: 1, type: 'snapshot', router: 'r2', more: false, agents: [], swarms: [] })).to.deep.equal([agent('a')])
+    expect([mirror.agent('n', 'a'), mirror.swarm('n', 's')]).to.deep.equal([undefined, undefined])
+  })
+})
