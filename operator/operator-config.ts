@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const
+
 /** How the operator is run. Times are milliseconds. */
 export type OperatorConfig = {
   kubeconfig: string | undefined
@@ -16,7 +18,7 @@ export type OperatorConfig = {
   internalToken: string | undefined
   apiKey: string | undefined
   endpoints: { apiUrl?: string; sandboxUrl?: string; domain?: string }
-  logLevel: string
+  logLevel: (typeof LEVELS)[number]
   logShape: 'json' | 'text'
 }
 
@@ -65,6 +67,8 @@ export function readConfig(
   if (values.help) return undefined
   const format = values['log-format'] ?? (isTerminal ? 'text' : 'json')
   if (format !== 'json' && format !== 'text') throw new ConfigError(`--log-format must be json or text, not ${JSON.stringify(format)}`)
+  const logLevel = LEVELS.find((level) => level === values['log-level'])
+  if (!logLevel) throw new ConfigError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(values['log-level'])}`)
   return {
     kubeconfig: values.kubeconfig,
     context: values.context,
@@ -87,7 +91,7 @@ export function readConfig(
       ...(env['E2B_SANDBOX_URL'] && { sandboxUrl: env['E2B_SANDBOX_URL'] }),
       ...(env['E2B_DOMAIN'] && { domain: env['E2B_DOMAIN'] }),
     },
-    logLevel: values['log-level'],
+    logLevel,
     logShape: format,
   }
 }

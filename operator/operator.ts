@@ -45,6 +45,7 @@ async function main(config: OperatorConfig): Promise<void> {
       urls: config.routerUrls,
       token: config.internalToken ?? '',
       log,
+      now: Date.now,
       onChange: (agents) => {
         for (const { namespace, agent } of agents) for (const listener of drains) listener(namespace, agent)
       },
