@@ -101,9 +101,10 @@ export class EventRecorder {
         await client.create(EVENTS, this.#manifest(series, count), { signal })
       } else if (error.isAlreadyExists) {
         const there: CoreEvent | undefined = await client.get(EVENTS, ref, { signal })
-        series.count += there?.count ?? 0
-        await client.mergePatch(EVENTS, ref, { count: series.count, lastTimestamp }, { signal })
-        series.written = series.count
+        const before = there?.count ?? 0
+        await client.mergePatch(EVENTS, ref, { count: before + more, lastTimestamp }, { signal })
+        series.count += before // by now perhaps more than what was just written
+        series.written = before + count
         return
       } else throw error
     }

@@ -99,6 +99,11 @@ const cases: Record<string, { steps: Step[]; heard: string[]; state: string[] }>
     heard: ['added a 3', 'deleted a 3', 'added a 8'],
     state: ['a 8'],
   },
+  'keeps an object that left the selection when our later write brought it back': {
+    steps: [listed(5, thing('a', 3)), wrote('a', 8), gone('a', 7), seen('a', 8)],
+    heard: ['added a 3', 'updated a 8'],
+    state: ['a 8'],
+  },
   'believes a list that is older than the watch was: the server was restored from a backup': {
     steps: [listed(50, thing('a', 30)), seen('b', 60), seen('a', 70), listed(40, thing('a', 30), thing('c', 35)), seen('c', 41)],
     heard: ['added a 30', 'added b 60', 'updated a 70', 'updated a 30', 'added c 35', 'deleted b 60', 'updated c 41'],

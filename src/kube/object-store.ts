@@ -63,7 +63,10 @@ export class ObjectStore<T extends KubeObject> {
     this.#progress.set(scope, resourceVersion)
     this.#bury(uid, resourceVersion)
     const known = this.#objects.get(keyOf(object))
-    if (known?.metadata.uid === uid) this.#drop(known)
+    if (known?.metadata.uid !== uid) return
+    // It left the selection, and our own later write has brought it back: the watch will say so too.
+    if ((compareVersions(known.metadata.resourceVersion, resourceVersion) ?? 0) > 0) return
+    this.#drop(known)
   }
 
   /** The watch of `scope` has come this far without telling of an object. */

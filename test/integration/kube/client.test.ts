@@ -1,5 +1,7 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import type { RequestOptions } from 'node:https'
+import { KubeConfig } from '@kubernetes/client-node'
 import { KubeApiError } from '../../../src/kube/api-error.ts'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/objects.ts'
 import { FaultProxy } from './fault-proxy.ts'
@@ -106,6 +108,35 @@ describe('client against a real API server', () => {
     const error = await failure(client.create(CONFIG_MAPS, { metadata: { namespace, name: 'Not Valid' } }))
     expect([error.code, error.reason, error.retry]).to.deep.equal([422, 'Invalid', 'never'])
     expect(error.message).to.contain('create ConfigMap').and.to.contain('metadata.name')
+  })
+
+  it('takes its credentials from an exec plugin', async () => {
+    const { config, namespace } = test
+    const options: RequestOptions = {}
+    await config.applyToHTTPSOptions(options)
+    const token = config.getCurrentUser()?.token
+    const pem = (value: unknown) => (Buffer.isBuffer(value) ? value.toString() : undefined)
+    const status = { token, clientCertificateData: pem(options.cert), clientKeyData: pem(options.key) }
+    const credential = JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status })
+    const cluster = config.getCurrentCluster()
+    if (!cluster) throw new Error('the kubeconfig has no cluster')
+    const plugged = new KubeConfig()
+    plugged.loadFromClusterAndUser(cluster, {
+      name: 'plugged',
+      exec: {
+        command: process.execPath,
+        args: ['-e', 'process.stdout.write(process.env.CREDENTIAL)'],
+        env: [{ name: 'CREDENTIAL', value: credential }],
+      },
+    })
+    const client = new KubeClient(plugged)
+    expect((await client.list(SECRETS, { namespace })).items).to.deep.equal([])
+    await client.close()
+    const nobody = new KubeConfig()
+    nobody.loadFromClusterAndUser(cluster, { name: 'nobody', token: 'wrong' })
+    const refused = new KubeClient(nobody)
+    expect((await failure(refused.list(SECRETS, { namespace }))).code).to.equal(401)
+    await refused.close()
   })
 
   it('ends a request that takes too long, that is aborted, or that reaches nobody', async () => {
