@@ -1,6 +1,6 @@
 import { type ConnectionOpts, Sandbox } from 'e2b'
 import { inspect } from 'node:util'
-import type { SandboxFile, StartRequest } from './types.ts'
+import type { Exit, SandboxFile, StartRequest } from './types.ts'
 import { exitFrom, LOOK_COMMAND, startCommand } from './start-script.ts'
 
 /** What the provider tells about a sandbox so that one can talk with it. */
@@ -49,9 +49,11 @@ export class Session {
   }
 
   /** Looks whether the agent's process has ended. */
-  async exit(limit: Limit): Promise<ReturnType<typeof exitFrom>> {
+  async exit(limit: Limit): Promise<Exit> {
     const options = { timeoutMs: limit.timeoutMs, requestTimeoutMs: limit.timeoutMs, signal: limit.signal }
-    return exitFrom((await this.#sandbox.commands.run(LOOK_COMMAND, options)).stdout)
+    const exit = exitFrom((await this.#sandbox.commands.run(LOOK_COMMAND, options)).stdout)
+    if (!exit) throw new Error('the look at the command gave no answer')
+    return exit
   }
 
   /** For `console.log` and loggers. */

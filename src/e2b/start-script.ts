@@ -1,4 +1,5 @@
 import { LOG_BYTES, LOG_TAIL_BYTES } from './limits.ts'
+import type { Exit } from './types.ts'
 
 /** Bytes that the log's writer takes at once; small, so that output shows up at once. */
 const BLOCK_BYTES = 4_096
@@ -59,10 +60,12 @@ export function startCommand(sandboxId: string, command: readonly string[]): str
 /** The shell command whose output `exitFrom` reads. */
 export const LOOK_COMMAND = `exec sh -c ${quote(LOOK)}`
 
-/** What the output of `LOOK_COMMAND` says. */
-export function exitFrom(stdout: string): { exited: true; code: number; logTail: string } | { exited: false } {
+/** What the output of `LOOK_COMMAND` says; undefined when it says nothing of the kind. */
+export function exitFrom(stdout: string): Exit | undefined {
   const end = stdout.indexOf('\n')
   const word = end < 0 ? stdout : stdout.slice(0, end)
   if (word === 'running') return { exited: false }
-  return { exited: true, code: /^[0-9]+$/.test(word) ? Number(word) : -1, logTail: end < 0 ? '' : stdout.slice(end + 1) }
+  if (word !== 'gone' && !/^[0-9]+$/.test(word)) return undefined
+  const logTail = end < 0 ? '' : stdout.slice(end + 1)
+  return { exited: true, ...(word !== 'gone' && { code: Number(word) }), logTail }
 }

@@ -44,8 +44,8 @@ export type SandboxFile = { readonly path: string; readonly content: string | Ui
 /** The agent's process. Secrets belong into `env`: arguments can be seen by every process of the sandbox. */
 export type StartRequest = { readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly cwd?: string }
 
-/** Whether the agent's process has ended. `code` is -1 when it vanished without one. `logTail` is for debugging only, it may hold secrets. */
-export type Exit = { readonly exited: true; readonly code: number; readonly logTail: string } | { readonly exited: false }
+/** Whether the agent's process has ended. `code` is absent when it vanished without one. `logTail` is for debugging only, it may hold secrets. */
+export type Exit = { readonly exited: true; readonly code?: number; readonly logTail: string } | { readonly exited: false }
 
 /** A port of a sandbox. */
 export type ProbeTarget = {
