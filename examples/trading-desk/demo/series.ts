@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+
+/** Points that a task carries. */
+const WINDOW = 36
+
+/** One task for the desk. */
+export type DeskTask = { input: { strategy: string; [field: string]: unknown }; capability: string }
+
+/** Monthly closing prices by symbol, from the CSV (symbol, date, price) of the vega-datasets package. */
+export function readPrices(file = new URL(import.meta.resolve('vega-datasets/data/stocks.csv'))): Map<string, number[]> {
+  const prices = new Map<string, number[]>()
+  for (const line of readFileSync(file, 'utf8').trim().split('\n').slice(1)) {
+    const [symbol = '', , price = ''] = line.split(',')
+    prices.set(symbol, [...(prices.get(symbol) ?? []), Number(price)])
+  }
+  return prices
+}
+
+/** `count` tasks: each month of the series asks every strategy about every symbol and every pair, until there are enough. */
+export function tasksFrom(prices: ReadonlyMap<string, readonly number[]>, count: number): DeskTask[] {
+  const all: DeskTask[] = []
+  const longest = Math.max(...[...prices.values()].map((series) => series.length))
+  for (let end = WINDOW; end <= longest; end += 1) {
+    const windows = [...prices]
+      .filter(([, series]) => series.length >= end)
+      .map(([symbol, series]) => ({ symbol, prices: series.slice(end - WINDOW, end) }))
+    for (const window of windows) {
+      for (const strategy of ['momentum', 'mean-reversion']) all.push({ capability: strategy, input: { strategy, ...window } })
+    }
+    for (const [i, a] of windows.entries()) {
+      for (const b of windows.slice(i + 1)) {
+        all.push({ capability: 'pairs', input: { strategy: 'pairs', symbols: [a.symbol, b.symbol], series: [a.prices, b.prices] } })
+      }
+    }
+  }
+  return Array.from({ length: count }, (_, i) => all[i % all.length]).filter((task) => task !== undefined)
+}
