@@ -1,6 +1,7 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { RequestOptions } from 'node:https'
+import { createServer, type AddressInfo } from 'node:net'
 import { KubeConfig } from '@kubernetes/client-node'
 import { KubeApiError } from '../../../src/kube/api-error.ts'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/objects.ts'
@@ -140,10 +141,21 @@ describe('client against a real API server', () => {
   })
 
   it('ends a request that takes too long, that is aborted, or that reaches nobody', async () => {
-    const { client, namespace, config } = test
+    const { namespace, config } = test
     const reasons: string[] = []
-    reasons.push((await failure(client.list(SECRETS, { namespace }, { timeoutMs: 0 }))).reason)
-    reasons.push((await failure(client.list(SECRETS, { namespace }, { signal: AbortSignal.abort() }))).reason)
+    const silent = createServer(() => undefined)
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const { port } = silent.address() as AddressInfo
+    const unheard = new KubeConfig()
+    unheard.loadFromClusterAndUser({ name: 'silent', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }, { name: 'nobody' })
+    const waiting = new KubeClient(unheard)
+    reasons.push((await failure(waiting.list(SECRETS, { namespace }, { timeoutMs: 50 }))).reason)
+    const stop = new AbortController()
+    const aborted = failure(waiting.list(SECRETS, { namespace }, { signal: stop.signal }))
+    stop.abort()
+    reasons.push((await aborted).reason)
+    await waiting.close()
+    silent.close()
     const proxy = new FaultProxy(config)
     const lost = new KubeClient(await proxy.start())
     await lost.list(SECRETS, { namespace })
