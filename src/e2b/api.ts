@@ -12,7 +12,7 @@ import type { CallOptions } from './types.ts'
 export type Http = ApiClient['api']
 
 /** An answer as openapi-fetch gives it. */
-export type Answer<T> = { readonly data?: T; readonly response: Response }
+export type Answer<T> = { readonly data?: T; readonly error?: unknown; readonly response: Response }
 
 /** A request to be made, and which statuses besides 2xx are an answer to it. */
 export type Request = {
@@ -73,7 +73,7 @@ export class Api {
         return { answer, seen: { as: 'success' } }
       }
       const seen = seenIn(answer.response)
-      const error = classifyStatus(status, doing)
+      const error = classifyStatus(status, doing, wordsIn(answer.error))
       count(outcomeOf(seen, error, status))
       return { error, seen }
     } catch (cause) {
@@ -118,4 +118,14 @@ function outcomeOf(seen: Seen, error: OperatorError, status: number): Outcome {
   if (error instanceof AmbiguousCreateError) return 'ambiguous'
   if (status >= 500) return 'unavailable'
   return status === 404 ? 'gone' : 'refused'
+}
+
+/** The provider's own words about a refusal, cut short and without anything that looks like a key or a token. */
+function wordsIn(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('message' in error) || typeof error.message !== 'string') return undefined
+  const words = error.message
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[A-Za-z0-9_-]{32,}/g, '…')
+    .trim()
+  return words === '' ? undefined : words.slice(0, 160)
 }

@@ -27,8 +27,8 @@ export type Doing = { readonly what: string; readonly about?: string; readonly i
 /** Words for a message: `creating a sandbox of template base`. */
 export const wordsOf = (doing: Doing): string => (doing.about === undefined ? doing.what : `${doing.what} ${doing.about}`)
 
-/** The decision behind an answer that is not 2xx. 401 and 429 are the business of the credential's limits. */
-export function classifyStatus(status: number, doing: Doing): OperatorError {
+/** The decision behind an answer that is not 2xx. 401 and 429 are the business of the credential's limits. `said` are the provider's words. */
+export function classifyStatus(status: number, doing: Doing, said?: string): OperatorError {
   const words = wordsOf(doing)
   if (status >= 500) {
     if (doing.isCreate) return new AmbiguousCreateError(`E2B answered ${status} while ${words}; looking whether the sandbox was made`)
