@@ -46,9 +46,10 @@ export function classifyStatus(status: number, doing: Doing, said?: string): Ope
   if (status === 408 || status === 409 || status === 425) {
     return new TransientError(REASON.conflict, `E2B answered ${status} while ${words}; it is tried again`)
   }
+  const why = said === undefined ? String(status) : `${status}: ${said}`
   return new StalledError(
     REASON.requestRejected,
-    `E2B refused the request (${status}) while ${words}; check spec.template and spec.lifecycle`,
+    `E2B refused the request (${why}) while ${words}; check spec.template and spec.lifecycle`,
   )
 }
 
