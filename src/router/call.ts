@@ -60,7 +60,8 @@ export class Call {
 
   /** Tasks that the same agents can do share a lane of the waiting queue. */
   get lane(): string {
-    return `${this.request.revision ?? ''}\n${this.request.capability ?? ''}`
+    const { revision, capability = '', entry } = this.request
+    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}`
   }
 
   /** What the choice of an agent goes by. */

@@ -124,6 +124,17 @@ describe('the choice of an agent', () => {
   })
 })
 
+describe('the revision of a session in a fleet', () => {
+  it('is waited for while its agents are busy, and left only when none of them can be reached', () => {
+    const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore
+    const some = fleet([agent('a'), agent('b', { revision: 'r2' })], { shares })
+    const [home] = take(some, 2, { sessionKey: 'k' })
+    expect(nameOf(choose(some, { sessionKey: 'k' }))).to.equal('Busy')
+    slotOf(some, home ?? '').isUnreachable = true
+    expect(nameOf(choose(some, { sessionKey: 'k' }))).to.equal(home === 'a' ? 'b' : 'a')
+  })
+})
+
 describe('health in the choice', () => {
   it('leaves out an agent whose circuit is open, and tries it with one task when the time is up', () => {
     const some = fleet([agent('a'), agent('b'), agent('c')])

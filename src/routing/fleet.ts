@@ -123,6 +123,18 @@ export class Fleet {
     return reachable.length > 0 ? 'Busy' : 'NoAgentReady'
   }
 
+  /**
+   * The revision of a session: that of its key among those with an agent that can be reached, busy or not, so that a session waits
+   * for its revision instead of leaving it.
+   */
+  revisionOfSession({ sessionKey, capability = ANY }: Pick<Wish, 'sessionKey' | 'capability'>): string | undefined {
+    if (sessionKey === undefined) return undefined
+    return revisionOfSession(sessionKey, this.#weighted, (revision) => {
+      for (const slot of this.#revisions.get(revision)?.pools.get(capability)?.members ?? []) if (!slot.isUnreachable) return true
+      return false
+    })
+  }
+
   /** A task goes to the agent. */
   begin(slot: Slot, nowMs: number): void {
     slot.inFlight += 1
@@ -174,7 +186,7 @@ export class Fleet {
   }
 
   #pickRevision(wish: Wish, capability: string, usable: (revision: string) => boolean): string | undefined {
-    if (wish.sessionKey !== undefined) return revisionOfSession(wish.sessionKey, this.#weighted, usable)
+    if (wish.sessionKey !== undefined) return this.revisionOfSession(wish)
     if (this.#weighted.length === 1) return this.#weighted[0]?.revision
     let shares = this.#shares.get(capability)
     if (!shares) {

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { KubeConfig } from '@kubernetes/client-node'
+import { load } from 'js-yaml'
+import { AGENT, SWARM } from '../../../src/api/kinds.ts'
+import { LABEL, TOKENS_SECRET_TYPE, tokensSecretName } from '../../../src/api/names.ts'
+import type { Agent, Swarm } from '../../../src/api/objects.ts'
+import { KubeClient } from '../../../src/kube/client.ts'
+import { SECRETS, type ResourceKind } from '../../../src/kube/objects.ts'
+import { useCluster } from '../../support/cluster.ts'
+import { eventually } from '../../support/wait.ts'
+import { Gateway, TestAgent } from './agents.ts'
+
+const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
+const SWARMS: ResourceKind<Swarm> = { ...SWARM, namespaced: true }
+const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+const CRDS: ResourceKind = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+}
+const BY = { fieldManager: 'router-test', force: true } as const
+const NOW = '2026-01-01T00:00:00Z'
+
+/** What an agent is made of in a test. */
+export type AgentOptions = { readonly group?: string; readonly revision?: string; readonly isReady?: boolean; readonly token?: string }
+
+/** A relay to the API server that can be taken away and put back. */
+export class ApiRelay {
+  readonly #target: URL
+  readonly #sockets = new Set<Socket>()
+  #server: Server | undefined
+  port = 0
+
+  constructor(target: string) {
+    this.#target = new URL(target)
+  }
+
+  async open(): Promise<void> {
+    const server = createServer((client) => {
+      const upstream = connect(Number(this.#target.port), this.#target.hostname)
+      for (const [from, to] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        // prettier-ignore
+        this.#sockets.add(from)
+        from.on('error', () => to.destroy())
+        from.on('close', () => this.#sockets.delete(from))
+        from.pipe(to)
+      }
+    })
+    this.#server = server
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve))
+    this.port = (server.address() as AddressInfo).port
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (!server) return
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+}
+
+/** A namespace on a real API server with Swarm and Agent objects that the test writes in the operator's place. */
+export class TestFleet {
+  readonly client: KubeClient
+  readonly config: KubeConfig
+  readonly namespace: string
+  readonly gateway = new Gateway()
+  readonly #agents = new Map<string, TestAgent>()
+
+  constructor(config: KubeConfig) {
+    this.config = config
+    this.client = new KubeClient(config)
+    this.namespace = `router-${randomBytes(4).toString('hex')}`
+  }
+
+  static async start(): Promise<TestFleet> {
+    const { kubeconfig } = await useCluster()
+    const config = new KubeConfig()
+    config.loadFromFile(kubeconfig)
+    const fleet = new TestFleet(config)
+    await fleet.#installCrds()
+    await fleet.client.create(NAMESPACES, { metadata: { name: fleet.namespace } })
+    await fleet.gateway.start()
+    return fleet
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway.stop()
+    await this.client.delete(NAMESPACES, { name: this.namespace })
+    await this.client.close()
+  }
+
+  /** Creates or changes a Swarm; `traffic` are its weights. */
+  async swarm(name: string, spec: object = {}, traffic: Readonly<Record<string, number>> = { r1: 100 }): Promise<void> {
+    const template = { sandboxTemplate: 'base', command: ['node', 'agent.mjs'] }
+    const metadata = { namespace: this.namespace, name }
+    await this.client.apply<Swarm>(SWARMS, { metadata, spec: { template, ...spec } }, BY)
+    await this.weigh(name, traffic)
+  }
+
+  async weigh(name: string, traffic: Readonly<Record<string, number>>): Promise<void> {
+    const list = Object.entries(traffic).map(([revision, percent]) => ({ revision, percent }))
+    const status = { observedGeneration: 1, traffic: list }
+    await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
+  }
+
+  async removeSwarm(name: string): Promise<void> {
+    await this.client.delete(SWARMS, { namespace: this.namespace, name })
+  }
+
+  /** Starts an agent and creates its object, ready unless told otherwise. */
+  async agent(swarm: string, name: string, options: AgentOptions = {}): Promise<TestAgent> {
+    const { group = '', revision = 'r1', isReady = true, token } = options
+    const agent = await new TestAgent(name).start()
+    this.#agents.set(name, agent)
+    this.gateway.add(`sbx-${name}`, agent, token)
+    await this.client.create(AGENTS, {
+      metadata: { namespace: this.namespace, name, labels: { [LABEL.swarm]: swarm } },
+      spec: { swarm, group, revision, nonce: randomBytes(8).toString('hex') },
+    })
+    await this.setReady(name, isReady)
+    return agent
+  }
+
+  async setReady(name: string, isReady: boolean): Promise<void> {
+    const status = {
+      observedGeneration: 1,
+      sandbox: { id: `sbx-${name}`, state: 'Running', port: 8080, startedAt: NOW, commandStarted: true },
+      conditions: [
+        { type: 'Ready', status: isReady ? 'True' : 'False', reason: 'Test', message: 'set by the test', lastTransitionTime: NOW },
+      ],
+    }
+    await this.client.mergePatch(AGENTS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
+  }
+
+  async drain(name: string): Promise<void> {
+    await this.client.mergePatch(AGENTS, { namespace: this.namespace, name }, { spec: { state: 'Draining' } })
+  }
+
+  async removeAgent(name: string): Promise<void> {
+    await this.client.delete(AGENTS, { namespace: this.namespace, name })
+  }
+
+  /** Writes the Secret with the agents' access tokens. */
+  async tokens(swarm: string, tokens: Readonly<Record<string, string>>): Promise<void> {
+    const metadata = { namespace: this.namespace, name: tokensSecretName(swarm), labels: { [LABEL.swarm]: swarm } }
+    await this.client.apply(SECRETS, { metadata, type: TOKENS_SECRET_TYPE, stringData: tokens }, BY)
+  }
+
+  async #installCrds(): Promise<void> {
+    for (const { plural, group } of [SWARM, AGENT]) {
+      const name = `${plural}.${group}`
+      if (await this.client.get(CRDS, { name })) continue
+      const file = join(import.meta.dirname, '../../../crds', `${plural}.yaml`)
+      const manifest = load(readFileSync(file, 'utf8')) as { metadata: { name: string } }
+      await this.client.apply(CRDS, { ...manifest, metadata: { name } }, BY)
+    }
+    await eventually('the CRDs are served', async () => {
+      await Promise.all([this.client.list(SWARMS), this.client.list(AGENTS)])
+      return true
+    })
+  }
+}

@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { KubeConfig } from '@kubernetes/client-node'
+import { Agent, request } from 'undici'
+import { eventually } from '../../support/wait.ts'
+
+/** An answer of the router. */
+export type Reply = { readonly status: number; readonly headers: Record<string, unknown>; readonly body: ReplyBody }
+
+/** All members that an answer of the router may have. */
+export type ReplyBody = {
+  readonly id?: string
+  readonly output?: { readonly by?: string; readonly input?: unknown }
+  readonly agent?: string
+  readonly group?: string
+  readonly revision?: string
+  readonly attempts?: readonly { readonly agent: string; readonly outcome: string; readonly status?: number; readonly durationMs: number }[]
+  readonly timings?: { readonly queuedMs: number; readonly agentMs: number; readonly totalMs: number }
+  readonly code?: string
+  readonly title?: string
+  readonly status?: number
+  readonly detail?: string
+  readonly taskId?: string
+  readonly agentStatus?: number
+  readonly answer?: unknown
+}
+
+/** Where and how a router is run. `server` replaces the API server's address. */
+export type RouterProcessOptions = {
+  readonly config: KubeConfig
+  readonly namespace: string
+  readonly sandboxUrl: string
+  readonly args?: readonly string[]
+  readonly token?: string
+  readonly server?: string
+}
+
+/** The real router in a process of its own. */
+export class RouterProcess {
+  readonly #child: ChildProcess
+  readonly #directory: string
+  readonly #namespace: string
+  readonly #agent = new Agent({ connections: 512, keepAliveTimeout: 1_000 })
+  #log = ''
+  url = ''
+  readonly exited: Promise<number | null>
+
+  private constructor(options: RouterProcessOptions) {
+    this.#namespace = options.namespace
+    this.#directory = mkdtempSync(join(tmpdir(), 'router-test-'))
+    const kubeconfig = join(this.#directory, 'kubeconfig')
+    writeFileSync(kubeconfig, kubeconfigOf(options), { mode: 0o600 })
+    const main = join(import.meta.dirname, '../../../operator/router.ts')
+    const args = [main, '--port', '0', '--namespace', options.namespace, '--log-format', 'json', ...(options.args ?? [])]
+    const env = {
+      PATH: process.env['PATH'],
+      KUBECONFIG: kubeconfig,
+      E2B_SANDBOX_URL: options.sandboxUrl,
+      SWARM_INTERNAL_TOKEN: options.token,
+    }
+    this.#child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'pipe'] })
+    this.#child.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()))
+    this.exited = new Promise((resolve) => this.#child.on('exit', resolve))
+  }
+
+  static async start(options: RouterProcessOptions): Promise<RouterProcess> {
+    const router = new RouterProcess(options)
+    const port = await eventually('the router listens', () => {
+      const line = router.#log.split('\n').find((text) => text.includes('"router listens"'))
+      return /"port":(\d+)/.exec(line ?? '')?.[1]
+    })
+    router.url = `http://127.0.0.1:${port}`
+    await eventually('the router is ready', async () => (await router.get('/readyz')).status === 200)
+    return router
+  }
+
+  get log(): string {
+    return this.#log
+  }
+
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    this.#child.kill(name)
+  }
+
+  async stop(): Promise<void> {
+    this.signal('SIGTERM')
+    await this.exited
+    await this.#agent.close()
+    rmSync(this.#directory, { recursive: true })
+  }
+
+  path(swarm: string, rest = ''): string {
+    return `/v1/namespaces/${this.#namespace}/swarms/${swarm}${rest}`
+  }
+
+  /** Sends a task. */
+  async task(
+    swarm: string,
+    body: object = { input: 1 },
+    options: { headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<Reply> {
+    return this.raw('POST', this.path(swarm, '/tasks'), { body: JSON.stringify(body), ...options })
+  }
+
+  async get(path: string): Promise<Reply & { text: string }> {
+    return this.raw('GET', path)
+  }
+
+  async raw(
+    method: 'GET' | 'POST',
+    path: string,
+    options: { body?: string | Buffer; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<Reply & { text: string }> {
+    const { statusCode, headers, body } = await request(this.url + path, { method, dispatcher: this.#agent, ...options })
+    const text = await body.text()
+    return { status: statusCode, headers, text, body: text.startsWith('{') ? (JSON.parse(text) as ReplyBody) : {} }
+  }
+
+  /** The live view. */
+  async view(swarm: string): Promise<View> {
+    return JSON.parse((await this.get(this.path(swarm))).text) as View
+  }
+
+  /** Waits until the live view is as wanted. */
+  async sees(swarm: string, description: string, look: (view: View) => boolean): Promise<View> {
+    return eventually(`the router sees ${description}`, async () => {
+      const view = await this.view(swarm)
+      return look(view) ? view : undefined
+    })
+  }
+}
+
+/** The live view of a swarm. */
+export type View = {
+  readonly queue: { readonly length: number }
+  readonly tasks: { readonly done: number; readonly failed: number }
+  readonly weights: readonly { readonly revision: string; readonly percent: number }[]
+  readonly agents: readonly {
+    readonly agent: string
+    readonly health: string
+    readonly inFlight: number
+    readonly done: number
+    readonly failed: number
+    readonly limit: number
+  }[]
+}
+
+function kubeconfigOf({ config, server }: RouterProcessOptions): string {
+  const file = JSON.parse(config.exportConfig()) as { clusters?: { cluster?: { server?: string } }[] }
+  for (const { cluster } of file.clusters ?? []) if (cluster && server !== undefined) cluster.server = server
+  return JSON.stringify(file)
+}
