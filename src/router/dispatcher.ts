@@ -1,6 +1,6 @@
 import { Fleet } from '../routing/fleet.ts'
 import type { Slot } from '../routing/slot.ts'
-import { VERDICTS, retryAfterMs, type Outcome } from '../routing/verdict.ts'
+import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
 import { readAnswer, refusalOf, type Reading } from './answer.ts'
 import { Call, type CallRequest, type CallResult } from './call.ts'
 import { exhaustedProblem, goneProblem, queueFullProblem, refusedProblem, timeoutProblem, unknownProblem } from './call-problems.ts'
@@ -190,7 +190,8 @@ export class Dispatcher {
     const { outcome, status } = reading
     const nowMs = this.#o.now()
     const durationMs = nowMs - end.startedMs
-    const { ending, retry } = VERDICTS[outcome]
+    const { retry } = VERDICTS[outcome]
+    const ending = endingOf(outcome, durationMs, entry.settings?.timeoutMs ?? 0)
     call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: round(durationMs) })
     if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
     if (outcome === 'Done') slot.done += 1

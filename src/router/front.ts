@@ -90,18 +90,26 @@ export function sendJson(response: ServerResponse, status: number, text: string)
   response.end(text)
 }
 
-/** Sends a failure. Where the request was not read to its end the connection is closed, so that nobody waits for the rest. */
+/** Sends a failure. The connection goes on, unless too much of the request is still to come to wait for it. */
 export function sendProblem(response: ServerResponse, problem: Problem, options: { readonly mustClose?: boolean } = {}): void {
   if (response.headersSent || response.destroyed) return
   const text = problem.body()
   const { retryAfterSeconds } = problem.fields
+  const mustClose = options.mustClose || isLong(response.req)
   response.writeHead(problem.status, {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(text),
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
-    ...((options.mustClose || !response.req.complete) && { connection: 'close' }),
+    ...(mustClose && { connection: 'close' }),
   })
   response.end(text)
+  if (!response.req.complete && !mustClose) response.req.resume()
+}
+
+/** Whether more of the request may come than is read for nothing. */
+function isLong(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  return !request.complete && (encoding !== undefined || Number(length ?? 0) > MAX_BODY_BYTES)
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
 import type { Host } from './host.ts'
-import { DRAIN_MS, FLUSH_MS } from './limits.ts'
+import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
 import { Problem } from './problem.ts'
@@ -122,7 +122,7 @@ export class Router {
     this.#prober.stop()
     await this.#watch.stop()
     await Promise.all([this.#upstream.close(), this.#probes.close()])
-    this.#o.log.info('router has stopped', { flushMs: FLUSH_MS })
+    this.#o.log.info('router has stopped')
   }
 
   #listen(): void {

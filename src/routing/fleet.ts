@@ -44,6 +44,8 @@ export class Fleet {
   readonly #shares = new Map<string, SmoothShares>()
   #capabilities = new Set<string>()
   #weighted: readonly Share[] = []
+  /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
+  readonly #open = new Set<Slot>()
   #turns = 0
 
   constructor(rules: FleetRules) {
@@ -94,6 +96,7 @@ export class Fleet {
     if (!slot) return undefined
     this.#slots.delete(name)
     slot.isKnown = false
+    this.#open.delete(slot)
     this.#unplace(slot)
     const revision = this.#revision(slot.facts.revision)
     revision.known -= 1
@@ -155,6 +158,8 @@ export class Fleet {
       opened = slot.breaker.failed(this.#rules.breaker, nowMs)
       if (ending === 'Unreachable') slot.isUnreachable = true
     }
+    if (slot.breaker.isOpen && slot.isKnown) this.#open.add(slot)
+    else this.#open.delete(slot)
     this.refresh(slot, nowMs)
     return opened
   }
@@ -204,7 +209,7 @@ export class Fleet {
   #options(revision: string, capability: string, wish: Wish, nowMs: number): readonly Slot[] {
     const pool = this.#revisions.get(revision)?.pools.get(capability)
     if (!pool) return []
-    const isPanic = pool.hasOpenCircuit() && pool.isMostlyEjected()
+    const isPanic = this.#open.size > 0 && pool.isMostlyEjected()
     const options = isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free
     return wish.tried.length === 0 ? options : options.filter((slot) => !wish.tried.includes(slot))
   }

@@ -60,11 +60,6 @@ export class Pool {
   readonly members = new Set<Slot>()
   readonly free: Slot[] = []
 
-  hasOpenCircuit(): boolean {
-    for (const slot of this.members) if (slot.breaker.isOpen) return true
-    return false
-  }
-
   /** More than half of the candidates are out by the router's own judgement. */
   isMostlyEjected(): boolean {
     let ejected = 0

@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { outcomeOfStatus, retryAfterMs } from './verdict.ts'
+import { endingOf, outcomeOfStatus, retryAfterMs } from './verdict.ts'
 
 describe('what a status means', () => {
   const cases = {
@@ -28,4 +28,12 @@ describe('the pause that Retry-After asks for', () => {
     'is the shortest when there is none': { header: undefined, want: 100 },
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(retryAfterMs(c.header, bounds)).to.equal(c.want))
+})
+
+describe('the blame for a timeout', () => {
+  const cases = {
+    "is the agent's when it had most of the time": { durationMs: 20_000, want: 'Failed' },
+    'is not when the client gave little': { durationMs: 5, want: 'Abandoned' },
+  }
+  for (const [name, c] of Object.entries(cases)) it(name, () => expect(endingOf('Timeout', c.durationMs, 30_000)).to.equal(c.want))
 })

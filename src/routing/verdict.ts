@@ -33,8 +33,11 @@ export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifI
  * | SandboxUnreachable | the provider's proxy could not reach the port   | unreachable | always        |
  * | Reset              | the connection ended before the answer          | unreachable | if idempotent |
  * | Hung               | probes of the agent failed meanwhile            | unreachable | if idempotent |
- * | Timeout            | the time of the task was up                     | failed      | never         |
+ * | Timeout            | the time of the task was up                     | failed (1)  | never         |
  * | Cancelled          | the client went away                            | no blame    | never         |
+ *
+ * (1) No blame when the agent had less than half of the time that the swarm gives a task: clients may ask for too little, and
+ * must not be able to open the circuits of healthy agents.
  */
 export const VERDICTS: Readonly<Record<Outcome, Verdict>> = {
   Done: { ending: 'Answered', retry: 'never' },
@@ -49,6 +52,11 @@ export const VERDICTS: Readonly<Record<Outcome, Verdict>> = {
   Hung: { ending: 'Unreachable', retry: 'ifIdempotent' },
   Timeout: { ending: 'Failed', retry: 'never' },
   Cancelled: { ending: 'Abandoned', retry: 'never' },
+}
+
+/** What an outcome means for the health of an agent that had the task for so long. */
+export function endingOf(outcome: Outcome, durationMs: number, swarmTimeoutMs: number): Ending {
+  return outcome === 'Timeout' && durationMs * 2 < swarmTimeoutMs ? 'Abandoned' : VERDICTS[outcome].ending
 }
 
 /** Outcome of an answer by its status; a 200 may still turn out invalid. */

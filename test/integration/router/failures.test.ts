@@ -107,6 +107,19 @@ describe('agents that fail under the router', () => {
     expect((await router.view('later')).agents[0]).to.include({ health: 'Healthy', failed: 0 })
   })
 
+  it('may put a task off until there is time for it', async () => {
+    await fleet.swarm('alone')
+    const agent = await fleet.agent('alone', 'alone-a')
+    await healthy('alone', 1)
+    agent.work = (task, response) => {
+      if (task.attempt === 1) answer(response, 429, {}, { 'retry-after': '1' })
+      else answer(response, 200, { output: 1 })
+    }
+    const { status, body } = await router.task('alone', { input: 1, idempotent: false })
+    expect([status, body.attempts?.map((attempt) => attempt.outcome)]).to.deep.equal([200, ['NotNow', 'Done']])
+    expect(body.timings?.queuedMs).to.be.greaterThan(500)
+  })
+
   it('may reject a task, which is then not sent again', async () => {
     await fleet.swarm('rejected')
     const agents = await Promise.all(['a', 'b'].map((name) => fleet.agent('rejected', `rejected-${name}`)))

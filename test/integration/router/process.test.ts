@@ -30,12 +30,9 @@ describe('the process of the router', () => {
     const tasks = Array.from({ length: 16 }, (_, i) => router.task('stopped', { input: i }))
     await router.sees('stopped', 'eight running and eight waiting', (view) => view.queue.length === 8 && held.length === 8)
     router.signal('SIGTERM')
-    const late = await eventually('the router refuses', async () => {
-      const reply = await router.task('stopped')
-      return reply.status === 503 && reply
-    })
-    expect([late.body.code, late.headers['connection']]).to.deep.equal(['ShuttingDown', 'close'])
-    expect((await router.get('/readyz')).status).to.equal(503)
+    await eventually('the router is not ready any more', async () => (await router.get('/readyz')).status === 503)
+    const late = await router.task('stopped')
+    expect([late.status, late.body.code, late.headers['connection']]).to.deep.equal([503, 'ShuttingDown', 'close'])
     const release = setInterval(() => held.shift()?.(), 5)
     const replies = await Promise.all(tasks)
     clearInterval(release)

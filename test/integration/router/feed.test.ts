@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { RouterFeed } from '../../../src/router-client/feed.ts'
+import { encodeFrame, encodeSnapshot, type AgentStats } from '../../../src/stats/wire.ts'
+import { eventually } from '../../support/wait.ts'
+
+const stats = (over: Partial<AgentStats> = {}): AgentStats => ({
+  namespace: 'n',
+  swarm: 's',
+  agent: 'a',
+  uid: 'u',
+  inFlight: 1,
+  draining: false,
+  done: 0,
+  failed: 0,
+  ...over,
+})
+
+describe('the feed from routers that misbehave', () => {
+  let server: Server
+  let streams: ServerResponse[]
+  let feed: RouterFeed
+  let nowMs: number
+  const logged: string[] = []
+  const changed: string[] = []
+  beforeEach(async () => {
+    streams = []
+    nowMs = 0
+    logged.length = 0
+    changed.length = 0
+    server = createServer((_request, response) => {
+      response.writeHead(200)
+      response.flushHeaders()
+      streams.push(response)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    feed = new RouterFeed({
+      urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
+      token: 't',
+      log: { info: (message) => logged.push(message), warn: (message) => logged.push(message) },
+      now: () => nowMs,
+      random: () => 0,
+      onChange: (agents) => changed.push(...agents.map((agent) => agent.agent)),
+    })
+    feed.start()
+  })
+  afterEach(async () => {
+    feed.stop()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  const stream = async (count: number) => {
+    await eventually(`connection ${count}`, () => streams.length >= count)
+    return streams[count - 1]
+  }
+
+  it('is not connected before a whole snapshot has come', async () => {
+    const first = await stream(1)
+    first?.write(encodeFrame({ v: 1, type: 'snapshot', router: 'r', more: true, agents: [stats()], swarms: [] }))
+    first?.write(encodeFrame({ v: 1, type: 'heartbeat' }))
+    expect([feed.connected, feed.inFlight('n', 'a')]).to.deep.equal([false, 0])
+    first?.write(encodeSnapshot('r', [], []))
+    await eventually('the feed is connected', () => feed.connected)
+    expect(feed.inFlight('n', 'a')).to.equal(1)
+  })
+
+  const broken = {
+    'a line that is not JSON': 'nonsense\n',
+    'a line of another version': '{"v":9}\n',
+    'a line without end': 'x'.repeat(5 * 1024 * 1024),
+  }
+  for (const [name, text] of Object.entries(broken)) {
+    it(`connects again after ${name}, and believes nothing meanwhile`, async () => {
+      const first = await stream(1)
+      first?.write(encodeSnapshot('r', [stats()], []))
+      await eventually('the feed is connected', () => feed.connected)
+      first?.write(text)
+      await eventually('the connection is given up', () => !feed.connected)
+      expect([feed.inFlight('n', 'a'), changed]).to.deep.equal([0, ['a', 'a']])
+      const second = await stream(2)
+      second?.write(encodeSnapshot('r2', [stats({ draining: true, inFlight: 0 })], []))
+      await eventually('the drain is seen', () => feed.isDrained('n', 'a'))
+      expect(logged).to.deep.equal(['router connected', 'router not connected', 'router connected'])
+    })
+  }
+
+  it('does not believe a router that has fallen silent', async () => {
+    const first = await stream(1)
+    first?.write(encodeSnapshot('r', [stats({ draining: true, inFlight: 0 })], []))
+    await eventually('the drain is seen', () => feed.isDrained('n', 'a'))
+    nowMs += 6_000
+    expect([feed.connected, feed.isDrained('n', 'a')]).to.deep.equal([false, false])
+    first?.write(encodeFrame({ v: 1, type: 'heartbeat' }))
+    await eventually('the feed is connected again', () => feed.connected)
+  })
+})
