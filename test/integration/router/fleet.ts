@@ -1,29 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
-import { load } from 'js-yaml'
 import { AGENT, SWARM } from '../../../src/api/kinds.ts'
 import { LABEL, TOKENS_SECRET_TYPE, tokensSecretName } from '../../../src/api/names.ts'
 import type { Agent, Swarm } from '../../../src/api/objects.ts'
 import { KubeClient } from '../../../src/kube/client.ts'
 import { SECRETS, type ResourceKind } from '../../../src/kube/objects.ts'
 import { useCluster } from '../../support/cluster.ts'
-import { eventually } from '../../support/wait.ts'
 import { Gateway, TestAgent } from './agents.ts'
 
 const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
 const SWARMS: ResourceKind<Swarm> = { ...SWARM, namespaced: true }
 const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
-const CRDS: ResourceKind = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  plural: 'customresourcedefinitions',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
-}
 const BY = { fieldManager: 'router-test', force: true } as const
 const NOW = '2026-01-01T00:00:00Z'
 
@@ -89,7 +78,6 @@ export class TestFleet {
     const config = new KubeConfig()
     config.loadFromFile(kubeconfig)
     const fleet = new TestFleet(config)
-    await fleet.#installCrds()
     await fleet.client.create(NAMESPACES, { metadata: { name: fleet.namespace } })
     await fleet.gateway.start()
     return fleet
@@ -156,19 +144,5 @@ export class TestFleet {
   async tokens(swarm: string, tokens: Readonly<Record<string, string>>): Promise<void> {
     const metadata = { namespace: this.namespace, name: tokensSecretName(swarm), labels: { [LABEL.swarm]: swarm } }
     await this.client.apply(SECRETS, { metadata, type: TOKENS_SECRET_TYPE, stringData: tokens }, BY)
-  }
-
-  async #installCrds(): Promise<void> {
-    for (const { plural, group } of [SWARM, AGENT]) {
-      const name = `${plural}.${group}`
-      if (await this.client.get(CRDS, { name })) continue
-      const file = join(import.meta.dirname, '../../../crds', `${plural}.yaml`)
-      const manifest = load(readFileSync(file, 'utf8')) as { metadata: { name: string } }
-      await this.client.apply(CRDS, { ...manifest, metadata: { name } }, BY)
-    }
-    await eventually('the CRDs are served', async () => {
-      await Promise.all([this.client.list(SWARMS), this.client.list(AGENTS)])
-      return true
-    })
   }
 }
