@@ -38,9 +38,13 @@ async function main(): Promise<void> {
     if (config === 'help') process.stdout.write(ROUTER_USAGE)
     else await run(config)
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n\n${ROUTER_USAGE}`)
-    process.exitCode = 2
+    if (error instanceof ConfigError) {
+      process.stderr.write(`${error.message}\n\n${ROUTER_USAGE}`)
+      process.exitCode = 2
+    } else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      process.stderr.write(`${error.message}: another process has this port; end it, or choose another port with --port\n`)
+      process.exitCode = 1
+    } else throw error
   }
 }
 

@@ -41,10 +41,10 @@ export const UPSTREAM_KEEP_ALIVE_MS = 4_000
 export const MAX_CONNECTIONS = 2_048
 
 /** Time between two looks of the prober. */
-export const PROBE_TICK_MS = 50
+export const PROBE_TICK_MS = 25
 
 /** An agent with tasks that has given no sign of life for so long is probed. */
-export const QUIET_MS = 150
+export const QUIET_MS = 75
 
 /** Longest time between two probes of an agent that does not answer; the first ones follow its own readiness interval. */
 export const SUSPECT_MAX_MS = 1_000

@@ -99,9 +99,9 @@ export class Router {
   /** Opens the port at once, and takes tasks when the swarms have been read. Resolves with the port. */
   async start(): Promise<number> {
     const { host, port, log } = this.#o
+    const actual = await this.#front.listen(host, port)
     this.#watch.start()
     this.#prober.start()
-    const actual = await this.#front.listen(host, port)
     log.info('router listens', { host, port: actual })
     return actual
   }

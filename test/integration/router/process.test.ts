@@ -74,6 +74,15 @@ describe('the process of the router', () => {
     await relay.close()
   })
 
+  it('says so when its port is taken', async () => {
+    const { config, namespace, gateway } = fleet
+    const port = new URL(gateway.url).port
+    const router = RouterProcess.launch({ config, namespace, sandboxUrl: gateway.url, args: ['--port', port] })
+    expect(await router.exited).to.equal(1)
+    expect(router.log).to.contain('choose another port with --port')
+    await router.stop()
+  })
+
   describe('tells the operator', () => {
     const token = 'internal-test-token'
     let routers: RouterProcess[]

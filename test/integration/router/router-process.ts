@@ -65,8 +65,13 @@ export class RouterProcess {
     this.exited = new Promise((resolve) => this.#child.on('exit', resolve))
   }
 
+  /** Starts the process and waits for nothing. */
+  static launch(options: RouterProcessOptions): RouterProcess {
+    return new RouterProcess(options)
+  }
+
   static async start(options: RouterProcessOptions): Promise<RouterProcess> {
-    const router = new RouterProcess(options)
+    const router = RouterProcess.launch(options)
     const port = await eventually('the router listens', () => {
       const line = router.#log.split('\n').find((text) => text.includes('"router listens"'))
       return /"port":(\d+)/.exec(line ?? '')?.[1]
