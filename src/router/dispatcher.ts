@@ -95,6 +95,7 @@ export class Dispatcher {
     else call.end(refusedProblem(call, choice, 0))
   }
 
+  /** Calls that were tried before avoid agents that others may use: they wait in a lane of their own. */
   #wait(call: Call): void {
     const { entry } = call.request
     const isFirst = call.attempts.length === 0
@@ -102,7 +103,7 @@ export class Dispatcher {
     if (!settings) return call.end(goneProblem(call))
     if (isFirst && entry.waiting.size >= settings.maxPending) return call.end(queueFullProblem(call))
     call.waitingSinceMs = this.#o.now()
-    call.ticket = entry.waiting.add(call.lane, call, { atFront: !isFirst, isPicky: call.tried.length > 0 })
+    call.ticket = entry.waiting.add(isFirst ? call.lane : `${call.lane}\nagain`, call, { atFront: !isFirst, isPicky: !isFirst })
     call.queueTimer = setTimeout(() => this.#waitedTooLong(call), settings.queueTimeoutMs)
     this.#o.observer.queueChanged(entry)
   }

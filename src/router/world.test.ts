@@ -116,7 +116,7 @@ describe('the world of the router', () => {
     made.putSwarm(swarm())
     made.putAgent(agent('a', { status: { conditions: [] } }))
     made.putAgent(agent('a'))
-    expect(heard).to.deep.equal(['swarm changed', 'may place', 'changed a', 'changed a', 'may place'])
+    expect(heard).to.deep.equal(['swarm changed', 'may place', 'changed a', 'may place', 'changed a', 'may place'])
   })
 
   it('keeps what it found out about an agent when only its object changes, and forgets it with another sandbox', () => {

@@ -86,7 +86,7 @@ export class World<T> {
       entry.fleet.refresh(slot, this.#now())
     }
     this.#tell((listener) => listener.agentChanged(entry, host))
-    if (facts.isCandidate) this.#tell((listener) => listener.mayPlace(entry))
+    this.#tell((listener) => listener.mayPlace(entry))
   }
 
   removeAgent(namespace: string, name: string): void {
@@ -97,6 +97,7 @@ export class World<T> {
     entry.hosts.delete(name)
     entry.fleet.remove(name)
     this.#tell((listener) => listener.agentGone(entry, host))
+    this.#tell((listener) => listener.mayPlace(entry)) // a call that avoided another agent may have to take that one now
     this.#dropIfEmpty(entry)
   }
 
