@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
+import { parseDuration } from '../src/api/duration.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -12,6 +13,7 @@ export type OperatorConfig = {
   metricsPort: number
   leaseNamespace: string
   leaseName: string
+  leaseMs: number
   identity: string
   createsPerSecond: number
   routerUrls: string[]
@@ -30,6 +32,7 @@ const OPTIONS = {
   'metrics-port': { type: 'string', default: '18080', help: 'Port of /metrics, /healthz and /readyz' },
   'lease-namespace': { type: 'string', default: 'default', help: 'Namespace of the Lease by which one of several operators leads' },
   'lease-name': { type: 'string', default: 'swarm-operator', help: 'Name of that Lease' },
+  'lease-duration': { type: 'string', default: '15s', help: 'Time after which another operator takes over from one that is silent' },
   'create-rate': { type: 'string', default: '5', help: 'Sandboxes created per second and API key; 0 for no limit' },
   'router-urls': { type: 'string', default: '', help: 'Addresses of the routers, separated by commas' },
   'log-level': { type: 'string', default: 'info', help: 'error, warn, info or debug' },
@@ -77,6 +80,7 @@ export function readConfig(
     metricsPort: numberOf('metrics-port', values['metrics-port'], 65_535),
     leaseNamespace: values['lease-namespace'],
     leaseName: values['lease-name'],
+    leaseMs: leaseMs(values['lease-duration']),
     identity: `${hostname()}-${process.pid}`,
     createsPerSecond: numberOf('create-rate', values['create-rate'], 1_000),
     routerUrls: values['router-urls']
@@ -110,6 +114,13 @@ function numberOf(flag: string, text: string, most: number): number {
     throw new ConfigError(`--${flag} must be a number from 0 to ${most}, not ${JSON.stringify(text)}`)
   }
   return value
+}
+
+function leaseMs(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms < 1_000 || ms > 300_000)
+    throw new ConfigError(`--lease-duration must be from 1s to 5m, not ${JSON.stringify(text)}`)
+  return ms
 }
 
 function checkedUrl(url: string): string {

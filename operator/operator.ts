@@ -29,7 +29,7 @@ async function main(config: OperatorConfig): Promise<void> {
   const client = new KubeClient(loadKubeConfig({ file: config.kubeconfig, context: config.context }), { observe: observeRequests(metrics) })
   const providers = new Providers({ endpoints: config.endpoints, createsPerSecond: config.createsPerSecond, registry })
   const lease = { namespace: config.leaseNamespace, name: config.leaseName }
-  const election = new LeaderElection({ client, ...lease, identity: config.identity, log, metrics })
+  const election = new LeaderElection({ client, ...lease, identity: config.identity, durationMs: config.leaseMs, log, metrics })
   const health = new HealthServer({
     host: config.metricsHost,
     port: config.metricsPort,

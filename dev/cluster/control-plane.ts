@@ -188,3 +188,9 @@ async function waitFor(daemon: Daemon, condition: () => boolean): Promise<void> 
 function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** Ends a control plane by what is noted in its directory, whoever started it. False when nothing ran. */
+export async function stopControlPlane(dir: string): Promise<boolean> {
+  const ports = { etcd: 0, etcdPeer: 0, apiServer: 0 }
+  return new ControlPlane({ dir, programs: '', ports, exitWithParent: false }).stop()
+}

@@ -35,6 +35,17 @@ describe('Credential', () => {
     expect(await attempt('call')).to.equal('granted')
   })
 
+  it('lets one try a refused key after that, while the others wait for what comes of it', async () => {
+    const { attempt, see, pass, credential } = setUp()
+    await see({ as: 'rejected' }, 'create')
+    pass(10_000)
+    const [first, ...others] = [attempt(), attempt(), attempt()]
+    expect(await first).to.equal('granted')
+    expect(credential.pressure().waiting).to.equal(2)
+    credential.leave('create', { as: 'rejected' })
+    expect(await Promise.all(others)).to.deep.equal(['CredentialsRejected', 'CredentialsRejected'])
+  })
+
   it('holds creates back after the account was full, five seconds first and at most thirty', async () => {
     const { attempt, see, pass } = setUp()
     const pauses: string[] = []

@@ -63,13 +63,15 @@ export class Credential {
         break
       case 'rejected':
         this.#rejectedUntilMs = this.#clock.now() + REJECTED_KEY_PAUSE_MS
-        this.#gates.create.refuseWaiting()
-        this.#gates.call.refuseWaiting()
+        for (const each of [this.#gates.create, this.#gates.call]) {
+          each.narrow() // when its time is up one tries the key, not all
+          each.refuseWaiting()
+        }
         break
       case 'other':
         break
     }
-    gate.done(seen.as === 'success')
+    gate.done(seen.as === 'success' || seen.as === 'other')
   }
 
   /** A sandbox has made room: creates need not wait any longer. */

@@ -47,10 +47,7 @@ export function classifyStatus(status: number, doing: Doing, said?: string): Ope
     return new TransientError(REASON.conflict, `E2B answered ${status} while ${words}; it is tried again`)
   }
   const why = said === undefined ? String(status) : `${status}: ${said}`
-  return new StalledError(
-    REASON.requestRejected,
-    `E2B refused the request (${why}) while ${words}; check spec.template and spec.lifecycle`,
-  )
+  return new StalledError(REASON.requestRejected, `E2B refused the request (${why}) while ${words}; check spec.template and spec.lifecycle`)
 }
 
 /** Codes of failures before anything was sent: the provider cannot have done anything. */

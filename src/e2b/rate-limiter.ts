@@ -56,18 +56,23 @@ export class Gate {
     return this.#stand(wait)
   }
 
-  /** Gives a turn back. Without a success the number of turns stays as it is. */
-  done(isSuccess: boolean): void {
+  /** Gives a turn back. `isWelcome`: the provider did not ask for fewer calls, so more may go at once. */
+  done(isWelcome: boolean): void {
     this.#inFlight--
-    if (isSuccess && this.#window < Infinity) this.#window = this.#window * 2 > OPEN_WINDOW ? Infinity : this.#window * 2
+    if (isWelcome && this.#window < Infinity) this.#window = this.#window * 2 > OPEN_WINDOW ? Infinity : this.#window * 2
     this.#serve()
   }
 
   /** Lets nobody through for `ms`, then one at first. A pause never gets shorter. */
   pause(ms: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + ms)
-    this.#window = 1
     this.#tokens = Math.min(this.#tokens, 1)
+    this.narrow()
+  }
+
+  /** Lets one go at a time, until it has come back well. */
+  narrow(): void {
+    this.#window = 1
     this.#serve()
   }
 

@@ -12,6 +12,7 @@ const answer = (status: number, body: unknown, retryAfter?: string): Answer => (
 const failure = (code: string, wasSent: boolean): Answer => ({ kind: 'failure', wasSent, error: Object.assign(new Error('x'), { code }) })
 const CLOSED = { sandboxId: 'i1', port: 8080, code: 502, message: 'The sandbox is running but port is not open' }
 const GONE = { sandboxId: 'i1', code: 502, message: 'The sandbox was not found' }
+const LOCKED = { sandboxId: 'i1', port: 8080, code: 403, message: 'Sandbox is secured with traffic access token. Token header is missing' }
 
 describe('the answer of an agent', () => {
   const cases = {
@@ -26,7 +27,8 @@ describe('the answer of an agent', () => {
       want: ['AgentError', undefined],
     },
     'of the proxy about a closed port was never begun': { answer: answer(502, CLOSED), want: ['SandboxUnreachable', undefined] },
-    'of the proxy about a lost sandbox was never begun': { answer: answer(502, GONE), want: ['SandboxUnreachable', undefined] },
+    'of the proxy about a lost sandbox may come late': { answer: answer(502, GONE), want: ['Reset', undefined] },
+    'of the proxy about a token was never begun': { answer: answer(403, LOCKED), want: ['SandboxUnreachable', undefined] },
     'with another code in it than its status is not the proxy': { answer: answer(500, CLOSED), want: ['AgentError', undefined] },
     'with 422 is the fault of the task': { answer: answer(422, {}), want: ['Rejected', undefined] },
     'that never came after it was asked is a reset': { answer: failure('ECONNRESET', true), want: ['Reset', undefined] },

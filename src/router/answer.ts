@@ -15,10 +15,14 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Whether the provider's proxy says that it reached no agent: nothing was begun. Agents have no reason to answer like that. */
-function isFromProxy(status: number, body: unknown): boolean {
-  if (status < 400 || !isRecord(body) || typeof body['sandboxId'] !== 'string' || typeof body['message'] !== 'string') return false
-  return body['code'] === status && /port is not open|not found|paused/i.test(body['message'])
+/**
+ * What the provider's proxy says instead of an agent, if it is the proxy: agents have no reason to answer like that. A closed port and
+ * a missing token mean that nothing was begun; a lost sandbox may have been lost while the agent worked.
+ */
+function proxyOutcome(status: number, body: unknown): 'SandboxUnreachable' | 'Reset' | undefined {
+  if (status < 400 || !isRecord(body) || typeof body['sandboxId'] !== 'string' || typeof body['message'] !== 'string') return undefined
+  if (body['code'] !== status) return undefined
+  return /port is not open|traffic access token/i.test(body['message']) ? 'SandboxUnreachable' : 'Reset'
 }
 
 /** Says what an answer to POST /tasks means. */
@@ -36,7 +40,8 @@ export function readAnswer(answer: Answer): Reading {
     if (isRecord(parsed) && 'output' in parsed) return { outcome, output: parsed['output'], status, why: '' }
     return { outcome: 'InvalidAnswer', status, why: 'it answered 200 without a JSON object that has an output' }
   }
-  if (isFromProxy(status, parse(body))) return { outcome: 'SandboxUnreachable', status, why: 'the sandbox proxy found nobody at its port' }
+  const fromProxy = proxyOutcome(status, parse(body))
+  if (fromProxy) return { outcome: fromProxy, status, why: 'the sandbox proxy could not reach it' }
   return { outcome, status, why: `it answered ${status}` }
 }
 
@@ -44,7 +49,7 @@ export function readAnswer(answer: Answer): Reading {
 export function readProbe(answer: Answer): 'well' | 'answering' | 'missing' {
   if (answer.kind === 'failure') return 'missing'
   if (answer.status >= 200 && answer.status < 300) return 'well'
-  return answer.kind === 'answer' && isFromProxy(answer.status, parse(answer.body)) ? 'missing' : 'answering'
+  return answer.kind === 'answer' && proxyOutcome(answer.status, parse(answer.body)) ? 'missing' : 'answering'
 }
 
 /** What an agent said when it rejected a task, cut to what fits into a problem. */

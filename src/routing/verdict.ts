@@ -30,8 +30,8 @@ export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifI
  * | InvalidAnswer      | an answer that the protocol does not know       | failed      | if idempotent |
  * | AnswerTooLarge     | more than the router keeps                      | healthy     | never         |
  * | Refused            | no connection: nothing was sent                 | unreachable | always        |
- * | SandboxUnreachable | the provider's proxy could not reach the port   | unreachable | always        |
- * | Reset              | the connection ended before the answer          | unreachable | if idempotent |
+ * | SandboxUnreachable | the provider's proxy did not pass it on         | unreachable | always        |
+ * | Reset              | connection or sandbox lost before the answer    | unreachable | if idempotent |
  * | Hung               | probes of the agent failed meanwhile            | unreachable | if idempotent |
  * | Timeout            | the time of the task was up                     | failed (1)  | never         |
  * | Cancelled          | the client went away                            | no blame    | never         |

@@ -39,7 +39,7 @@ export async function reconcileAgent(key: string, deps: AgentDeps, signal: Abort
     stores.references.set(`agent:${key}`, [])
     return {}
   }
-  follow(seen, key, stores)
+  if (!follow(seen, key, stores)) return {} // what it refers to is being read; that wakes it
   const pass = new Pass(seen, deps, signal)
   let error: OperatorError | undefined
   let checkAgainMs: number | undefined
@@ -88,16 +88,18 @@ function isUnreachable({ agent, world, sandboxTimeoutMs }: Seen, error: Operator
   return world.deleting && NO_KEY.has(error.reason) && nowMs > deletedMs + sandboxTimeoutMs
 }
 
-/** Follows the Secrets and ConfigMaps that the next steps need; their changes wake this agent. */
-function follow({ agent, template }: Seen, key: string, stores: Stores): void {
+/** Follows the Secrets and ConfigMaps that the next steps need; their changes wake this agent. Tells whether all have been read. */
+function follow({ agent, template }: Seen, key: string, stores: Stores): boolean {
   const { namespace } = agent.metadata
   const credentials = agent.spec.credentialsSecretRef
   const isStarted = agent.status?.sandbox?.commandStarted ?? false
   const contents = template && !isStarted && !agent.metadata.deletionTimestamp ? referencesOf(template) : []
-  stores.references.set(`agent:${key}`, [
+  const wanted = [
     ...contents.map(({ kind, name }) => ({ kind, namespace, name })),
     ...(credentials ? [{ kind: 'Secret' as const, namespace, name: credentials.name }] : []),
-  ])
+  ]
+  stores.references.set(`agent:${key}`, wanted)
+  return wanted.every(({ kind, name }) => stores.references.get(kind, namespace, name).state !== 'unknown')
 }
 
 async function tell(seen: Seen, pass: Pass, error: OperatorError | undefined, deps: AgentDeps, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,15 @@
 import { REASON } from '../../api/reasons.ts'
 import type { Template } from '../../api/template.ts'
-import { TransientError, WaitingError } from '../../errors.ts'
+import { WaitingError } from '../../errors.ts'
 import type { ConfigMap, Secret } from '../../kube/objects.ts'
 import type { References } from '../../kube/references.ts'
 import { contentHash, referencesOf, type KeyRef } from './revision.ts'
 
 /** A missing object wakes those who wait for it; this is only for a watch that is forbidden at the moment. Milliseconds. */
 const LOOK_AGAIN_MS = 30_000
+
+/** A watched object is read at once, and that wakes those who wait for it; this is only in case the API server is away. Milliseconds. */
+const READ_MS = 1_000
 
 /** What an agent is started with, read from the Secrets and ConfigMaps of its namespace. Never logged. */
 export type Contents = { env: Record<string, string>; files: { path: string; content: Uint8Array }[] }
@@ -42,7 +45,7 @@ export class KeyReader {
           LOOK_AGAIN_MS,
         )
       case 'unknown':
-        throw new TransientError(REASON.apiServerUnavailable, `${what} has not been read yet`)
+        throw new WaitingError(REASON.progressing, `${what} is being read`, READ_MS)
     }
   }
 

@@ -105,7 +105,8 @@ export class Gateway {
     const agent = this.#agents.get(sandboxId)
     if (this.#frozen.has(sandboxId)) return
     if (!agent) return refuse(502, 'The sandbox was not found')
-    if (incoming.headers['e2b-traffic-access-token'] !== this.#tokens.get(sandboxId)) return refuse(403, 'Invalid traffic access token')
+    if (incoming.headers['e2b-traffic-access-token'] !== this.#tokens.get(sandboxId))
+      return refuse(403, 'Sandbox is secured with traffic access token. Provided token is invalid.')
     const { method, url, headers } = incoming
     const sent = request({ host: '127.0.0.1', port: agent.port, method, path: url, headers, agent: false }, (back) => {
       if (this.#frozen.has(sandboxId)) return

@@ -95,6 +95,13 @@ describe('tasks through the router', () => {
     await healthy('closed', 1)
     expect((await router.task('closed')).status).to.equal(200)
     expect(router.log).to.not.contain('secret-token')
+    await fleet.swarm('locked')
+    await fleet.agent('locked', 'locked-a', { token: 'late-token' })
+    await healthy('locked', 1)
+    const early = router.task('locked', { input: 1, idempotent: false })
+    await router.sees('locked', 'that it has no token', (view) => view.agents[0]?.health === 'Unreachable')
+    await fleet.tokens('locked', { 'locked-a': 'late-token' })
+    expect((await early).status).to.equal(200)
   })
 
   it('wait while all agents are busy, in their order, and are refused beyond the bounds', async () => {

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Agent, Swarm } from '../../src/api/objects.ts'
+import type { E2bLocalOptions } from '../../dev/e2b-local/options.ts'
+import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
+import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
+import { CONFIG_MAPS, EVENTS, SECRETS, type CoreEvent, type KubeObject, type ResourceKind } from '../../src/kube/objects.ts'
+import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
+import { useCluster } from './cluster.ts'
+import { Program } from './programs.ts'
+import { eventually } from './wait.ts'
+
+const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+const TEMPLATE = {
+  sandboxTemplate: 'base',
+  command: ['node', 'agent.mjs'],
+  files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'agent', key: 'agent.mjs' } }],
+}
+
+/** A small agent: answers tasks with its input, its name and its environment variable MODE; `{"sleepMs"}` makes it slow. */
+export const AGENT_PROGRAM = `
+import { createServer } from 'node:http'
+const answer = (response, status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+createServer((request, response) => {
+  if (request.url === '/health') return answer(response, 200, {})
+  let text = ''
+  request.on('data', (chunk) => (text += chunk))
+  request.on('end', async () => {
+    const { input } = JSON.parse(text)
+    if (input?.sleepMs) await new Promise((resolve) => setTimeout(resolve, input.sleepMs))
+    answer(response, 200, { output: { by: process.env.SWARM_AGENT, mode: process.env.MODE, input } })
+  })
+}).listen(Number(process.env.PORT))
+`
+
+/** What a test runs: everything is real, only smaller. */
+export type SystemOptions = {
+  e2b?: E2bLocalOptions
+  /** Runs a router as well. */
+  router?: boolean
+  operatorArgs?: readonly string[]
+  /** Watches all namespaces and uses \`default\`, as the demo does. */
+  everywhere?: boolean
+  /** API key that the operator has of its own; none for \`null\`. */
+  ownKey?: string | null
+}
+
+/** One namespace of the shared control plane with a provider, an operator and perhaps a router of its own. */
+export class System {
+  readonly client: KubeClient
+  readonly namespace: string
+  readonly e2b: E2bLocal
+  readonly kubeconfig: string
+  readonly #options: SystemOptions
+  readonly #dataDir: string
+  readonly #token = randomBytes(24).toString('hex')
+  operator: Program | undefined
+  router: Program | undefined
+
+  private constructor(parts: { kubeconfig: string; namespace: string; e2b: E2bLocal; dataDir: string; options: SystemOptions }) {
+    this.kubeconfig = parts.kubeconfig
+    this.client = new KubeClient(loadKubeConfig({ file: parts.kubeconfig }))
+    this.namespace = parts.namespace
+    this.e2b = parts.e2b
+    this.#dataDir = parts.dataDir
+    this.#options = parts.options
+  }
+
+  static async start(options: SystemOptions = {}): Promise<System> {
+    const { kubeconfig } = await useCluster()
+    const dataDir = mkdtempSync(join(tmpdir(), 'swarm-e2b-'))
+    const e2b = await startE2bLocal({ dataDir, ...options.e2b })
+    const namespace = options.everywhere ? 'default' : `t-${randomBytes(4).toString('hex')}`
+    const system = new System({ kubeconfig, namespace, e2b, dataDir, options })
+    if (!options.everywhere) await system.client.create(NAMESPACES, { metadata: { name: namespace } })
+    if (!options.everywhere) await system.configMap('agent', { 'agent.mjs': AGENT_PROGRAM })
+    if (options.router) await system.startRouter()
+    await system.startOperator()
+    return system
+  }
+
+  async startRouter(): Promise<void> {
+    const args = ['--port', '0', '--log-format', 'json', ...(this.#options.everywhere ? [] : ['--namespace', this.namespace])]
+    const env = { KUBECONFIG: this.kubeconfig, E2B_SANDBOX_URL: this.e2b.url, SWARM_INTERNAL_TOKEN: this.#token }
+    this.router = await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' })
+  }
+
+  async startOperator(): Promise<void> {
+    const own = this.#options.ownKey
+    const args = [
+      ...[
+        '--metrics-port',
+        '0',
+        '--create-rate',
+        '0',
+        '--lease-duration',
+        '2s',
+        '--lease-namespace',
+        this.namespace,
+        '--log-format',
+        'json',
+      ],
+      ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
+      ...(this.router ? ['--router-urls', this.routerUrl] : []),
+      ...(this.#options.operatorArgs ?? []),
+    ]
+    const env = {
+      KUBECONFIG: this.kubeconfig,
+      E2B_API_URL: this.e2b.url,
+      E2B_SANDBOX_URL: this.e2b.url,
+      SWARM_INTERNAL_TOKEN: this.#token,
+      ...(own !== null && { E2B_API_KEY: own ?? this.e2b.apiKey }),
+    }
+    this.operator = await Program.start({ file: 'operator/operator.ts', args, env, listening: '"health server started"' })
+  }
+
+  get routerUrl(): string {
+    return `http://127.0.0.1:${this.router?.port ?? 0}`
+  }
+
+  /** Writes a ConfigMap. */
+  async configMap(name: string, data: Record<string, string>): Promise<void> {
+    await this.client.apply(CONFIG_MAPS, { metadata: { name, namespace: this.namespace }, data }, { fieldManager: 'test', force: true })
+  }
+
+  /** Writes a Secret. */
+  async secret(name: string, stringData: Record<string, string>): Promise<void> {
+    await this.client.apply(SECRETS, { metadata: { name, namespace: this.namespace }, stringData }, { fieldManager: 'test', force: true })
+  }
+
+  /** Applies a Swarm as `kubectl apply --server-side` does; its template runs the small agent unless another one is given. */
+  async apply(name: string, spec: { template?: object; [field: string]: unknown } = {}): Promise<Swarm> {
+    const manifest = { metadata: { name, namespace: this.namespace }, spec: { ...spec, template: { ...TEMPLATE, ...spec.template } } }
+    return this.client.apply(SWARMS, manifest, { fieldManager: 'test', force: true })
+  }
+
+  async swarm(name: string): Promise<Swarm | undefined> {
+    return this.client.get(SWARMS, { namespace: this.namespace, name })
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.client.delete(SWARMS, { namespace: this.namespace, name })
+  }
+
+  /** The agents of a swarm, by name. */
+  async agents(swarm: string): Promise<Agent[]> {
+    const { items } = await this.client.list(AGENTS, { namespace: this.namespace, labelSelector: `swarmops.dev/swarm=${swarm}` })
+    return items.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+  }
+
+  async events(name: string): Promise<CoreEvent[]> {
+    const { items } = await this.client.list(EVENTS, { namespace: this.namespace })
+    return items.filter((e) => e.involvedObject.name === name)
+  }
+
+  /** Waits until a swarm is as its spec asks and nothing is under way. */
+  async settled(name: string, { timeoutMs = 60_000 } = {}): Promise<Swarm> {
+    return eventually(
+      `swarm ${name} is settled`,
+      async () => {
+        const swarm = await this.swarm(name)
+        if (swarm && isSettled(swarm)) return swarm
+        throw new Error(JSON.stringify({ spec: swarm?.metadata.generation, status: swarm?.status }))
+      },
+      { timeoutMs },
+    )
+  }
+
+  /** Waits until the swarm's Ready or Stalled condition, or that of an agent, gives this reason. */
+  async tells(swarm: string, reason: string): Promise<{ swarm: Swarm; agents: Agent[] }> {
+    return eventually(`swarm ${swarm} and its agents tell ${reason}`, async () => {
+      const seen = await this.swarm(swarm)
+      const agents = await this.agents(swarm)
+      const agentTells = agents.some((a) => a.status?.conditions?.some((c) => c.reason === reason))
+      const swarmTells = seen?.status?.conditions?.some((c) => c.reason === reason || c.message.includes(reason))
+      if (seen && agentTells && swarmTells) return { swarm: seen, agents }
+      throw new Error(JSON.stringify({ swarm: seen?.status?.conditions, agents: agents.map((a) => a.status?.conditions) }))
+    })
+  }
+
+  /** Sends a task through the router. */
+  async task(swarm: string, input: unknown, more: object = {}): Promise<{ status: number; body: Record<string, unknown> }> {
+    const response = await fetch(`${this.routerUrl}/v1/namespaces/${this.namespace}/swarms/${swarm}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input, ...more }),
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+
+  /** Ends everything; what is left in the namespace goes with the control plane. */
+  async stop(): Promise<void> {
+    await this.operator?.stop()
+    await this.router?.stop()
+    await this.e2b.stop()
+    await this.client.close()
+    rmSync(this.#dataDir, { recursive: true, force: true })
+  }
+}
+
+/** Seen in its newest form, complete, and nothing to do. */
+export function isSettled({ metadata, status }: Swarm): boolean {
+  const isDone = !status?.conditions?.some((c) => ['Reconciling', 'Stalled'].includes(c.type))
+  return (
+    status?.observedGeneration === metadata.generation &&
+    isDone &&
+    (status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false)
+  )
+}
