@@ -1,0 +1,48 @@
+# Everything a developer or a newcomer runs. Each target sets up what it needs first.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup up down demo test bench lint format generate verify clean
+# Node 24 of the checkout comes first when there is one, then the tools of the packages.
+export PATH := $(CURDIR)/dev/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+help: ## Show this
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@./dev/setup.sh
+
+demo: setup ## Start everything and take the tour: real tasks, a killed sandbox, scaling, a rolling update
+	@node dev/up.ts
+	@. ./.dev/env && node examples/trading-desk/demo.ts
+
+up: setup ## Start the local system in the background: control plane, e2b-local, operator, router
+	@node dev/up.ts
+
+down: setup ## End what `make up` started
+	@node dev/down.ts
+
+test: setup ## Run every check and test; the last line is the sum
+	@node dev/run-tests.ts
+
+bench: setup ## Run the benchmarks; writes bench/results/latest.json and latest.md
+	@node bench/run.ts
+
+lint: setup ## Lint and check the formatting
+	@oxlint --type-aware --deny-warnings src operator dev test bench examples
+	@prettier --check --log-level warn .
+
+format: setup ## Format everything
+	@prettier --write --log-level warn .
+
+generate: setup ## Write crds/ from the schemas in src/api
+	@node dev/generate.ts
+
+verify: setup ## Generate, type-check, lint, unit tests, and a clean tree
+	@node dev/generate.ts
+	@tsc --noEmit -p .
+	@$(MAKE) --no-print-directory lint
+	@node dev/run-tests.ts unit
+	@git diff --exit-code --stat
+
+clean: down ## End the local system and remove what it and the set-up have written
+	@rm -rf .dev node_modules dev/node/node_modules

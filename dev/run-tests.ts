@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureControlPlaneBinaries } from './cluster/binaries.ts'
+
+// Runs every check and every test, each step whatever became of the one before, and adds up what passed and failed.
+
+const ROOT = join(import.meta.dirname, '..')
+const MINUTE_MS = 60_000
+
+type Outcome = { passed: number; failed: number }
+type Step = { name: string; run(): Promise<Outcome> }
+
+/** Runs a command with its output shown; false when it fails or takes too long. */
+async function runs(command: string, args: readonly string[], limitMs = 10 * MINUTE_MS): Promise<boolean> {
+  const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+  const timer = setTimeout(() => {
+    console.log(`${command} took longer than ${limitMs / MINUTE_MS} minutes and is ended`)
+    child.kill('SIGKILL')
+  }, limitMs)
+  const code = await new Promise<number | null>((resolve) => {
+    child.on('error', (error) => {
+      console.log(`${command} cannot be run: ${error.message}`)
+      resolve(1)
+    })
+    child.on('exit', resolve)
+  })
+  clearTimeout(timer)
+  return code === 0
+}
+
+/** One command that counts as one test. */
+const check = (name: string, command: string, args: readonly string[]): Step => ({
+  name,
+  run: async () => ((await runs(command, args)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }),
+})
+
+/** The tests in these files; a run that breaks off counts as one more failure. */
+const suite = (name: string, patterns: readonly string[], limitMs: number): Step => ({
+  name,
+  run: async () => {
+    const files = globSync([...patterns], { cwd: ROOT })
+      .filter((file) => !file.includes('node_modules'))
+      .sort()
+    if (files.length === 0) return { passed: 0, failed: 0 }
+    const directory = mkdtempSync(join(tmpdir(), 'swarm-tests-'))
+    const report = join(directory, 'counts.json')
+    const reporter = join(ROOT, 'dev/count-reporter.cjs')
+    const isDone = await runs('mocha', ['--reporter', reporter, '--reporter-option', `output=${report}`, ...files], limitMs)
+    const counts = readCounts(report)
+    rmSync(directory, { recursive: true, force: true })
+    return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1 }
+  },
+})
+
+function readCounts(report: string): Outcome {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8')) as Outcome
+  } catch {
+    return { passed: 0, failed: 0 }
+  }
+}
+
+const PARTS = ['src', 'operator', 'dev', 'test', 'examples', 'bench'].filter(
+  (part) => globSync(`${part}/**/*.ts`, { cwd: ROOT }).length > 0,
+)
+const UNIT = suite('unit tests', ['{src,operator,dev,bench,examples}/**/*.test.ts', 'test/architecture.test.ts'], 5 * MINUTE_MS)
+const STEPS: readonly Step[] = [
+  check('types', 'tsc', ['--noEmit', '-p', '.']),
+  check('lint', 'oxlint', ['--type-aware', '--deny-warnings', ...PARTS]),
+  check('format', 'prettier', ['--check', '--log-level', 'warn', '.']),
+  check('CRDs match the schemas', process.execPath, ['dev/generate.ts', '--check']),
+  UNIT,
+  suite('integration tests', ['test/integration/**/*.test.ts'], 15 * MINUTE_MS),
+  suite('conformance of e2b-local', ['test/conformance/**/*.test.ts'], 8 * MINUTE_MS),
+  suite('fault tests', ['test/faults/**/*.test.ts'], 15 * MINUTE_MS),
+  suite('end-to-end tests', ['test/e2e/**/*.test.ts'], 10 * MINUTE_MS),
+]
+
+async function main(): Promise<void> {
+  const isUnitOnly = process.argv[2] === 'unit'
+  if (!isUnitOnly)
+    await ensureControlPlaneBinaries((line) => console.log(`[cluster] ${line}`)).catch((error: unknown) => console.log(String(error)))
+  const total: Outcome = { passed: 0, failed: 0 }
+  const lines: string[] = []
+  for (const step of isUnitOnly ? [UNIT] : STEPS) {
+    console.log(`\n── ${step.name}`)
+    const from = Date.now()
+    const { passed, failed } = await step.run()
+    total.passed += passed
+    total.failed += failed
+    lines.push(`${failed > 0 ? '✗' : '✓'} ${step.name}: ${passed} passed, ${failed} failed, ${Math.round((Date.now() - from) / 1000)} s`)
+  }
+  console.log(`\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
+}
+
+await main()
