@@ -68,57 +68,71 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   await parts.sweeper.run(signal)
   await Promise.all([swarmController.stop(), agentController.stop()])
   prober.stop()
-  stores.references.stop()
-  for (const informer of informers) informer.stop()
+  await Promise.all([stores.references, ...informers].map((source) => source.stop()))
   await stores.events.stop()
 }
 
 function build(options: RunOptions) {
-  const { client, log, metrics, providers } = options
-  const common = { client, log, metrics, ...(options.namespaces.length > 0 && { namespaces: [...options.namespaces] }) }
-  const bySwarm = { swarm: (object: KubeObject) => [controllerOf(object)?.uid ?? ''] }
-  const stores: Stores = {
+  const { client, providers, operatorId, log, ownKey, routers } = options
+  const stores = storesOf(options, (owners) => wake(owners))
+  const sightings = new Sightings()
+  const credentials = new CredentialStore({ providers, references: stores.references, ownKey })
+  const prober = new Prober({ onChange: (key) => agentController.enqueue(key), now: Date.now })
+  const tokens = new TokenStore(client, stores.tokens)
+  const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
+  const deps: AgentDeps = { stores, credentials, sightings, prober, tokens, operatorId, probe }
+  const { agentController, swarmController } = controllersOf(options, deps)
+  const wake = (owners: ReadonlySet<string>) => {
+    for (const owner of owners) {
+      const colon = owner.indexOf(':')
+      const controller = owner.startsWith('swarm:') ? swarmController : agentController
+      controller.enqueue(owner.slice(colon + 1))
+    }
+  }
+  connect({ stores, swarmController, agentController, routers })
+  fleetMetrics(options.registry, stores)
+  const own = ownKey ? providers.for(ownKey) : undefined
+  const enqueue = (key: string) => agentController.enqueue(key)
+  const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
+  return { stores, swarmController, agentController, prober, sweeper }
+}
+
+function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {
+  const common = { client, log, metrics, ...(namespaces.length > 0 && { namespaces: [...namespaces] }) }
+  const indexers = { swarm: (object: KubeObject) => [controllerOf(object)?.uid ?? ''] }
+  const labelSelector = 'swarmops.dev/swarm'
+  return {
     client,
     swarms: new Informer<Swarm>({ ...common, kind: SWARMS }),
-    agents: new Informer<Agent, 'swarm'>({ ...common, kind: AGENTS, indexers: bySwarm }),
-    revisions: new Informer<ControllerRevision, 'swarm'>({
-      ...common,
-      kind: CONTROLLER_REVISIONS,
-      labelSelector: 'swarmops.dev/swarm',
-      indexers: bySwarm,
-    }),
+    agents: new Informer<Agent, 'swarm'>({ ...common, kind: AGENTS, indexers }),
+    revisions: new Informer<ControllerRevision, 'swarm'>({ ...common, kind: CONTROLLER_REVISIONS, labelSelector, indexers }),
     tokens: new Informer<Secret>({ ...common, kind: SECRETS, fieldSelector: `type=${TOKENS_SECRET_TYPE}` }),
-    references: new References({ client, log, metrics, onChange: (owners) => wake(owners) }),
+    references: new References({ client, log, metrics, onChange: onReference }),
     events: new EventRecorder({ client, component: 'swarm-operator', log, metrics }),
-    routers: options.routers,
+    routers,
     fresh: new Set(),
     now: Date.now,
   }
-  const sightings = new Sightings()
-  const credentials = new CredentialStore({ providers, references: stores.references, ownKey: options.ownKey })
-  const prober = new Prober({ onChange: (key) => agentController.enqueue(key), now: Date.now })
-  const deps: AgentDeps = {
-    stores,
-    credentials,
-    sightings,
-    prober,
-    tokens: new TokenStore(client, stores.tokens),
-    operatorId: options.operatorId,
-    probe: (target, timeoutMs) => providers.probe(target, timeoutMs),
-  }
+}
+
+function controllersOf({ log, metrics }: RunOptions, deps: AgentDeps): { agentController: Controller; swarmController: Controller } {
+  const { stores } = deps
   const ready = async (signal: AbortSignal) => {
     await Promise.all([stores.swarms, stores.agents, stores.revisions, stores.tokens].map((informer) => informer.synced(signal)))
   }
-  const shared = { log, metrics, ready }
-  const agentController: Controller = new Controller({
-    ...shared,
+  const agentController = new Controller({
+    log,
+    metrics,
+    ready,
     name: 'agent',
     concurrency: AGENT_PASSES,
     timeoutMs: AGENT_PASS_MS,
     reconcile: (key, signal) => reconcileAgent(key, deps, signal),
   })
-  const swarmController: Controller = new Controller({
-    ...shared,
+  const swarmController = new Controller({
+    log,
+    metrics,
+    ready,
     name: 'swarm',
     concurrency: SWARM_PASSES,
     reconcile: async (key, signal) => {
@@ -127,26 +141,7 @@ function build(options: RunOptions) {
       return result
     },
   })
-  const wake = (owners: ReadonlySet<string>) => {
-    for (const owner of owners) {
-      const colon = owner.indexOf(':')
-      const controller = owner.startsWith('swarm:') ? swarmController : agentController
-      controller.enqueue(owner.slice(colon + 1))
-    }
-  }
-  connect({ stores, swarmController, agentController, routers: options.routers })
-  fleetMetrics(options.registry, stores)
-  const own = options.ownKey ? providers.for(options.ownKey) : undefined
-  const sweeper = new Sweeper({
-    stores,
-    credentials,
-    sightings,
-    operatorId: options.operatorId,
-    own,
-    enqueue: (key) => agentController.enqueue(key),
-    log,
-  })
-  return { stores, swarmController, agentController, prober, sweeper }
+  return { agentController, swarmController }
 }
 
 type Connections = { stores: Stores; swarmController: Controller; agentController: Controller; routers: RunOptions['routers'] }

@@ -90,18 +90,8 @@ export class System {
   async startOperator(): Promise<void> {
     const own = this.#options.ownKey
     const args = [
-      ...[
-        '--metrics-port',
-        '0',
-        '--create-rate',
-        '0',
-        '--lease-duration',
-        '2s',
-        '--lease-namespace',
-        this.namespace,
-        '--log-format',
-        'json',
-      ],
+      ...'--metrics-port 0 --create-rate 0 --lease-duration 2s --log-format json --lease-namespace'.split(' '),
+      this.namespace,
       ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
       ...(this.router ? ['--router-urls', this.routerUrl] : []),
       ...(this.#options.operatorArgs ?? []),

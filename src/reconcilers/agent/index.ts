@@ -25,7 +25,7 @@ export type AgentDeps = {
   sightings: Sightings
   /** Stamped on every sandbox, so that orphans are found. */
   operatorId: string
-  probe(target: ProbeTarget, timeoutMs: number): Promise<Health['outcome']>
+  probe: (target: ProbeTarget, timeoutMs: number) => Promise<Health['outcome']>
 }
 
 /** More steps than any way through the plan takes. */
@@ -66,7 +66,7 @@ export async function reconcileAgent(key: string, deps: AgentDeps, signal: Abort
     forget(seen.agent, key, deps)
     return {}
   }
-  await tell(seen, pass, error, deps, signal)
+  await tell({ seen, pass, error }, stores, signal)
   if (error && retryOf(error) === undefined) throw error
   const requeueAfterMs = error ? retryOf(error) : checkAgainMs
   return requeueAfterMs === undefined ? {} : { requeueAfterMs }
@@ -102,8 +102,9 @@ function follow({ agent, template }: Seen, key: string, stores: Stores): boolean
   return wanted.every(({ kind, name }) => stores.references.get(kind, namespace, name).state !== 'unknown')
 }
 
-async function tell(seen: Seen, pass: Pass, error: OperatorError | undefined, deps: AgentDeps, signal: AbortSignal): Promise<void> {
-  const { stores } = deps
+type Told = { seen: Seen; pass: Pass; error: OperatorError | undefined }
+
+async function tell({ seen, pass, error }: Told, stores: Stores, signal: AbortSignal): Promise<void> {
   const { agent, template } = seen
   const status = statusOf({
     spec: agent.spec,

@@ -25,7 +25,7 @@ export type SweeperOptions = {
   operatorId: string
   /** The provider of the operator's own key, which is looked at even when no agent uses it any more. */
   own: Provider | undefined
-  enqueue(key: string): void
+  enqueue: (key: string) => void
   log: Logger
 }
 
