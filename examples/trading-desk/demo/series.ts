@@ -7,7 +7,7 @@ const WINDOW = 36
 export type DeskTask = { input: { strategy: string; [field: string]: unknown }; capability: string }
 
 /** Monthly closing prices by symbol, from the CSV (symbol, date, price) of the vega-datasets package. */
-export function readPrices(file = new URL(import.meta.resolve('vega-datasets/data/stocks.csv'))): Map<string, number[]> {
+export function readPrices(file = new URL('../data/stocks.csv', import.meta.resolve('vega-datasets'))): Map<string, number[]> {
   const prices = new Map<string, number[]>()
   for (const line of readFileSync(file, 'utf8').trim().split('\n').slice(1)) {
     const [symbol = '', , price = ''] = line.split(',')
