@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readJsonBody, sendEmpty, sendJson } from './body.ts'
 import { ApiError } from './errors.ts'
 import type { Fleet } from './fleet.ts'
-import { fieldsOf, integerOf, type Fields } from './input.ts'
+import { integerOf, type Fields } from './input.ts'
 import type { MarkerScanner } from './markers.ts'
 import type { Behaviour } from './options.ts'
 import type { Provider } from './provider.ts'
@@ -100,8 +100,10 @@ export class Admin {
   async #restore(sandbox: Sandbox): Promise<void> {
     sandbox.gate.delayMs = 0
     sandbox.gate.open()
-    if (sandbox.isFrozen) await sandbox.backend.thaw()
+    const wasFrozen = sandbox.isFrozen
     sandbox.isFrozen = false
+    // A paused one stays asleep until it is resumed.
+    if (wasFrozen && sandbox.state === 'running') await sandbox.backend.thaw()
   }
 }
 
@@ -110,7 +112,7 @@ export async function serveAdmin(admin: Admin, request: IncomingMessage, respons
   const route = `${request.method} ${url.pathname}`
   const fault = /^POST \/local\/sandboxes\/([A-Za-z0-9_-]{1,128})\/faults$/.exec(route)
   if (fault) {
-    await admin.fault(fault[1] ?? '', faultOf(fieldsOf(await readJsonBody(request))))
+    await admin.fault(fault[1] ?? '', faultOf(await readJsonBody(request)))
     return sendEmpty(response, 204)
   }
   switch (route) {
@@ -121,7 +123,7 @@ export async function serveAdmin(admin: Admin, request: IncomingMessage, respons
     case 'GET /local/counters':
       return sendJson(response, 200, admin.counters())
     case 'PUT /local/options':
-      admin.setOptions(fieldsOf(await readJsonBody(request)))
+      admin.setOptions(await readJsonBody(request))
       return sendEmpty(response, 204)
     default:
       throw new ApiError(404, `no such route: ${route}; see dev/e2b-local/README.md`)

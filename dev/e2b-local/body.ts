@@ -1,6 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ApiError } from './errors.ts'
+import { fieldsOf, isDeeperThan, isObject, type Fields } from './input.ts'
 import { JSON_BODY_BYTES } from './limits.ts'
+
+/** Levels that the JSON of a request may nest. */
+const JSON_LEVELS = 64
+
+/** The address that a request asks for; 400 for one that is none. */
+export function urlOf(request: IncomingMessage): URL {
+  const target = request.url ?? '/'
+  const url = URL.parse(target.startsWith('/') ? `http://e2b-local${target}` : target)
+  if (url === null) throw new ApiError(400, 'the request target is not a valid address')
+  return url
+}
 
 /** The whole request body, up to a number of bytes; 413 beyond. */
 export async function readBody(request: IncomingMessage, maxBytes = JSON_BODY_BYTES): Promise<Buffer> {
@@ -16,12 +28,19 @@ export async function readBody(request: IncomingMessage, maxBytes = JSON_BODY_BY
   return Buffer.concat(chunks)
 }
 
-/** The request body as JSON; no body counts as an empty object. */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+/** The request body as a JSON object; no body counts as an empty one. */
+export async function readJsonBody(request: IncomingMessage): Promise<Fields> {
   const body = await readBody(request)
   if (body.length === 0) return {}
+  const value = parseJson(body.toString('utf8'))
+  if (!isObject(value)) throw new ApiError(400, 'the request body is not a JSON object')
+  if (isDeeperThan(value, JSON_LEVELS)) throw new ApiError(400, `the request body nests deeper than ${JSON_LEVELS} levels`)
+  return fieldsOf(value)
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'))
+    return JSON.parse(text)
   } catch {
     throw new ApiError(400, 'the request body is not valid JSON')
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readJsonBody, sendEmpty, sendJson } from './body.ts'
 import { ApiError } from './errors.ts'
 import type { Fleet } from './fleet.ts'
-import { fieldsOf, textMapOf, textOf } from './input.ts'
+import { fieldsOf, isTextMap, textMapOf, textOf, type Fields } from './input.ts'
 import { DEFAULT_TIMEOUT_S } from './limits.ts'
 import { pageOf, parseListQuery } from './listing.ts'
 import type { Provider } from './provider.ts'
@@ -57,7 +57,7 @@ export function controlRoute(request: IncomingMessage, response: ServerResponse,
 
 async function create(call: Call, deps: ControlDeps): Promise<void> {
   const { fleet, provider } = deps
-  const spec = specOf(fieldsOf(await readJsonBody(call.request)), deps)
+  const spec = specOf(await readJsonBody(call.request), deps)
   provider.admitCreate(fleet.runningCount)
   const lost = provider.losesAnswer()
   const sandbox = await fleet.create(spec, async () => {
@@ -69,7 +69,10 @@ async function create(call: Call, deps: ControlDeps): Promise<void> {
   else sendJson(call.response, 201, sandbox.connection(deps.domain()))
 }
 
-function specOf(body: ReturnType<typeof fieldsOf>, deps: ControlDeps): SandboxSpec {
+function specOf(body: Fields, deps: ControlDeps): SandboxSpec {
+  for (const field of ['metadata', 'envVars'])
+    if (body[field] !== undefined && body[field] !== null && !isTextMap(body[field]))
+      throw new ApiError(400, `${field} must be an object of texts`)
   const template = textOf(body['templateID'])
   if (template === undefined || template === '') throw new ApiError(400, 'templateID is required')
   const alias = template.split(':')[0] ?? ''
@@ -105,7 +108,7 @@ async function kill(call: Call, deps: ControlDeps): Promise<void> {
 
 async function connect(call: Call, deps: ControlDeps): Promise<void> {
   const { fleet, provider } = deps
-  const body = fieldsOf(await readJsonBody(call.request))
+  const body = await readJsonBody(call.request)
   const sandbox = fleet.find(call.id)
   const timeout = body['timeout'] ?? DEFAULT_TIMEOUT_S
   // A resumed sandbox starts a new session; a running one is only ever given more time.
@@ -116,7 +119,7 @@ async function connect(call: Call, deps: ControlDeps): Promise<void> {
 }
 
 async function setTimeoutOf(call: Call, deps: ControlDeps): Promise<void> {
-  const body = fieldsOf(await readJsonBody(call.request))
+  const body = await readJsonBody(call.request)
   const sandbox = deps.fleet.find(call.id)
   if (sandbox.state !== 'running') throw new ApiError(404, `sandbox "${call.id}" is not running`)
   deps.fleet.endAt(sandbox, deps.provider.endOfLife(body['timeout'], sandbox.startedAtMs))
@@ -130,7 +133,7 @@ async function pause(call: Call, deps: ControlDeps): Promise<void> {
 }
 
 async function network(call: Call, deps: ControlDeps): Promise<void> {
-  const body = fieldsOf(await readJsonBody(call.request))
+  const body = await readJsonBody(call.request)
   const sandbox = deps.fleet.find(call.id)
   if (sandbox.state !== 'running') throw new ApiError(409, `sandbox "${call.id}" is not running`)
   const { allow_internet_access: access, ...rest } = body

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { readBody, sendEmpty, sendJson } from './body.ts'
+import { readBody, sendEmpty, sendJson, urlOf } from './body.ts'
 import { readFrame, readJson } from './connect-protocol.ts'
-import { ApiError, EnvdError, toEnvdError } from './errors.ts'
+import { ApiError, EnvdError, toEnvdError, type ConnectCode } from './errors.ts'
 import { assertSigned, download, upload } from './files-http.ts'
 import { filesystemCall, watchDir } from './filesystem-service.ts'
 import { fieldsOf } from './input.ts'
@@ -14,10 +14,9 @@ const USERS = new Set(['', 'user', 'root'])
 
 /** Answers a request to the services inside a sandbox, whatever goes wrong. */
 export async function serveEnvd(sandbox: Sandbox, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://envd')
-  const rpc = /^\/(process\.Process|filesystem\.Filesystem)\/(\w+)$/.exec(url.pathname)
+  const rpc = /^\/(process\.Process|filesystem\.Filesystem)\/(\w+)(?:\?|$)/.exec(request.url ?? '')
   try {
-    if (rpc === null) return await plain(sandbox, request, response, url)
+    if (rpc === null) return await plain(sandbox, request, response, urlOf(request))
     if (request.method !== 'POST') throw new EnvdError('unimplemented', 'only POST is supported', 405)
     assertToken(sandbox, request)
     assertUser(basicUser(request))
@@ -93,7 +92,9 @@ function refuse(response: ServerResponse, error: unknown, isPlain: boolean): voi
     return
   }
   if (error instanceof ApiError)
-    return sendJson(response, error.code, { code: error.code === 413 ? 'resource_exhausted' : 'internal', message: error.message })
+    return sendJson(response, error.code, { code: isPlain ? error.code : (CONNECT_CODE[error.code] ?? 'internal'), message: error.message })
   const refusal = toEnvdError(error, 'the request failed')
   sendJson(response, refusal.httpStatus, { code: isPlain ? refusal.httpStatus : refusal.code, message: refusal.message })
 }
+
+const CONNECT_CODE: Record<number, ConnectCode> = { 400: 'invalid_argument', 413: 'resource_exhausted' }

@@ -62,6 +62,11 @@ const BY_ERRNO: Record<string, ConnectCode> = {
   EACCES: 'permission_denied',
   EPERM: 'permission_denied',
   ENAMETOOLONG: 'invalid_argument',
+  EINVAL: 'invalid_argument',
+  ELOOP: 'invalid_argument',
+  ENOTEMPTY: 'failed_precondition',
+  Z_DATA_ERROR: 'invalid_argument',
+  Z_BUF_ERROR: 'invalid_argument',
   ERR_INVALID_ARG_VALUE: 'invalid_argument',
 }
 

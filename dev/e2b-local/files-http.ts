@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { pipeline as pipe, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { readBody, sendJson } from './body.ts'
@@ -30,12 +30,23 @@ export function isSignedFor(sandbox: Sandbox, method: string, query: URLSearchPa
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
+/**
+ * The sandbox whose token signed this address. The package writes such addresses for one server of all sandboxes, and nothing
+ * in them but the signature says which one is meant.
+ */
+export function signedFor(fleet: { readonly all: Iterable<Sandbox> }, method: string, query: URLSearchParams): Sandbox | undefined {
+  if (!query.has('signature')) return undefined
+  for (const sandbox of fleet.all) if (isSignedFor(sandbox, method, query)) return sandbox
+  return undefined
+}
+
 /** Refuses an address whose signature is wrong or too old. */
 export function assertSigned(sandbox: Sandbox, method: string, query: URLSearchParams): void {
   if (!query.has('signature')) throw new EnvdError('unauthenticated', 'missing signature query parameter or X-Access-Token header')
   if (!isSignedFor(sandbox, method, query)) throw new EnvdError('unauthenticated', 'invalid signature')
   const expiration = query.get('signature_expiration')
-  if (expiration !== null && Number(expiration) < Date.now() / 1000) throw new EnvdError('unauthenticated', 'signature is already expired')
+  if (expiration !== null && !(Number(expiration) >= Date.now() / 1000))
+    throw new EnvdError('unauthenticated', 'signature is already expired')
 }
 
 /** `GET /files`: the content of one file. */
@@ -54,7 +65,7 @@ export async function download(
   })
   // A file that shrinks while it is read, or a client that goes, ends the connection: nothing else can be said any more.
   if (zip) await pipeline(file.content, createGzip(), response)
-  else await pipeline(file.size === 0 ? Readable.from([]) : file.content, response)
+  else await pipeline(file.content, response)
 }
 
 /** `POST /files`: one file as the raw body, or any number as a multipart form. */
@@ -68,7 +79,8 @@ export async function upload(sandbox: Sandbox, request: IncomingMessage, respons
       entries.push(await sandbox.backend.files.write(path === '' ? name : path, content, metadata))
   } else {
     if (path === '') throw new EnvdError('invalid_argument', 'the query parameter path is required')
-    const content = request.headers['content-encoding'] === 'gzip' ? request.pipe(createGunzip()) : request
+    // A client that goes in the middle ends the unpacking too. The reader of the content learns of every error.
+    const content = request.headers['content-encoding'] === 'gzip' ? pipe(request, createGunzip(), () => undefined) : request
     entries.push(await sandbox.backend.files.write(path, content, metadata))
   }
   const answer = entries.map((entry) => ({

@@ -15,8 +15,10 @@ export class Fleet {
   readonly #ending = new Set<Promise<void>>()
   readonly #changing = new Map<string, Promise<void>>()
   readonly #makeBackend: MakeBackend
+  readonly #births = new Set<Promise<unknown>>()
   #starting = 0
   #running = 0
+  #isClosed = false
 
   constructor(makeBackend: MakeBackend) {
     this.#makeBackend = makeBackend
@@ -44,19 +46,25 @@ export class Fleet {
 
   /** Makes a sandbox; `ready` passes before it begins to live, as a slow provider would take. */
   async create(spec: SandboxSpec, ready: () => Promise<void>): Promise<Sandbox> {
-    const id = newSandboxId()
     this.#starting++
     try {
       await ready()
-      const backend = await this.#makeBackend({ id, templateId: spec.templateId, envs: spec.envs })
-      const sandbox = new Sandbox(id, spec, backend)
-      this.#sandboxes.set(id, sandbox)
-      this.#running++
-      this.#arm(sandbox)
-      return sandbox
+      if (this.#isClosed) throw new ApiError(503, 'the server is shutting down')
+      const birth = this.#bear(spec)
+      this.#births.add(birth)
+      return await birth.finally(() => this.#births.delete(birth))
     } finally {
       this.#starting--
     }
+  }
+
+  async #bear(spec: SandboxSpec): Promise<Sandbox> {
+    const id = newSandboxId()
+    const sandbox = new Sandbox(id, spec, await this.#makeBackend({ id, templateId: spec.templateId, envs: spec.envs }))
+    this.#sandboxes.set(id, sandbox)
+    this.#running++
+    this.#arm(sandbox)
+    return sandbox
   }
 
   /** Sets when the sandbox's life ends. */
@@ -82,7 +90,10 @@ export class Fleet {
   async resume(sandbox: Sandbox, endAtMs: number): Promise<boolean> {
     return this.#oneByOne(sandbox, async () => {
       if (sandbox.state !== 'paused') return false
-      await sandbox.backend.thaw()
+      // One that a fault has frozen stays so.
+      if (!sandbox.isFrozen) await sandbox.backend.thaw()
+      // It may have been ended meanwhile; what has ended stays so.
+      if (!this.#sandboxes.has(sandbox.id)) return false
       sandbox.state = 'running'
       this.#running++
       this.endAt(sandbox, endAtMs)
@@ -107,8 +118,10 @@ export class Fleet {
     }
   }
 
-  /** Ends all sandboxes. */
+  /** Ends all sandboxes, those too that are being made, and makes no more. */
   async endAll(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#births)
     await Promise.allSettled([...this.#sandboxes.values()].map(async (sandbox) => this.end(sandbox)))
     await Promise.allSettled(this.#ending)
   }

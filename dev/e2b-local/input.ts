@@ -3,9 +3,28 @@
 /** A value that may have fields. */
 export type Fields = Readonly<Record<string, unknown>>
 
+/** Whether the value is a JSON object. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** The value as something with fields; anything else has none. */
 export function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {}
+  return isObject(value) ? Object.fromEntries(Object.entries(value)) : {}
+}
+
+/** Whether a value nests more objects and lists than so many; what does could not be written as JSON again. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  let layer: unknown[] = [value]
+  for (let level = 0; level < levels && layer.length > 0; level++) layer = layer.flatMap(childrenOf)
+  return layer.some((item) => typeof item === 'object' && item !== null)
+}
+
+const childrenOf = (value: unknown): unknown[] => (typeof value === 'object' && value !== null ? Object.values(value) : [])
+
+/** Whether the value is an object whose values are all texts. */
+export function isTextMap(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every((item) => typeof item === 'string')
 }
 
 /** A text field, or undefined. */

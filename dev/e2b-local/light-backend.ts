@@ -93,15 +93,18 @@ function answerAgent(request: IncomingMessage, response: ServerResponse): void {
     return sendEmpty(response, 204)
   }
   if (request.method !== 'POST' || path !== '/tasks') return sendJson(response, 404, { code: 404, message: 'not found' })
-  readBody(request).then(
-    (body) => {
+  readBody(request)
+    .then((body) => {
       const output = inputOf(body)
-      if (output === undefined) sendJson(response, 400, { code: 400, message: 'the task is not a JSON object' })
-      else sendJson(response, 200, output)
-    },
-    (error: unknown) =>
-      error instanceof ApiError ? sendJson(response, error.code, { code: error.code, message: error.message }) : response.destroy(),
-  )
+      if (output === undefined) throw new ApiError(400, 'the task is not a JSON object')
+      sendJson(response, 200, output)
+    })
+    .catch((error: unknown) => {
+      // What nests too deep can be read but not written.
+      const refusal = error instanceof RangeError ? new ApiError(400, 'the task nests too deep') : error
+      if (refusal instanceof ApiError) sendJson(response, refusal.code, { code: refusal.code, message: refusal.message })
+      else response.destroy()
+    })
 }
 
 function inputOf(body: Buffer): { output: unknown } | undefined {

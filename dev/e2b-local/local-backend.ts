@@ -1,7 +1,8 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import type { Backend } from './backend.ts'
 import { CommandTable, type Command, type StartCommand } from './command.ts'
+import { removeTree } from './data-dir.ts'
 import { EnvdError } from './errors.ts'
 import { COMMANDS_PER_SANDBOX } from './limits.ts'
 import { LocalCommand } from './local-command.ts'
@@ -70,7 +71,12 @@ export class LocalBackend implements Backend {
 
   async freeze(): Promise<void> {
     this.#frozen = true
-    await this.#signalAll('SIGSTOP')
+    // A process that forks outside the groups while it is looked for appears in the next look.
+    const stopped = new Set<number>()
+    for (let before = -1; before < stopped.size;) {
+      before = stopped.size
+      for (const pid of await this.#signalAll('SIGSTOP')) stopped.add(pid)
+    }
   }
 
   async thaw(): Promise<void> {
@@ -81,18 +87,18 @@ export class LocalBackend implements Backend {
   async end(): Promise<void> {
     this.#ended = true
     // A process that forks while it is looked for appears in the next look.
-    while ((await this.#signalAll('SIGKILL')) > 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    while ((await this.#signalAll('SIGKILL')).length > 0) await new Promise((resolve) => setTimeout(resolve, 2))
     for (const local of this.#ports.values()) this.#host.ports.release(local)
     this.#ports.clear()
-    await rm(this.#root, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
+    await removeTree(this.#root)
   }
 
-  /** Groups at once, since they are known; then whatever else carries the sandbox's marker. Returns how many were found so. */
-  async #signalAll(signal: NodeJS.Signals): Promise<number> {
+  /** Groups at once, since they are known; then whatever else carries the sandbox's marker. Returns those found so. */
+  async #signalAll(signal: NodeJS.Signals): Promise<number[]> {
     for (const command of this.commands.running) signalIfAlive(-command.pid, signal)
     const mine = (await this.#host.scanner.scan()).filter((process: Marked) => process.sandboxId === this.#identity.id)
     for (const { pid } of mine) signalIfAlive(pid, signal)
-    return mine.length
+    return mine.map(({ pid }) => pid)
   }
 
   async #cwd(path: string): Promise<string> {

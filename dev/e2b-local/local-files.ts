@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { lstat, mkdir, open, readdir, readlink, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Transform, type Readable } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FileEvent, FileStore } from './backend.ts'
 import { entryOf, type EntryInfo } from './entry.ts'
@@ -26,8 +26,10 @@ export class LocalFiles implements FileStore {
     if (stats.isDirectory()) throw new EnvdError('invalid_argument', `path '${path}' is a directory`)
     // Opening a named pipe would wait for its writer for ever.
     if (!stats.isFile()) throw new EnvdError('invalid_argument', `path '${path}' is not a regular file`)
+    const name = basename(disk)
+    if (stats.size === 0) return { size: 0, name, content: Readable.from([]) }
     const handle = await open(disk)
-    return { size: stats.size, name: basename(disk), content: createReadStream('', { fd: handle, end: Math.max(0, stats.size - 1) }) }
+    return { size: stats.size, name, content: createReadStream('', { fd: handle, end: stats.size - 1 }) }
   }
 
   async write(path: string, content: Readable, metadata: Readonly<Record<string, string>> = {}): Promise<EntryInfo> {
@@ -104,13 +106,15 @@ export class LocalFiles implements FileStore {
   }
 
   async #walk(virtual: string, disk: string, found: { depth: number; entries: EntryInfo[] }): Promise<void> {
-    for (const item of await readdir(disk, { withFileTypes: true })) {
+    for (const item of await readdir(disk, { withFileTypes: true }).catch(missing(virtual))) {
       if (found.entries.length >= LIST_ENTRIES)
         throw new EnvdError('resource_exhausted', `more than ${LIST_ENTRIES} entries; list with less depth`)
       const at = join(virtual, item.name)
-      found.entries.push(await this.#entry(at, join(disk, item.name)))
+      const entry = await this.#entry(at, join(disk, item.name)).catch(unlessMissing)
+      if (entry === undefined) continue // it has gone since the directory was read
+      found.entries.push(entry)
       if (item.isDirectory() && found.depth > 1)
-        await this.#walk(at, join(disk, item.name), { depth: found.depth - 1, entries: found.entries })
+        await this.#walk(at, join(disk, item.name), { depth: found.depth - 1, entries: found.entries }).catch(unlessMissing)
     }
   }
 }
@@ -122,6 +126,11 @@ const missing =
       throw new EnvdError('not_found', `path '${path}' does not exist`)
     throw error
   }
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof EnvdError && error.code === 'not_found') return undefined
+  throw error
+}
 
 /** Passes bytes through and refuses more than so many. */
 export function atMost(maxBytes: number): Transform {

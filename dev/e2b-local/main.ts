@@ -82,8 +82,9 @@ async function main(): Promise<void> {
   const stop = () => {
     void server.stop().then(() => process.exit(0))
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
+  // A terminal and the program in between may both pass the same signal on; the second must not cut the end short.
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
 }
 
 try {

@@ -43,9 +43,15 @@ export class PortProxy {
     })
     const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
     upstream.on('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, withoutHopByHop(answer.rawHeaders))
-      answer.pipe(response)
       answer.on('error', () => response.destroy())
+      try {
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, withoutHopByHop(answer.rawHeaders))
+      } catch {
+        // Not every answer that can be read may be written again, one with the status 099 for instance.
+        upstream.destroy()
+        return failed('broken')
+      }
+      answer.pipe(response)
     })
     upstream.on('error', (error: NodeJS.ErrnoException) => {
       if (response.headersSent || response.destroyed) return void response.destroy()

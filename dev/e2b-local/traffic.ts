@@ -17,7 +17,8 @@ export type TrafficDeps = { readonly fleet: Fleet; readonly proxy: PortProxy; re
 
 type Refusal = { readonly status: number; readonly message: string }
 
-const HOST = /^(\d{1,5})-([A-Za-z0-9_-]+)\./
+// No hyphen in the id: `10-0-0-7.…`, as machines and pods are named, is not a sandbox.
+const HOST = /^(\d{1,5})-([A-Za-z0-9]+)\./
 
 /** The sandbox and port that a request names by its headers or by its host; undefined when it names none. */
 export function addressOf(request: IncomingMessage): Address | undefined {
@@ -29,6 +30,7 @@ export function addressOf(request: IncomingMessage): Address | undefined {
 
 /** Takes a request to its sandbox. */
 export function serveTraffic(deps: TrafficDeps, address: Address, request: IncomingMessage, response: ServerResponse): void {
+  if (!isPort(address.port)) return refuse(response, address, BAD_PORT)
   const sandbox = deps.fleet.get(address.id)
   if (sandbox?.state === 'running' && sandbox.gate.isClear) return enter(deps, sandbox, address.port, request, response)
   admit(deps, address.id).then(
@@ -41,7 +43,10 @@ export function serveTraffic(deps: TrafficDeps, address: Address, request: Incom
 }
 
 const NOT_FOUND: Refusal = { status: 502, message: 'The sandbox was not found' }
+const BAD_PORT: Refusal = { status: 400, message: 'The port of a sandbox is a number from 1 to 65535' }
 const CLOSED: Refusal = { status: 502, message: 'The sandbox is running but port is not open' }
+
+const isPort = (port: number) => Number.isInteger(port) && port > 0 && port < 65_536
 
 /** Waits for a sandbox that is asleep or behind a fault; undefined when it is not to be had. */
 async function admit(deps: TrafficDeps, id: string): Promise<Sandbox | undefined> {
@@ -102,6 +107,7 @@ export async function serveUpgrade(deps: TrafficDeps, request: IncomingMessage, 
   const address = addressOf(request)
   if (address === undefined)
     return refuseRaw(client, { id: '', port: 0 }, { status: 400, message: 'only ports of sandboxes can be upgraded' })
+  if (!isPort(address.port)) return refuseRaw(client, address, BAD_PORT)
   const sandbox = await admit(deps, address.id).catch(() => undefined)
   if (sandbox === undefined) return refuseRaw(client, address, NOT_FOUND)
   const refusal = tokenRefusal(sandbox, request)

@@ -13,6 +13,13 @@ export function cpuTimeMs(text: string): number {
   return rest.split(':').reduce((total, part) => total * 60 + Number(part), 0) * 1000 + Number(days) * 86_400_000
 }
 
+async function processTable(pids: readonly number[]): Promise<string> {
+  if (pids.length === 0) return ''
+  // It fails when none of them is there any more.
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,rss=,time=', '-p', pids.join(',')]).catch(() => ({ stdout: '' }))
+  return stdout
+}
+
 /** Measures what the real processes of each sandbox use, every five seconds, as the provider does. */
 export class UsageSampler {
   readonly #fleet: Fleet
@@ -46,13 +53,9 @@ export class UsageSampler {
 
   async #sample(): Promise<void> {
     const marked = await this.#scanner.scan()
-    if (marked.length === 0) return
     const owner = new Map(marked.map((m) => [m.pid, m.sandboxId]))
     const used = new Map<string, Used>()
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,rss=,time=', '-p', [...owner.keys()].join(',')]).catch(() => ({
-      stdout: '',
-    }))
-    for (const line of stdout.split('\n')) {
+    for (const line of (await processTable([...owner.keys()])).split('\n')) {
       const [pid = '', rss = '0', time = '0'] = line.trim().split(/\s+/)
       const id = owner.get(Number(pid))
       if (id === undefined) continue
@@ -67,7 +70,7 @@ export class UsageSampler {
   #record(id: string, { cpuMs, memoryBytes }: Used): void {
     const sandbox = this.#fleet.get(id)
     if (!sandbox) return
-    const spent = Math.max(0, cpuMs - (this.#before.get(id) ?? cpuMs))
+    const spent = Math.max(0, cpuMs - (this.#before.get(id) ?? 0))
     this.#before.set(id, cpuMs)
     const now = Date.now()
     sandbox.metrics.push({
