@@ -2,13 +2,26 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LABEL } from '../../src/api/names.ts'
 import type { Agent, Swarm } from '../../src/api/objects.ts'
 import type { E2bLocalOptions } from '../../dev/e2b-local/options.ts'
 import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
-import { CONFIG_MAPS, EVENTS, SECRETS, type CoreEvent, type KubeObject, type ResourceKind } from '../../src/kube/objects.ts'
+import { METADATA } from '../../src/e2b/metadata.ts'
+import {
+  CONFIG_MAPS,
+  CONTROLLER_REVISIONS,
+  EVENTS,
+  SECRETS,
+  type CoreEvent,
+  type KubeObject,
+  type ResourceKind,
+  type Secret,
+} from '../../src/kube/objects.ts'
 import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { useCluster } from './cluster.ts'
+import { isReady, watchCounts } from './counts.ts'
+import { keepAsking, type Load } from './load.ts'
 import { Program } from './programs.ts'
 import { eventually } from './wait.ts'
 
@@ -20,11 +33,12 @@ const TEMPLATE = {
 }
 
 /** A small agent: answers tasks with its input, its name and its environment variable MODE; `{"sleepMs"}` makes it slow. */
-export const AGENT_PROGRAM = `
+const AGENT_PROGRAM = (more: string) => `
 import { createServer } from 'node:http'
 const answer = (response, status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 createServer((request, response) => {
   if (request.url === '/health') return answer(response, 200, {})
+  ${more}
   let text = ''
   request.on('data', (chunk) => (text += chunk))
   request.on('end', async () => {
@@ -75,7 +89,7 @@ export class System {
     const namespace = options.everywhere ? 'default' : `t-${randomBytes(4).toString('hex')}`
     const system = new System({ kubeconfig, namespace, e2b, dataDir, options })
     if (!options.everywhere) await system.client.create(NAMESPACES, { metadata: { name: namespace } })
-    if (!options.everywhere) await system.configMap('agent', { 'agent.mjs': AGENT_PROGRAM })
+    if (!options.everywhere) await system.useAgentProgram()
     if (options.router) await system.startRouter()
     await system.startOperator()
     return system
@@ -115,6 +129,11 @@ export class System {
     await this.client.apply(CONFIG_MAPS, { metadata: { name, namespace: this.namespace }, data }, { fieldManager: 'test', force: true })
   }
 
+  /** Writes the ConfigMap with the small agent; `more` is a line of its request handler. */
+  async useAgentProgram(name = 'agent', more = ''): Promise<void> {
+    await this.configMap(name, { 'agent.mjs': AGENT_PROGRAM(more) })
+  }
+
   /** Writes a Secret. */
   async secret(name: string, stringData: Record<string, string>): Promise<void> {
     await this.client.apply(SECRETS, { metadata: { name, namespace: this.namespace }, stringData }, { fieldManager: 'test', force: true })
@@ -130,8 +149,36 @@ export class System {
     return this.client.get(SWARMS, { namespace: this.namespace, name })
   }
 
-  async remove(name: string): Promise<void> {
-    await this.client.delete(SWARMS, { namespace: this.namespace, name })
+  /** Deletes a swarm; `Orphan` leaves what it owns. */
+  async remove(name: string, propagationPolicy: 'Background' | 'Orphan' = 'Background'): Promise<void> {
+    await this.client.delete(SWARMS, { namespace: this.namespace, name }, { propagationPolicy })
+  }
+
+  /** What `kubectl scale` does. */
+  async scale(name: string, replicas: number): Promise<void> {
+    await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { spec: { replicas } }, { subresource: 'scale' })
+  }
+
+  async annotate({ metadata }: Agent, annotation: string, value: string): Promise<void> {
+    await this.client.mergePatch(AGENTS, metadata, { metadata: { annotations: { [annotation]: value } } })
+  }
+
+  async removeAgent({ metadata }: Agent): Promise<void> {
+    await this.client.delete(AGENTS, metadata)
+  }
+
+  /** Makes an Agent object vanish without its sandbox, as a person with too many rights could. */
+  async loseAgent(agent: Agent): Promise<void> {
+    await this.removeAgent(agent)
+    await this.client.mergePatch(AGENTS, agent.metadata, { metadata: { finalizers: null } })
+  }
+
+  async removeNamespace(): Promise<void> {
+    await this.client.delete(NAMESPACES, { name: this.namespace })
+  }
+
+  async namespaceExists(): Promise<boolean> {
+    return (await this.client.get(NAMESPACES, { name: this.namespace })) !== undefined
   }
 
   /** The agents of a swarm, by name. */
@@ -140,9 +187,66 @@ export class System {
     return items.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   }
 
-  async events(name: string): Promise<CoreEvent[]> {
-    const { items } = await this.client.list(EVENTS, { namespace: this.namespace })
-    return items.filter((e) => e.involvedObject.name === name)
+  /** All Events of the namespace. */
+  async allEvents(): Promise<CoreEvent[]> {
+    return (await this.client.list(EVENTS, { namespace: this.namespace })).items
+  }
+
+  /** Waits for an Event about an object. */
+  async told(name: string, reason: string, message: RegExp): Promise<CoreEvent> {
+    return eventually(`an Event ${reason} of ${name} says ${message}`, async () => {
+      const events = (await this.allEvents()).filter((e) => e.involvedObject.name === name)
+      const found = events.find((e) => e.reason === reason && message.test(e.message ?? ''))
+      if (found) return found
+      throw new Error(JSON.stringify(events.map((e) => [e.reason, e.message])))
+    })
+  }
+
+  /** The traffic access tokens of a swarm's agents. */
+  async tokens(swarm: string): Promise<string[]> {
+    const secret: Secret | undefined = await this.client.get(SECRETS, { namespace: this.namespace, name: `${swarm}-agent-tokens` })
+    return Object.values(secret?.data ?? {}).map((text) => Buffer.from(text, 'base64').toString('utf8'))
+  }
+
+  /** What the operator and the router export. */
+  async metrics(): Promise<string> {
+    const ports = [this.operator, this.router].flatMap((program) => (program ? [program.port] : []))
+    const texts = await Promise.all(ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()))
+    return texts.join('\n')
+  }
+
+  /** Waits until nothing is left of any swarm: no agent, no sandbox, no token, no revision. */
+  async isEmpty(): Promise<void> {
+    await eventually('nothing is left', async () => {
+      const within = { namespace: this.namespace, labelSelector: LABEL.swarm }
+      const lists = await Promise.all([AGENTS, SECRETS, CONTROLLER_REVISIONS].map((kind) => this.client.list<KubeObject>(kind, within)))
+      const left = [
+        ...lists.flatMap((l) => l.items.map((o) => `${o.kind} ${o.metadata.name}`)),
+        ...this.#sandboxes().map((s) => s.sandboxId),
+      ]
+      if (left.length > 0) throw new Error(left.join(', '))
+      return true
+    })
+  }
+
+  /** Waits until agents, sandboxes and the swarm's spec agree exactly: nothing is missing, left over, or there twice. */
+  async isExact(swarm: string, { timeoutMs = 60_000 } = {}): Promise<void> {
+    await eventually(
+      `agents and sandboxes of ${swarm} agree`,
+      async () => {
+        const agents = await this.agents(swarm)
+        const sandboxes = this.#sandboxes().filter((s) => s.metadata[METADATA.swarm] === swarm)
+        const seen = { agents: sandboxIds(agents), sandboxes: sandboxes.map((s) => s.sandboxId).sort() }
+        const wanted = (await this.swarm(swarm))?.status?.desiredReplicas
+        if (agents.length === wanted && JSON.stringify(seen.agents) === JSON.stringify(seen.sandboxes)) return true
+        throw new Error(JSON.stringify({ wanted, ...seen }))
+      },
+      { timeoutMs },
+    )
+  }
+
+  #sandboxes() {
+    return this.e2b.admin.sandboxes().filter((s) => s.metadata[METADATA.namespace] === this.namespace)
   }
 
   /** Waits until a swarm is as its spec asks and nothing is under way. */
@@ -180,6 +284,22 @@ export class System {
     return { status: response.status, body: (await response.json()) as Record<string, unknown> }
   }
 
+  /** Sends tasks without end from some clients at once. */
+  keepAsking(swarm: string, clients = 4): Load {
+    return keepAsking(async () => this.task(swarm, {}), clients)
+  }
+
+  /** The router's view of a swarm. */
+  async liveView(swarm: string): Promise<{ agents: { agent: string; health: string; inFlight: number }[] }> {
+    const response = await fetch(`${this.routerUrl}/v1/namespaces/${this.namespace}/swarms/${swarm}`)
+    return (await response.json()) as Awaited<ReturnType<System['liveView']>>
+  }
+
+  /** Counts the agents of a swarm at every change. */
+  watchCounts(swarm: string): ReturnType<typeof watchCounts> {
+    return watchCounts(this.client, this.namespace, swarm)
+  }
+
   /** Ends everything; what is left in the namespace goes with the control plane. */
   async stop(): Promise<void> {
     await this.operator?.stop()
@@ -199,3 +319,9 @@ export function isSettled({ metadata, status }: Swarm): boolean {
     (status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false)
   )
 }
+
+/** The agents that take tasks. */
+export const readyAgents = (agents: readonly Agent[]): Agent[] => agents.filter(isReady)
+
+/** The ids of the sandboxes of agents, sorted. */
+export const sandboxIds = (agents: readonly Agent[]): string[] => agents.flatMap((a) => a.status?.sandbox?.id ?? []).sort()

@@ -104,8 +104,9 @@ function spread(name: string): number {
 
 function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
   const ready = status?.conditions?.find((c) => c.type === 'Ready')
-  if (metadata.deletionTimestamp || status?.failed || spec.state !== 'Running' || !ready || ready.status === 'True') return []
-  const stalled = status?.conditions?.some((c) => c.type === 'Stalled') ?? false
+  if (metadata.deletionTimestamp || spec.state !== 'Running' || !ready || ready.status === 'True') return []
+  // A lost agent is replaced without anybody's help.
+  const stalled = !status?.failed && (status?.conditions?.some((c) => c.type === 'Stalled') ?? false)
   return [{ agent: metadata.name, reason: ready.reason, message: ready.message, stalled }]
 }
 

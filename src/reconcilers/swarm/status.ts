@@ -102,12 +102,18 @@ function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
   const outdated = world.agents.filter((a) => !a.deleting && !a.failed && a.state === 'Running' && a.revision !== world.updateRevision)
   const updated = world.agents.filter((a) => isServing(a) && a.revision === world.updateRevision).length
   const wanted = total(world.groups)
-  const message =
+  const leaving = world.agents.filter((a) => a.state === 'Draining' || a.deleting).length
+  const missing = Math.max(0, wanted - updated)
+  const parts =
     outdated.length > 0
-      ? `${updated} of ${wanted} agents run revision ${world.updateRevision}, ${outdated.length} older ones are left`
-      : `${plural(world.agents.filter((a) => a.state === 'Draining' || a.deleting).length, 'agent')} leaving, ${wanted - Math.min(wanted, updated)} not ready yet${troublesText(before.troubles)}`
+      ? [`${updated} of ${wanted} agents run revision ${world.updateRevision}`, `${plural(outdated.length, 'older one')} left`]
+      : [
+          ...(leaving > 0 ? [`${plural(leaving, 'agent')} leaving`] : []),
+          ...(missing > 0 ? [`${plural(missing, 'agent')} not ready yet`] : []),
+        ]
+  const message = parts.join(', ') || 'settling'
   const reason = plan.withheld > 0 ? REASON.budgetExceeded : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
-  return { type: 'Reconciling', status: 'True', reason, message }
+  return { type: 'Reconciling', status: 'True', reason, message: message + troublesText(before.troubles) }
 }
 
 /** The swarm is stalled when every agent that is not ready is: then only a change by a person helps. */
