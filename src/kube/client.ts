@@ -342,6 +342,8 @@ function queryOf(values: Record<string, string | undefined>): string {
   return set.length === 0 ? '' : `?${set.join('&')}`
 }
 
+/** Written as Go writes JSON, since the API server compares some fields byte by byte with what it wrote itself later. */
 function bodyOf(kind: ResourceKind, manifest: Manifest): string {
-  return JSON.stringify({ ...manifest, apiVersion: apiVersionOf(kind), kind: kind.kind })
+  const text = JSON.stringify({ ...manifest, apiVersion: apiVersionOf(kind), kind: kind.kind })
+  return text.replaceAll(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -7,15 +7,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { Controller } from '../kube/controller.ts'
 import { EventRecorder } from '../kube/events.ts'
 import { Informer } from '../kube/informer.ts'
-import {
-  CONTROLLER_REVISIONS,
-  controllerOf,
-  keyOf,
-  SECRETS,
-  type ControllerRevision,
-  type KubeObject,
-  type Secret,
-} from '../kube/objects.ts'
+import { CONTROLLER_REVISIONS, keyOf, SECRETS, type ControllerRevision, type KubeObject, type Secret } from '../kube/objects.ts'
 import { References } from '../kube/references.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
 import { reconcileAgent, type AgentDeps } from './agent/index.ts'
@@ -25,6 +17,7 @@ import { Sweeper } from './agent/sweeper.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { fleetMetrics } from './shared/metrics.ts'
 import { AGENTS, SWARMS } from './shared/kinds.ts'
+import { bySwarm } from './shared/owners.ts'
 import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
 import { reconcileSwarm } from './swarm/index.ts'
@@ -99,7 +92,7 @@ function build(options: RunOptions) {
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {
   const common = { client, log, metrics, ...(namespaces.length > 0 && { namespaces: [...namespaces] }) }
-  const indexers = { swarm: (object: KubeObject) => [controllerOf(object)?.uid ?? ''] }
+  const indexers = { swarm: bySwarm }
   const labelSelector = 'swarmops.dev/swarm'
   return {
     client,

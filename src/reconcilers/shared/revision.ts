@@ -34,18 +34,21 @@ export const groupTemplate = (data: RevisionData, group: string): Template => te
 export const revisionHash = (data: RevisionData): string => contentHash(data).slice(0, 10)
 
 /** SHA-256 over JSON with sorted keys, in hexadecimal. */
-export function contentHash(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex')
-}
+export const contentHash = (value: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(sorted(value)))
+    .digest('hex')
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+/**
+ * The same value with the keys of every object in order. The data of a ControllerRevision must be written like that: the
+ * API server compares it byte by byte, and the garbage collector writes it back the way Go does.
+ */
+export function sorted<T>(value: T): T
+export function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== 'object') return value
   const entries = Object.entries(value).filter(([, v]) => v !== undefined)
-  return `{${entries
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
-    .join(',')}}`
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]))
 }
 
 /** A key of a Secret or a ConfigMap. */

@@ -5,7 +5,7 @@ import { REASON } from '../../api/reasons.ts'
 import { OperatorError } from '../../errors.ts'
 import { CONTROLLER_REVISIONS, controllerReference, type ControllerRevision } from '../../kube/objects.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
-import type { RevisionData } from '../shared/revision.ts'
+import { sorted, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import { swarmLabels, type Seen } from './observe.ts'
 import type { Action } from './plan.ts'
@@ -104,7 +104,7 @@ export async function keepRevisions(seen: Seen, stores: Stores, signal: AbortSig
         ownerReferences: [controllerReference(seen.swarm)],
       },
       revision: newest + 1,
-      data: seen.update.data,
+      data: sorted(seen.update.data),
     }
     stores.revisions.wrote(await stores.client.create(CONTROLLER_REVISIONS, manifest, { fieldManager: FIELD_MANAGER, signal }))
     if (newest > 0)

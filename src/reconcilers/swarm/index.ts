@@ -4,6 +4,7 @@ import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
 import { sameStatus } from '../shared/same-status.ts'
+import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm } from './plan.ts'
@@ -11,6 +12,8 @@ import { statusOf, waitingStatus } from './status.ts'
 
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileSwarm(key: string, stores: Stores, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+  const swarm = stores.swarms.get(key)
+  if (swarm && !swarm.metadata.deletionTimestamp) await adopt(swarm, stores, signal)
   let seen: Seen | undefined
   try {
     seen = observeSwarm(key, stores)

@@ -53,17 +53,35 @@ describe('the end of a swarm', function () {
     await eventually('the namespace is gone', async () => !(await system.namespaceExists()), { timeoutMs: 60_000 })
   })
 
-  it('of its agents does not hang on the swarm: with orphaned agents everything goes on until they are deleted', async () => {
+  it('leaves the agents at work when they are orphaned, and another swarm of the name takes them over', async () => {
+    system = await System.start({ router: true })
+    const spec = { replicas: 2, template: { env: [{ name: 'MODE', value: '<a> & \u2028 "b"' }] } }
+    await system.apply('desk', spec)
+    const before = await system.settled('desk')
+    const sandboxes = sandboxIds(await system.agents('desk'))
+    await system.remove('desk', 'Orphan')
+    await eventually('the swarm is gone', async () => (await system.swarm('desk')) === undefined)
+    expect(sandboxIds(await system.agents('desk'))).to.deep.equal(sandboxes)
+    await system.apply('desk', spec)
+    const after = await system.settled('desk')
+    expect(after.metadata.uid).to.not.equal(before.metadata.uid)
+    expect(sandboxIds(await system.agents('desk'))).to.deep.equal(sandboxes)
+    expect((await system.task('desk', {})).status).to.equal(200)
+    await system.remove('desk')
+    await system.isEmpty()
+  })
+
+  it('of an orphaned agent ends its sandbox', async () => {
     system = await System.start()
-    await system.apply('desk', { replicas: 1 })
+    await system.apply('desk', { replicas: 2 })
     await system.settled('desk')
     await system.remove('desk', 'Orphan')
     await eventually('the swarm is gone', async () => (await system.swarm('desk')) === undefined)
-    for (const agent of await system.agents('desk')) {
-      expect(agent.metadata.deletionTimestamp).to.equal(undefined)
-      await system.removeAgent(agent)
-    }
-    await system.isEmpty()
+    for (const agent of await system.agents('desk')) await system.removeAgent(agent)
+    await eventually(
+      'agents and sandboxes are gone',
+      async () => (await system.agents('desk')).length + system.e2b.admin.sandboxes().length === 0,
+    )
   })
 
   it('of a sandbox that nobody owns comes by the sweep', async () => {
