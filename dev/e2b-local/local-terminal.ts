@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
 import type { IPty } from '@lydell/node-pty'
 import { commandEnd, Output, type Command, type CommandConfig, type StartCommand } from './command.ts'
 import { EnvdError } from './errors.ts'
@@ -10,6 +11,8 @@ export class LocalTerminal implements Command {
   readonly config: CommandConfig
   readonly output: Output
   readonly #terminal: IPty
+  /** The terminal takes text only; a character may come in pieces. */
+  readonly #decoder = new StringDecoder('utf8')
   #timedOut = false
 
   private constructor(terminal: IPty, request: StartCommand) {
@@ -51,7 +54,7 @@ export class LocalTerminal implements Command {
   }
 
   async write(_kind: 'stdin' | 'pty', bytes: Buffer): Promise<void> {
-    this.#terminal.write(bytes.toString('utf8'))
+    this.#terminal.write(this.#decoder.write(bytes))
     return Promise.resolve()
   }
 
