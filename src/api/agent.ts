@@ -3,6 +3,13 @@ import { choice, rules } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
 import { CredentialsRef } from './swarm.ts'
 
+/** The sandbox was made from these fields, and is found again by them: another value would lose it. */
+const unchanging = (field: string) => ({
+  rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+  message: `${field} of an agent never changes; change the Swarm, or delete the agent and the operator makes another one`,
+  fieldPath: `.${field}`,
+})
+
 /** The intent of one agent, written by the Swarm's reconciler. */
 export const AgentSpec = Type.Object(
   {
@@ -26,10 +33,14 @@ export const AgentSpec = Type.Object(
   },
   {
     description: 'One agent, as the operator wants it. Edit the Swarm instead: the operator puts this back.',
-    ...rules({
-      rule: 'self.nonce == oldSelf.nonce && self.swarm == oldSelf.swarm && self.revision == oldSelf.revision && self.group == oldSelf.group',
-      message: 'swarm, group, revision and nonce of an agent never change; delete the agent and the operator makes another one',
-    }),
+    ...rules(
+      unchanging('swarm'),
+      unchanging('group'),
+      unchanging('role'),
+      unchanging('revision'),
+      unchanging('nonce'),
+      unchanging('credentialsSecretRef'),
+    ),
   },
 )
 export type AgentSpec = Static<typeof AgentSpec>

@@ -24,6 +24,13 @@ export const SWARM = {
   plural: 'swarms',
   shortNames: ['sw'],
   description: 'A fleet of AI agents, each in its own E2B sandbox, that takes tasks through the router.',
+  rules: [
+    {
+      rule: 'self.metadata.name.size() <= 63',
+      message: 'the name of a Swarm has at most 63 characters, since its agents have it as a label; choose a shorter one',
+      fieldPath: '.metadata.name',
+    },
+  ],
   spec: SwarmSpec,
   status: SwarmStatus,
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { choice, countOrPercent, duration, keyedBy, objectName, rules } from './schema.ts'
+import { choice, countOrPercent, dataKey, duration, keyedBy, objectName, rules, text } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
 import { Template, TemplateOverride } from './template.ts'
 
@@ -7,19 +7,25 @@ import { Template, TemplateOverride } from './template.ts'
 export const CredentialsRef = Type.Object(
   {
     name: objectName('Name of the Secret, in the namespace of the Swarm.'),
-    key: Type.String({ minLength: 1, maxLength: 253, default: 'apiKey', description: 'Key in the Secret that holds the API key.' }),
+    key: dataKey({ default: 'apiKey', description: 'Key in the Secret that holds the API key.' }),
   },
   { description: "The Secret with the E2B API key for these agents. The operator's own key is used when this is left out." },
 )
 
 const MAX_AGENTS = 2000
 
+const Capability = text({
+  form: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$',
+  message: 'must be a word of letters, digits, -, _ and ., such as code-review',
+  maxLength: 63,
+})
+
 const Group = Type.Object(
   {
-    name: Type.String({
-      minLength: 1,
+    name: text({
+      form: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
+      message: 'must be a word of lower case letters, digits and -, with a letter first, such as lead',
       maxLength: 30,
-      pattern: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
       description: 'Name of the group, part of the names of its agents.',
     }),
     role: choice(['Worker', 'Coordinator'], {
@@ -27,7 +33,7 @@ const Group = Type.Object(
       description: 'What the agents are told to be (SWARM_ROLE). A change is a new revision.',
     }),
     replicas: Type.Integer({ minimum: 0, maximum: MAX_AGENTS, default: 1, description: 'Agents of this group.' }),
-    capabilities: Type.Array(Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$' }), {
+    capabilities: Type.Array(Capability, {
       'x-kubernetes-list-type': 'set',
       maxItems: 32,
       default: [],
@@ -45,7 +51,12 @@ const Routing = Type.Object(
       description:
         'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random. Capability and session key always apply.',
     }),
-    timeout: duration({ default: '30s', description: 'Time a task may take, all attempts included, unless the task itself says less.' }),
+    timeout: duration({
+      default: '30s',
+      min: '10ms',
+      max: '24h',
+      description: 'Time a task may take, all attempts included, unless the task itself says less.',
+    }),
     retries: Type.Object(
       {
         attempts: Type.Integer({
@@ -65,7 +76,7 @@ const Routing = Type.Object(
           default: 5,
           description: 'Failures in a row after which an agent gets no tasks for a while.',
         }),
-        openFor: duration({ default: '5s', description: 'How long it gets none; then one task is tried.' }),
+        openFor: duration({ default: '5s', min: '10ms', max: '1h', description: 'How long it gets none; then one task is tried.' }),
       },
       { default: {}, description: 'When the router stops sending tasks to an agent that fails.' },
     ),
@@ -77,7 +88,13 @@ const Routing = Type.Object(
           default: 1000,
           description: 'Tasks that may wait for a free agent in one router; more are refused with 429.',
         }),
-        timeout: duration({ default: '10s', description: 'How long a task may wait for a free agent.' }),
+        timeout: duration({
+          default: '10s',
+          min: '10ms',
+          max: '24h',
+          description:
+            'How long a task may wait for a free agent, within its own time. To refuse at once what no agent is free for, set maxPending to 0.',
+        }),
       },
       { default: {}, description: 'What happens to tasks when all agents are busy.' },
     ),
@@ -87,7 +104,12 @@ const Routing = Type.Object(
 
 const Lifecycle = Type.Object(
   {
-    drainTimeout: duration({ default: '30s', description: 'How long an agent may finish its tasks before its sandbox is ended.' }),
+    drainTimeout: duration({
+      default: '30s',
+      min: '0s',
+      max: '24h',
+      description: 'How long an agent may finish its tasks before its sandbox is ended.',
+    }),
     onScaleDown: choice(['Delete', 'Pause'], {
       default: 'Delete',
       description:
@@ -95,28 +117,20 @@ const Lifecycle = Type.Object(
     }),
     sandboxTimeout: duration({
       default: '10m',
+      min: '30s',
+      max: '24h',
       description: 'Lifetime that sandboxes are given and that the operator renews; it bounds what a sandbox costs when no operator runs.',
     }),
     maxAge: duration({
       default: '23h',
+      min: '30s',
+      max: '8760h',
       description: 'Age at which an agent is replaced, before the longest session of the provider ends it (1 h or 24 h by plan).',
     }),
   },
   {
     default: {},
     description: 'How long sandboxes live and how they end.',
-    ...rules(
-      {
-        rule: "duration(self.sandboxTimeout) >= duration('30s') && duration(self.sandboxTimeout) <= duration('24h')",
-        message: 'sandboxTimeout must be between 30s and 24h; 10m is a good value',
-        fieldPath: '.sandboxTimeout',
-      },
-      {
-        rule: "duration(self.maxAge) >= duration('30s')",
-        message: 'maxAge must be at least 30s; leave it out for 23h',
-        fieldPath: '.maxAge',
-      },
-    ),
   },
 )
 
@@ -156,7 +170,8 @@ export const SwarmSpec = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: MAX_AGENTS,
-        description: 'Agents of a swarm without groups; 1 when left out. Set by kubectl scale and autoscalers.',
+        description:
+          'Agents of a swarm without groups; 1 when left out. Set by kubectl scale and autoscalers; these need it to be written.',
       }),
     ),
     groups: Type.Optional(
@@ -196,6 +211,11 @@ export const SwarmSpec = Type.Object(
       {
         rule: "!has(self.groups) || self.groups.filter(g, g.role == 'Coordinator').size() <= 1",
         message: 'only one group can have the role Coordinator; make it one group with more replicas (the others stand by)',
+        fieldPath: '.groups',
+      },
+      {
+        rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
+        message: `the groups of a swarm have at most ${MAX_AGENTS} agents together; lower their replicas or make several swarms`,
         fieldPath: '.groups',
       },
     ),

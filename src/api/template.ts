@@ -1,21 +1,29 @@
 import Type, { type Static } from 'typebox'
-import { choice, duration, keyedBy, objectName, rules } from './schema.ts'
+import { choice, dataKey, duration, isDuration, keyedBy, objectName, rules, text } from './schema.ts'
 
 const keyRef = (kind: string) =>
   Type.Object(
     {
       name: objectName(`Name of the ${kind}, in the namespace of the Swarm.`),
-      key: Type.String({ minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$', description: `Key in the ${kind}.` }),
+      key: dataKey({ description: `Key in the ${kind}.` }),
     },
     { description: `One key of a ${kind}.` },
   )
 
 const ONE_SOURCE = '(has(self.secretKeyRef) ? 1 : 0) + (has(self.configMapKeyRef) ? 1 : 0) == 1'
 
+/** No program can be given a NUL character, in an argument or in a variable. */
+const NO_NUL = '^[^\\x00]*$'
+
 const EnvVar = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z_][A-Za-z0-9_]*$', description: 'Name of the variable.' }),
-    value: Type.Optional(Type.String({ maxLength: 32768, description: 'Its value, as written.' })),
+    name: text({
+      form: '^[A-Za-z_][A-Za-z0-9_]*$',
+      message: 'must be the name of a variable: letters, digits and _, no digit first, such as LOG_LEVEL',
+      maxLength: 128,
+      description: 'Name of the variable.',
+    }),
+    value: Type.Optional(Type.String({ maxLength: 32768, pattern: NO_NUL, description: 'Its value, as written. Empty when left out.' })),
     valueFrom: Type.Optional(
       Type.Object(
         { secretKeyRef: Type.Optional(keyRef('Secret')), configMapKeyRef: Type.Optional(keyRef('ConfigMap')) },
@@ -29,10 +37,15 @@ const EnvVar = Type.Object(
   {
     description: 'One environment variable of the command.',
     ...rules(
-      { rule: '!(has(self.value) && has(self.valueFrom))', message: 'a variable has either value or valueFrom; remove one of them' },
+      {
+        rule: '!(has(self.value) && has(self.valueFrom))',
+        message: 'a variable has either value or valueFrom; remove one of them',
+        fieldPath: '.valueFrom',
+      },
       {
         rule: "!self.name.startsWith('SWARM_') && self.name != 'PORT'",
         message: 'PORT and names that begin with SWARM_ are set by the operator; choose another name (the port is template.port)',
+        fieldPath: '.name',
       },
     ),
   },
@@ -41,37 +54,46 @@ const EnvVar = Type.Object(
 const File = Type.Object(
   {
     path: Type.String({
-      minLength: 1,
-      maxLength: 512,
+      maxLength: 255,
       description: 'Where the file is written: relative to the home directory of the sandbox user, or absolute.',
+      ...rules({
+        rule: "!self.matches('^$|//|/$|(^|/)[.]{1,2}(/|$)|^~|[[:cntrl:]]')",
+        message:
+          "must name a file from the home directory, such as lib/agent.mjs, or from the root, such as /etc/agent.json, without '~', '.', '..' or '//'",
+      }),
     }),
     configMapKeyRef: Type.Optional(keyRef('ConfigMap')),
     secretKeyRef: Type.Optional(keyRef('Secret')),
   },
   {
     description: 'One file that is written before the command starts.',
-    ...rules(
-      { rule: ONE_SOURCE, message: 'write exactly one of configMapKeyRef and secretKeyRef' },
-      {
-        rule: "!self.path.matches('(^|/)[.][.](/|$)') && !self.path.endsWith('/')",
-        message: "path must name a file and must not contain '..'; write it from the home directory, such as lib/agent.mjs",
-      },
-    ),
+    ...rules({ rule: ONE_SOURCE, message: 'write exactly one of configMapKeyRef and secretKeyRef' }),
   },
 )
 
+const FILES = {
+  ...keyedBy('path'),
+  ...rules({
+    rule: "self.all(a, !self.exists(b, b.path.startsWith(a.path + '/')))",
+    message: 'one path is the directory of another, and cannot be a file as well; write it elsewhere',
+  }),
+}
+
 const READINESS = {
-  path: Type.String({
+  path: text({
+    form: '^/[!-~]*$',
+    message: 'must begin with / and have no spaces, such as /health; write other characters in percent-encoding',
     maxLength: 512,
-    pattern: '^/',
     description: 'Path that answers 2xx when the agent takes tasks.',
     default: '/health',
   }),
   interval: duration({
     default: '250ms',
+    min: '10ms',
+    max: '1h',
     description: 'Time between two checks until the agent is ready. Afterwards the checks slow down by themselves.',
   }),
-  timeout: duration({ default: '250ms', description: 'Time after which one check has failed.' }),
+  timeout: duration({ default: '250ms', min: '10ms', max: '1m', description: 'Time after which one check has failed.' }),
   failureThreshold: Type.Integer({
     minimum: 1,
     maximum: 100,
@@ -80,6 +102,8 @@ const READINESS = {
   }),
   replaceAfter: duration({
     default: '30s',
+    min: '1s',
+    max: '24h',
     description: 'How long an agent that has been ready may fail its checks before it is replaced.',
   }),
 }
@@ -87,18 +111,11 @@ const READINESS = {
 const Readiness = Type.Object(READINESS, {
   default: {},
   description: 'How it is found out whether an agent takes tasks.',
-  ...rules(
-    {
-      rule: 'duration(self.interval) >= duration(self.timeout)',
-      message: 'interval must not be shorter than timeout, or checks would overlap; raise interval or lower timeout',
-      fieldPath: '.interval',
-    },
-    {
-      rule: "duration(self.timeout) >= duration('10ms')",
-      message: 'timeout must be at least 10ms; write for instance 250ms',
-      fieldPath: '.timeout',
-    },
-  ),
+  ...rules({
+    rule: `!(${isDuration('self.interval')} && ${isDuration('self.timeout')}) || duration(self.interval) >= duration(self.timeout)`,
+    message: 'interval must not be shorter than timeout, or checks would overlap; raise interval or lower timeout',
+    fieldPath: '.interval',
+  }),
 })
 
 const NETWORK = {
@@ -111,24 +128,25 @@ const NETWORK = {
 }
 
 const FIELDS = {
-  sandboxTemplate: Type.String({
-    minLength: 1,
+  sandboxTemplate: text({
+    form: '^[A-Za-z0-9][-A-Za-z0-9_.:/]*$',
+    message: 'must be the id or the alias of an E2B template, such as base or my-team/agent:v2',
     maxLength: 128,
     description: 'Id or alias of the E2B template that sandboxes are made from.',
   }),
-  command: Type.Array(Type.String({ maxLength: 4096 }), {
+  command: Type.Array(Type.String({ maxLength: 4096, pattern: NO_NUL }), {
     minItems: 1,
     maxItems: 64,
     description: 'Program and arguments of the agent. It is run directly, not by a shell.',
+    ...rules({
+      rule: "self.size() == 0 || (self[0].matches('[^ ]') && (self.size() > 1 || !self[0].contains(' ')))",
+      message:
+        'must be the program and its arguments, each an entry of its own, such as [node, agent.mjs]; there is no shell to split a line',
+    }),
   }),
   port: Type.Integer({ minimum: 1, maximum: 65535, default: 8080, description: 'Port the agent listens on; the command gets it as PORT.' }),
   env: Type.Array(EnvVar, { ...keyedBy('name'), maxItems: 100, default: [], description: 'Environment variables of the command.' }),
-  files: Type.Array(File, {
-    ...keyedBy('path'),
-    maxItems: 64,
-    default: [],
-    description: 'Files that are written before the command starts.',
-  }),
+  files: Type.Array(File, { ...FILES, maxItems: 64, default: [], description: 'Files that are written before the command starts.' }),
   maxConcurrentTasks: Type.Integer({
     minimum: 1,
     maximum: 1000,
@@ -158,9 +176,7 @@ export const TemplateOverride = Type.Object(
     env: Type.Optional(
       Type.Array(EnvVar, { ...keyedBy('name'), maxItems: 100, description: 'Variables added to, or replacing, those of the template.' }),
     ),
-    files: Type.Optional(
-      Type.Array(File, { ...keyedBy('path'), maxItems: 64, description: 'Files added to, or replacing, those of the template.' }),
-    ),
+    files: Type.Optional(Type.Array(File, { ...FILES, maxItems: 32, description: 'Files added to, or replacing, those of the template.' })),
     maxConcurrentTasks: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: 'Tasks that one router gives one agent of this group at the same time.' }),
     ),

@@ -1,0 +1,106 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { schemaOf, type Kind, type Node } from '../../../src/api/crd.ts'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { AGENTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
+import { Api, MINIMAL, MINIMAL_AGENT } from './harness.ts'
+
+/** Every object of a schema by its path, as kubectl explain names it. */
+function objectsOf(node: Node, path: string): { path: string; node: Node }[] {
+  const inner = node.items ?? node
+  if (!inner.properties) return []
+  return [{ path, node: inner }, ...Object.entries(inner.properties).flatMap(([name, child]) => objectsOf(child, `${path}.${name}`))]
+}
+const documented = (kind: Kind) => objectsOf(schemaOf(kind), kind.kind.toLowerCase()).filter(({ path }) => !path.endsWith('.metadata'))
+
+/** The API server describes these itself. */
+const OF_EVERY_KIND = ['apiVersion', 'kind', 'metadata']
+
+const words = (text: string) => text.split(/\s+/).filter(Boolean)
+const oneLine = (text: string) => words(text).join(' ')
+
+describe('what kubectl shows', () => {
+  let api: Api
+  before(async () => {
+    api = await Api.start()
+    const { client, namespace } = api
+    for (const [name, more] of Object.entries({ one: { replicas: 2 }, plain: {}, many: { groups: [{ name: 'a' }] } }))
+      await client.create(SWARMS, { metadata: { namespace, name }, spec: { ...MINIMAL, ...more } })
+    await client.create(AGENTS, { metadata: { namespace, name: 'one-abc' }, spec: MINIMAL_AGENT })
+  })
+  after(() => api.stop())
+
+  describe('kubectl explain', () => {
+    for (const kind of KINDS) {
+      it(`reads like documentation for every field of ${kind.kind}`, async () => {
+        for (const { path, node } of documented(kind)) {
+          const shown = oneLine((await api.kubectl('explain', path)).out)
+          for (const [name, child] of Object.entries(node.properties ?? {})) {
+            if (OF_EVERY_KIND.includes(name)) continue
+            expect(shown, path).to.contain(name)
+            expect(shown, `${path}.${name}`).to.contain(oneLine(child.description ?? 'a description'))
+          }
+        }
+      }).timeout(120_000)
+
+      it(`lists every field of ${kind.kind} with --recursive`, async () => {
+        const shown = words((await api.kubectl('explain', `${kind.kind.toLowerCase()}.spec`, '--recursive')).out)
+        const fields = documented(kind).filter(({ path }) => path.includes('.spec'))
+        for (const { node } of fields) expect(shown).to.include.members(Object.keys(node.properties ?? {}))
+      })
+    }
+  })
+
+  const columns = {
+    swarms: 'NAME DESIRED UP-TO-DATE READY STATUS AGE',
+    'swarms --output=wide': 'NAME DESIRED UP-TO-DATE READY STATUS REVISION MESSAGE AGE',
+    sw: 'NAME DESIRED UP-TO-DATE READY STATUS AGE',
+    agents: 'NAME SWARM GROUP READY STATUS REVISION SANDBOX AGE',
+    'ag --output=wide': 'NAME SWARM GROUP READY STATUS REVISION SANDBOX MESSAGE AGE',
+  }
+  for (const [args, header] of Object.entries(columns)) {
+    it(`kubectl get ${args} has the columns ${header}`, async () => {
+      const { out } = await api.kubectl('get', ...args.split(' '))
+      expect(oneLine(out.split('\n')[0] ?? '')).to.equal(header)
+    })
+  }
+
+  it('kubectl get swarmops gives all kinds of the product', async () => {
+    const { out } = await api.kubectl('get', 'swarmops', '--output=name')
+    expect(words(out)).to.have.members([
+      'agent.swarmops.dev/one-abc',
+      'swarm.swarmops.dev/many',
+      'swarm.swarmops.dev/one',
+      'swarm.swarmops.dev/plain',
+    ])
+  })
+
+  describe('kubectl scale', () => {
+    const replicas = async (name: string) => (await api.client.get(SWARMS, { namespace: api.namespace, name }))?.spec.replicas
+    const scaleOf = (name: string) => api.kubectl('get', 'swarm', name, '--subresource=scale', '--output=jsonpath={.spec}/{.status}')
+
+    it('sets the replicas of a swarm, and autoscalers read them with the selector', async () => {
+      expect((await api.kubectl('scale', 'swarm/one', '--replicas=5')).complaint).to.equal('')
+      expect(await replicas('one')).to.equal(5)
+      const one = await api.client.get(SWARMS, { namespace: api.namespace, name: 'one' })
+      if (one) await api.client.patchStatus(SWARMS, one, { observedGeneration: 2, replicas: 3, selector: 'swarmops.dev/swarm=one' })
+      expect((await scaleOf('one')).out).to.equal('{"replicas":5}/{"replicas":3,"selector":"swarmops.dev/swarm=one"}')
+    })
+
+    it('sets them where they were left out; there autoscalers have nothing to read before', async () => {
+      expect((await scaleOf('plain')).complaint).to.contain('the spec replicas field ".spec.replicas" does not exist')
+      expect((await api.kubectl('scale', 'swarm/plain', '--replicas=2')).complaint).to.equal('')
+      expect(await replicas('plain')).to.equal(2)
+    })
+
+    it('is refused for a swarm with groups, with what to do instead', async () => {
+      const { complaint } = await api.kubectl('scale', 'swarm/many', '--replicas=3')
+      expect(complaint).to.contain('replicas is for a swarm without groups; remove it and write replicas in each of spec.groups')
+      expect(await replicas('many')).to.equal(undefined)
+    })
+
+    it('is refused beyond the bounds', async () => {
+      expect((await api.kubectl('scale', 'swarm/one', '--replicas=2001')).complaint).to.contain('less than or equal to 2000')
+    })
+  })
+})
