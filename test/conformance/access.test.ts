@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { AuthenticationError, Sandbox } from 'e2b'
 import { after, before, describe, it } from 'mocha'
 import { eventually } from '../support/wait.ts'
-import { ask, failure, openTarget, PORT, serve, type Target } from './target.ts'
+import { ask, type PortRequest, failure, openTarget, PORT, serve, type Target } from './target.ts'
 
 const HELLO = `import { createServer } from 'node:http'
   createServer((req, res) => res.end('hello' + Object.keys(req.headers).filter((name) => name.startsWith('e2b-')))).listen(process.env.PORT)`
@@ -19,7 +19,7 @@ describe('access to a sandbox', function () {
   })
   after(() => target.stop())
 
-  const envd = async (path: string, init: RequestInit = {}) => ask(target, sandbox, path, init, ENVD_PORT)
+  const envd = async (path: string, request: PortRequest = {}) => ask(target, sandbox, path, { ...request, port: ENVD_PORT })
   const list = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
   const changed = (address: string, change: (query: URLSearchParams) => void) => {
     const url = new URL(address)

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { eventually } from '../support/wait.ts'
-import { ask, openTarget, PORT, serve, type Target } from './target.ts'
+import { ask, openTarget, PORT, serve, type PortRequest, type Target } from './target.ts'
 
 /** Answers with what it was asked; streams, hashes and upgrades on request. */
 const SERVER = `
@@ -59,7 +59,7 @@ describe('the ports of a sandbox', function () {
   after(() => target.stop())
 
   type Echo = { method: string; url: string; headers: Record<string, string>; body: string }
-  const echo = async (path: string, init: RequestInit = {}) => (await (await ask(target, sandbox, path, init)).json()) as Echo
+  const echo = async (path: string, init: PortRequest = {}) => (await (await ask(target, sandbox, path, init)).json()) as Echo
 
   it('get requests as they were sent', async () => {
     const path = '/a%20b/../c?q=%26&r=a+b&&empty='
@@ -154,7 +154,7 @@ describe('the ports of a sandbox', function () {
   })
 
   it('on which nobody listens are refused with a clear message', async () => {
-    const response = await ask(target, sandbox, '/', {}, 9_999)
+    const response = await ask(target, sandbox, '/', { port: 9_999 })
     expect(response.status).to.equal(502)
     expect(await response.json()).to.deep.include({
       sandboxId: sandbox.sandboxId,
@@ -187,7 +187,7 @@ describe('the ports of a sandbox', function () {
     const own = await target.create()
     await serve(target, own, SERVER, 3_000)
     await serve(target, own, SERVER, 3_001)
-    for (const port of [3_000, 3_001]) expect((await ask(target, own, '/', {}, port)).status).to.equal(200)
+    for (const port of [3_000, 3_001]) expect((await ask(target, own, '/', { port })).status).to.equal(200)
   })
 
   it('open again when a program that ended is started again', async () => {

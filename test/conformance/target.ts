@@ -64,13 +64,17 @@ export const PORT = 8080
 export async function serve(target: Target, sandbox: Sandbox, program: string, port = PORT): Promise<void> {
   await sandbox.files.write(`server-${port}.mjs`, program)
   await sandbox.commands.run(`node server-${port}.mjs`, { background: true, timeoutMs: 0, envs: { PORT: String(port) } })
-  await eventually('the port answers', async () => (await ask(target, sandbox, '/', {}, port)).status !== 502)
+  await eventually('the port answers', async () => (await ask(target, sandbox, '/', { port })).status !== 502)
 }
 
+/** What is sent to a port, which is PORT unless it is named. */
+export type PortRequest = Omit<RequestInit, 'headers'> & { port?: number; headers?: Record<string, string> }
+
 /** One request to a port of a sandbox. */
-export async function ask(target: Target, sandbox: Sandbox, path = '/', init: RequestInit = {}, port = PORT): Promise<Response> {
+export async function ask(target: Target, sandbox: Sandbox, path = '/', request: PortRequest = {}): Promise<Response> {
+  const { port = PORT, headers: own, ...init } = request
   const { url, headers } = target.portOf(sandbox, port)
-  return fetch(url + path, { ...init, headers: { ...headers, ...(init.headers as Record<string, string> | undefined) } })
+  return fetch(url + path, { ...init, headers: { ...headers, ...own } })
 }
 
 /** Grows a file by a line with the time, every 50 ms, and stays. */
