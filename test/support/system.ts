@@ -71,6 +71,7 @@ export class System {
   readonly #dataDir: string
   readonly #token = randomBytes(24).toString('hex')
   operator: Program | undefined
+  readonly #operators: Program[] = []
   router: Program | undefined
 
   private constructor(parts: { kubeconfig: string; namespace: string; e2b: E2bLocal; dataDir: string; options: SystemOptions }) {
@@ -118,6 +119,7 @@ export class System {
       ...(own !== null && { E2B_API_KEY: own ?? this.e2b.apiKey }),
     }
     this.operator = await Program.start({ file: 'operator/operator.ts', args, env, listening: '"health server started"' })
+    this.#operators.push(this.operator)
   }
 
   get routerUrl(): string {
@@ -216,17 +218,16 @@ export class System {
   }
 
   /** Waits until nothing is left of any swarm: no agent, no sandbox, no token, no revision. */
-  async isEmpty(): Promise<void> {
-    await eventually('nothing is left', async () => {
+  async isEmpty({ timeoutMs = 60_000 } = {}): Promise<void> {
+    const look = async () => {
       const within = { namespace: this.namespace, labelSelector: LABEL.swarm }
       const lists = await Promise.all([AGENTS, SECRETS, CONTROLLER_REVISIONS].map((kind) => this.client.list<KubeObject>(kind, within)))
-      const left = [
-        ...lists.flatMap((l) => l.items.map((o) => `${o.kind} ${o.metadata.name}`)),
-        ...this.#sandboxes().map((s) => s.sandboxId),
-      ]
+      const objects = lists.flatMap((list) => list.items.map((o) => `${o.kind} ${o.metadata.name}`))
+      const left = [...objects, ...this.#sandboxes().map((s) => s.sandboxId)]
       if (left.length > 0) throw new Error(left.join(', '))
       return true
-    })
+    }
+    await eventually('nothing is left', look, { timeoutMs })
   }
 
   /** Waits until agents, sandboxes and the swarm's spec agree exactly: nothing is missing, left over, or there twice. */
@@ -302,7 +303,7 @@ export class System {
 
   /** Ends everything; what is left in the namespace goes with the control plane. */
   async stop(): Promise<void> {
-    await this.operator?.stop()
+    await Promise.all(this.#operators.map(async (operator) => operator.stop()))
     await this.router?.stop()
     await this.e2b.stop()
     await this.client.close()
