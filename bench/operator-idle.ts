@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Benchmark, Context, Figure } from './benchmark.ts'
+import { Bed } from './support/bed.ts'
+import { countsText, growth, providerUsageOf, totalOf, usageOf } from './support/cost.ts'
+import type { Program } from '../test/support/programs.ts'
+
+/** Time that a fleet gets to come to rest before it is looked at. Milliseconds. */
+const CALM_MS = 5_000
+
+export const operatorIdle: Benchmark = {
+  name: 'operator-idle',
+  what: 'Operator and router with many ready agents while nothing happens.',
+  run: measure,
+}
+
+async function measure(context: Context): Promise<readonly Figure[]> {
+  const { quick, signal, say } = context
+  const { swarms, agents, seconds } = quick ? { swarms: 2, agents: 10, seconds: 5 } : { swarms: 10, agents: 100, seconds: 30 }
+  const bed = await Bed.start(context, { isLight: true, createLatency: '150ms', hasRouter: true })
+  const names = Array.from({ length: swarms }, (_, i) => `desk-${i}`)
+  await Promise.all(names.map((name) => bed.apply(name, agents)))
+  await bed.haveReady(names, agents)
+  say(`${swarms * agents} agents are ready`)
+  await sleep(quick ? CALM_MS / 5 : CALM_MS, undefined, { signal })
+  const from = performance.now()
+  const before = await lookAt(bed)
+  await sleep(seconds * 1000, undefined, { signal })
+  const after = await lookAt(bed)
+  const took = (performance.now() - from) / 1000
+  const perSecond = (what: string, count: number, note?: string): Figure => ({
+    name: what,
+    unit: '/s',
+    value: count / took,
+    ...(note && { note }),
+  })
+  const { api, sandbox } = after.provider
+  const sandboxNote = 'checks of health: 50 a second in all by design'
+  return [
+    { name: 'agents', unit: '', value: swarms * agents },
+    ...programFigures('operator', before.operator, after.operator, took),
+    ...programFigures('router', before.router, after.router, took),
+    perSecond('requests to the provider API', api - before.provider.api),
+    perSecond('requests into sandboxes', sandbox - before.provider.sandbox, sandboxNote),
+  ]
+}
+
+type Usage = Awaited<ReturnType<typeof usageOf>>
+
+async function lookAt({ operator, router, e2b }: Bed) {
+  const routerOrOperator: Program = router ?? operator
+  const [operatorUsage, routerUsage, provider] = await Promise.all([usageOf(operator), usageOf(routerOrOperator), providerUsageOf(e2b)])
+  return { operator: operatorUsage, router: routerUsage, provider }
+}
+
+// oxlint-disable-next-line max-params -- one row of a table
+function programFigures(program: string, before: Usage, after: Usage, seconds: number): Figure[] {
+  const requests = growth(before.apiRequests, after.apiRequests)
+  const kinds = countsText(requests, seconds)
+  return [
+    { name: `${program}: CPU`, unit: '% of a core', value: ((after.cpuSeconds - before.cpuSeconds) * 100) / seconds },
+    { name: `${program}: RSS`, unit: 'MB', value: after.residentBytes / 1e6 },
+    {
+      name: `${program}: requests to the API server`,
+      unit: '/s',
+      value: totalOf(requests) / seconds,
+      note: `without the lease${kinds && `: ${kinds}`}`,
+    },
+  ]
+}
