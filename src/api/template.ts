@@ -75,7 +75,7 @@ const FILES = {
   ...keyedBy('path'),
   ...rules({
     rule: "self.all(a, !self.exists(b, b.path.startsWith(a.path + '/')))",
-    message: 'one path is the directory of another, and cannot be a file as well; write it elsewhere',
+    message: 'no path may be the directory of another; write one of the two elsewhere',
   }),
 }
 

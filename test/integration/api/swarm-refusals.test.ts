@@ -1,5 +1,7 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { schemaOf, type Node } from '../../../src/api/crd.ts'
+import { SWARM } from '../../../src/api/kinds.ts'
 import { Api, MINIMAL } from './harness.ts'
 
 const TEXT = 'x'
@@ -251,7 +253,7 @@ const FILES: Cases = {
   'a path twice': { spec: files('a', 'a'), told: ['spec.template.files[1]: Duplicate value: {"path":"a"}'] },
   'a path that is the directory of another': {
     spec: files('lib', 'lib/agent.mjs'),
-    told: ['spec.template.files: Invalid value: one path is the directory of another, and cannot be a file as well; write it elsewhere'],
+    told: ['spec.template.files: Invalid value: no path may be the directory of another; write one of the two elsewhere'],
   },
   'a file from nowhere': {
     spec: template({ files: [{ path: 'a' }] }),
@@ -447,6 +449,12 @@ const NO_DURATIONS = [
   '99999h99999h99999h',
 ]
 
+function messagesIn(node: Node | undefined): string[] {
+  if (!node) return []
+  const own = (node['x-kubernetes-validations'] ?? []).map((rule) => rule.message)
+  return [...own, ...messagesIn(node.items), ...Object.values(node.properties ?? {}).flatMap(messagesIn)]
+}
+
 describe('what a Swarm must not say', () => {
   let api: Api
   before(async () => {
@@ -477,6 +485,12 @@ describe('what a Swarm must not say', () => {
         }
       })
     }
+  })
+
+  it('has a case for every rule in the schema', () => {
+    const told = Object.values(tables).flatMap((cases) => Object.values(cases).flatMap((c) => c.told))
+    const messages = messagesIn(schemaOf(SWARM).properties?.['spec']).filter((message) => !message.startsWith('must be a duration'))
+    expect(messages.filter((message) => !told.some((line) => line.endsWith(message)))).to.deep.equal([])
   })
 
   it('a name that its agents cannot have as a label', async () => {
