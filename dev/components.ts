@@ -69,7 +69,6 @@ export async function ensureRunning(component: Component): Promise<string> {
   const wasRunning = daemon.pid !== undefined
   if (wasRunning && (await isHealthy(health))) return `already up (pid ${daemon.pid})`
   if (!wasRunning) {
-    await refuseTakenPort(component.name, component.port)
     mkdirSync(DEV_DIR, { recursive: true, mode: 0o700 })
     const args = component.args.map((arg, i) => (i === 0 ? join(ROOT, arg) : arg))
     await daemon.start({ command: process.execPath, args, env: component.env })

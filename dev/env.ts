@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 
 /** The checkout. */
 export const ROOT = join(import.meta.dirname, '..')
-/** State, logs and pid files of the local system; `make clean` removes it. */
-export const DEV_DIR = join(ROOT, '.dev')
+/** State, logs and pid files of the local system; `make clean` removes it. SWARM_DEV_DIR puts it elsewhere. */
+export const DEV_DIR = process.env['SWARM_DEV_DIR'] || join(ROOT, '.dev')
 /** State of the local control plane. */
 export const CLUSTER_DIR = join(DEV_DIR, 'cluster')
 /** Held while the local system is started or ended. */
@@ -13,8 +13,23 @@ export const LOCK_FILE = join(DEV_DIR, 'lock')
 /** What a shell sources to talk to the local system. */
 export const ENV_FILE = join(DEV_DIR, 'env')
 
-/** Unprivileged loopback ports of the local system, outside the range of outgoing connections. */
-export const PORTS = { e2b: 13000, router: 18000, operatorMetrics: 18080, apiServer: 16443, etcd: 12379, etcdPeer: 12380 } as const
+const PORT_OFFSET = portOffset(process.env['SWARM_PORT_OFFSET'] ?? '')
+
+/** Unprivileged loopback ports of the local system, outside the range of outgoing connections. SWARM_PORT_OFFSET moves them all. */
+export const PORTS = {
+  e2b: 13000 + PORT_OFFSET,
+  router: 14000 + PORT_OFFSET,
+  operatorMetrics: 14080 + PORT_OFFSET,
+  apiServer: 12443 + PORT_OFFSET,
+  etcd: 12379 + PORT_OFFSET,
+  etcdPeer: 12380 + PORT_OFFSET,
+} as const
+
+/** So that two checkouts run side by side; ports stay below those that e2b-local gives its sandboxes. */
+function portOffset(text: string): number {
+  if (/^\d{1,3}$/.test(text) || text === '') return Number(text)
+  throw new Error(`SWARM_PORT_OFFSET must be a number from 0 to 999, not ${JSON.stringify(text)}`)
+}
 
 /** Credentials of the local system: drawn once, readable by their owner only. */
 export interface Secrets {

@@ -18,7 +18,9 @@ function say(line: string): void {
 async function up(): Promise<void> {
   const secrets = readSecrets()
   const source = await ensureControlPlaneBinaries(say)
-  const kubeconfig = await controlPlane(source.from === 'assets' || source.from === 'cache')
+  const isOurs = source.from === 'assets' || source.from === 'cache'
+  await refuseTakenPorts(isOurs)
+  const kubeconfig = await controlPlane(isOurs)
   const kubectl = kubectlOf(source)
   if (kubectl === undefined) say('no kubectl: install one to talk to the cluster yourself (https://kubernetes.io/docs/tasks/tools)')
   writeEnvFile(environmentOf(kubeconfig, secrets), kubectl ?? 'kubectl')
@@ -32,15 +34,17 @@ async function up(): Promise<void> {
   )
 }
 
+/** Before anything starts: whoever holds a port that is needed is named, and left alone. */
+async function refuseTakenPorts(isOurs: boolean): Promise<void> {
+  const programs = Object.entries(isOurs ? PROGRAM_PORTS : {}).map(([name, port]) => ({ daemon: new Daemon(name, CLUSTER_DIR), port }))
+  const components = componentsOf('', readSecrets()).map(({ name, port }) => ({ daemon: daemonOf(name), port }))
+  for (const { daemon, port } of [...programs, ...components]) if (daemon.pid === undefined) await refuseTakenPort(daemon.name, port)
+}
+
 async function controlPlane(isOurs: boolean): Promise<string> {
   mkdirSync(CLUSTER_DIR, { recursive: true, mode: 0o700 })
   const wasRunning = Object.keys(PROGRAM_PORTS).every((name) => new Daemon(name, CLUSTER_DIR).pid !== undefined)
-  if (isOurs && !wasRunning) {
-    for (const [name, port] of Object.entries(PROGRAM_PORTS)) {
-      if (new Daemon(name, CLUSTER_DIR).pid === undefined) await refuseTakenPort(name, port)
-    }
-    say('starting the control plane: about 5 s')
-  }
+  if (isOurs && !wasRunning) say('starting the control plane: about 5 s')
   const cluster = await startCluster({
     dir: CLUSTER_DIR,
     ports: { etcd: PORTS.etcd, etcdPeer: PORTS.etcdPeer, apiServer: PORTS.apiServer },

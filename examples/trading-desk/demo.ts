@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import { Sandbox } from 'e2b'
 import { Desk } from './demo/load.ts'
 import { readPrices, tasksFrom } from './demo/series.ts'
@@ -31,7 +32,7 @@ const isReady = (agent: Listed['items'][number]) =>
   agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 
 step('1  Apply the manifests and wait until the agents are ready')
-await show('apply', '-k', here)
+await show('apply', '-k', relative(process.cwd(), here))
 await show('wait', 'swarm/desk', 'swarm/specialists', '--for=condition=Ready', '--timeout=120s')
 await show('get', 'swarms,agents')
 

@@ -1,0 +1,125 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startTimeOf } from '../../dev/cluster/process-record.ts'
+import { isPortFree } from '../../dev/cluster/ports.ts'
+import { eventually } from '../support/wait.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** Away from a local system that a developer may have running. */
+const OFFSET = 300
+const ROUTER_PORT = 14000 + OFFSET
+
+type Ran = { code: number; output: string }
+
+describe('the local system, as a newcomer uses it', function () {
+  this.timeout(300_000)
+  const dir = mkdtempSync(join(tmpdir(), 'swarm-dev-'))
+  const base = { ...process.env, SWARM_DEV_DIR: dir, SWARM_PORT_OFFSET: String(OFFSET), NO_COLOR: '1' }
+  let environment: NodeJS.ProcessEnv = base
+
+  /** Runs a command of ours or of the user's, and gives its exit code and all it printed. */
+  async function run(command: string, args: string[], env = environment): Promise<Ran> {
+    const child = promisify(execFile)(command, args, { cwd: ROOT, env, maxBuffer: 16 * 1024 * 1024 })
+    return child.then(
+      ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
+      (error: { code?: number; stdout?: string; stderr?: string }) => ({
+        code: error.code ?? 1,
+        output: `${error.stdout ?? ''}${error.stderr ?? ''}`,
+      }),
+    )
+  }
+  const up = async () => run(process.execPath, ['dev/up.ts'])
+  const down = async () => run(process.execPath, ['dev/down.ts'])
+  const pidsIn = (output: string) => [...output.matchAll(/(?:pid |etcd |apiserver |manager )(\d+)/g)].map((m) => Number(m[1]))
+  let pids: number[] = []
+
+  before(async () => {
+    const { code, output } = await up()
+    expect(code, output).to.equal(0)
+    pids = pidsIn(output)
+  })
+  after(async () => {
+    await down()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  it('tells in .dev/env how to reach it', () => {
+    const names = ['KUBECONFIG', 'SWARM_ROUTER_URL', 'E2B_API_URL', 'E2B_SANDBOX_URL', 'E2B_API_KEY']
+    const lines = readFileSync(join(dir, 'env'), 'utf8').trim().split('\n')
+    const assigned = lines.flatMap((line) => {
+      const match = /^export (\w+)='([^']*)'$/.exec(line)
+      return match ? [[match[1] ?? '', match[2] ?? ''] as const] : []
+    })
+    expect(assigned.map(([name]) => name)).to.include.members(names)
+    environment = { ...base, ...Object.fromEntries(assigned) }
+  })
+
+  it('is started once, however often it is asked for', async () => {
+    const { code, output } = await up()
+    expect(code, output).to.equal(0)
+    expect(pidsIn(output)).to.deep.equal(pids)
+    expect(output.match(/already up/g)).to.have.length(4)
+  })
+
+  it('gives the demo: real tasks, a killed sandbox, scaling, a rolling update, nothing lost', async () => {
+    const { code, output } = await run(process.execPath, ['examples/trading-desk/demo.ts'])
+    expect(code, output).to.equal(0)
+    expect(output).to.not.contain('✗')
+    expect(output.match(/✓/g)).to.have.length(6)
+    expect(output).to.match(/took its place and was ready \d+\.\d s after the kill/)
+  })
+
+  it('gives the demo a second time, on what the first has left', async () => {
+    const { code, output } = await run(process.execPath, ['examples/trading-desk/demo.ts'])
+    expect(code, output).to.equal(0)
+    expect(output).to.not.contain('✗')
+  })
+
+  it('explains its kinds to kubectl', async () => {
+    const { output } = await run('kubectl', ['explain', 'swarm.spec.template.readiness'])
+    expect(output).to.contain('Path that answers 2xx when the agent takes tasks')
+  })
+
+  it('leaves nothing behind when the example is deleted', async () => {
+    const { code, output } = await run('kubectl', ['delete', '-k', 'examples/trading-desk', '--timeout=60s'])
+    expect(code, output).to.equal(0)
+    await eventually('agents and sandboxes are gone', async () => {
+      const agents = (await run('kubectl', ['get', 'agents', '-o', 'name'])).output.trim()
+      const headers = { 'x-api-key': environment['E2B_API_KEY'] ?? '' }
+      const sandboxes = await fetch(`${environment['E2B_API_URL']}/v2/sandboxes`, { headers })
+      return agents === '' && ((await sandboxes.json()) as unknown[]).length === 0
+    })
+  })
+
+  it('ends all that it has started, and nothing else, and says so when nothing runs', async () => {
+    const { code, output } = await down()
+    expect(code, output).to.equal(0)
+    expect(pids).to.have.length.of.at.least(4)
+    for (const pid of pids) expect(startTimeOf(pid), `pid ${pid}`).to.equal(undefined)
+    expect(existsSync(join(dir, 'env'))).to.equal(false)
+    expect((await down()).output).to.contain('nothing was running')
+  })
+
+  it('reports a foreign process on one of its ports and leaves it alone', async () => {
+    const foreign = createServer((_request, response) => response.end('mine'))
+    await new Promise<void>((resolve) => foreign.listen(ROUTER_PORT, '127.0.0.1', resolve))
+    try {
+      const { code, output } = await up()
+      expect(code).to.equal(1)
+      expect(output).to.contain(`port ${ROUTER_PORT} of router is held by`)
+      expect(await (await fetch(`http://127.0.0.1:${ROUTER_PORT}`)).text()).to.equal('mine')
+      expect((await down()).code).to.equal(0)
+    } finally {
+      foreign.closeAllConnections()
+      await new Promise((resolve) => foreign.close(resolve))
+    }
+    expect(await isPortFree(ROUTER_PORT)).to.equal(true)
+  })
+})
