@@ -15,6 +15,9 @@ const ONE_SOURCE = '(has(self.secretKeyRef) ? 1 : 0) + (has(self.configMapKeyRef
 /** No program can be given a NUL character, in an argument or in a variable. */
 const NO_NUL = '^[^\\x00]*$'
 
+/** Characters of a variable: Linux takes at most 128 KiB in one, and a character may need four bytes. */
+const MAX_VALUE = 32_000
+
 const EnvVar = Type.Object(
   {
     name: text({
@@ -23,7 +26,9 @@ const EnvVar = Type.Object(
       maxLength: 128,
       description: 'Name of the variable.',
     }),
-    value: Type.Optional(Type.String({ maxLength: 32768, pattern: NO_NUL, description: 'Its value, as written. Empty when left out.' })),
+    value: Type.Optional(
+      Type.String({ maxLength: MAX_VALUE, pattern: NO_NUL, description: 'Its value, as written. Empty when left out.' }),
+    ),
     valueFrom: Type.Optional(
       Type.Object(
         { secretKeyRef: Type.Optional(keyRef('Secret')), configMapKeyRef: Type.Optional(keyRef('ConfigMap')) },
@@ -90,7 +95,7 @@ const READINESS = {
   interval: duration({
     default: '250ms',
     min: '10ms',
-    max: '1h',
+    max: '1m',
     description: 'Time between two checks until the agent is ready. Afterwards the checks slow down by themselves.',
   }),
   timeout: duration({ default: '250ms', min: '10ms', max: '1m', description: 'Time after which one check has failed.' }),
@@ -127,6 +132,21 @@ const NETWORK = {
   }),
 }
 
+/** The program in every sandbox through which E2B writes files and starts commands has a port, too. */
+const port = (options: { default?: number; description: string }) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 65535,
+    ...options,
+    ...rules({ rule: 'self != 49983', message: 'must not be 49983, where the sandbox itself listens; choose another one, such as 8080' }),
+  })
+
+/**
+ * Characters of a command in all. It is one argument of a shell in the sandbox, and Linux takes at most 128 KiB in one; a
+ * character may need four bytes.
+ */
+const MAX_COMMAND = 30_000
+
 const FIELDS = {
   sandboxTemplate: text({
     form: '^[A-Za-z0-9][-A-Za-z0-9_.:/]*$',
@@ -138,13 +158,19 @@ const FIELDS = {
     minItems: 1,
     maxItems: 64,
     description: 'Program and arguments of the agent. It is run directly, not by a shell.',
-    ...rules({
-      rule: "self.size() == 0 || (self[0].matches('[^ ]') && (self.size() > 1 || !self[0].contains(' ')))",
-      message:
-        'must be the program and its arguments, each an entry of its own, such as [node, agent.mjs]; there is no shell to split a line',
-    }),
+    ...rules(
+      {
+        rule: "self.size() == 0 || (self[0].matches('[^ ]') && (self.size() > 1 || !self[0].contains(' ')))",
+        message:
+          'must be the program and its arguments, each an entry of its own, such as [node, agent.mjs]; there is no shell to split a line',
+      },
+      {
+        rule: `self.map(word, word.size()).sum() <= ${MAX_COMMAND}`,
+        message: `must have at most ${MAX_COMMAND} characters together; put long texts into files`,
+      },
+    ),
   }),
-  port: Type.Integer({ minimum: 1, maximum: 65535, default: 8080, description: 'Port the agent listens on; the command gets it as PORT.' }),
+  port: port({ default: 8080, description: 'Port the agent listens on; the command gets it as PORT.' }),
   env: Type.Array(EnvVar, { ...keyedBy('name'), maxItems: 100, default: [], description: 'Environment variables of the command.' }),
   files: Type.Array(File, { ...FILES, maxItems: 64, default: [], description: 'Files that are written before the command starts.' }),
   maxConcurrentTasks: Type.Integer({
@@ -172,7 +198,7 @@ export const TemplateOverride = Type.Object(
   {
     sandboxTemplate: Type.Optional(FIELDS.sandboxTemplate),
     command: Type.Optional(FIELDS.command),
-    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port the agents of this group listen on.' })),
+    port: Type.Optional(port({ description: 'Port the agents of this group listen on.' })),
     env: Type.Optional(
       Type.Array(EnvVar, { ...keyedBy('name'), maxItems: 100, description: 'Variables added to, or replacing, those of the template.' }),
     ),

@@ -183,6 +183,16 @@ const PROGRAM: Cases = {
     spec: template({ command: ['node', TEXT.repeat(4097)] }),
     told: tooLong('spec.template.command[1]', 4096),
   },
+  'a command that is too long for a process': {
+    spec: template({ command: ['node', ...Array.from({ length: 8 }, () => TEXT.repeat(4000))] }),
+    told: ['spec.template.command: Invalid value: must have at most 30000 characters together; put long texts into files'],
+  },
+  'the port of the sandbox itself': {
+    spec: template({ port: 49_983 }),
+    told: [
+      'spec.template.port: Invalid value: 49983: must not be 49983, where the sandbox itself listens; choose another one, such as 8080',
+    ],
+  },
   'port 0': { spec: template({ port: 0 }), told: below('spec.template.port', 0, 1) },
   'a port that does not exist': { spec: template({ port: 65_536 }), told: above('spec.template.port', 65_536, 65_535) },
   'port 0 in a group': { spec: group({ template: { port: 0 } }), told: below('spec.groups[0].template.port', 0, 1) },
@@ -218,7 +228,7 @@ const VARIABLES: Cases = {
   'a variable without a name': { spec: env({ name: '' }), told: badVariable('') },
   'a variable with a name that is too long': { spec: env({ name: 'X'.repeat(129) }), told: tooLong('spec.template.env[0].name', 128) },
   'a variable twice': { spec: env({ name: 'A' }, { name: 'A' }), told: ['spec.template.env[1]: Duplicate value: {"name":"A"}'] },
-  'a value that is too long': { spec: env({ value: TEXT.repeat(32_769) }), told: tooLong('spec.template.env[0].value', 32_768) },
+  'a value that is too long': { spec: env({ value: TEXT.repeat(32_001) }), told: tooLong('spec.template.env[0].value', 32_000) },
   'a value with a NUL character': {
     spec: env({ value: '\0' }),
     told: [String.raw`spec.template.env[0].value: Invalid value: "\x00": spec.template.env[0].value in body should match '^[^\x00]*$'`],
@@ -378,11 +388,11 @@ const DURATIONS = {
     of: (d: string) => template({ readiness: { interval: d, timeout: '10ms' } }),
     min: '10ms',
     short: '9ms',
-    max: '1h',
-    long: '1h1ms',
+    max: '1m',
+    long: '1m1ms',
   },
   'spec.template.readiness.timeout': {
-    of: (d: string) => template({ readiness: { timeout: d, interval: '1h' } }),
+    of: (d: string) => template({ readiness: { timeout: d, interval: '1m' } }),
     min: '10ms',
     short: '9ms',
     max: '1m',
