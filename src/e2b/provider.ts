@@ -9,11 +9,9 @@ import { CREATE_TIMEOUT_MS, LIST_PAGE, PAUSE_TIMEOUT_MS, SANDBOX_TIMEOUT_MS } fr
 import { METADATA } from './metadata.ts'
 import type { Operation, ProviderMetrics } from './metrics.ts'
 import type { Probes } from './probe.ts'
-import { type Access, Session } from './session.ts'
+import { type Access, type Connected, type Created, Session } from './session.ts'
 import type {
   CallOptions,
-  Connected,
-  Created,
   CreateRequest,
   Exit,
   Pressure,

@@ -13,6 +13,17 @@ export type Access = {
 
 type Limit = { readonly signal: AbortSignal; readonly timeoutMs: number }
 
+/** A sandbox with which one can talk. The token opens its ports when public traffic is closed; it is a secret. */
+export type Connected = {
+  readonly sandboxId: string
+  readonly domain?: string
+  readonly trafficAccessToken?: string
+  readonly session: Session
+}
+
+/** A new sandbox. The times are ours, taken before the request left: the provider's are never earlier. */
+export type Created = Connected & { readonly startedAtMs: number; readonly endAtMs: number }
+
 /** A way to talk with one sandbox. Nothing stays open for it, and printing it shows no token. */
 export class Session {
   readonly sandboxId: string

@@ -1,5 +1,3 @@
-import type { Session } from './session.ts'
-
 /** How long a call may take, its wait for a turn not counted, and what ends it early. */
 export type CallOptions = { readonly signal?: AbortSignal; readonly timeoutMs?: number }
 
@@ -14,17 +12,6 @@ export type CreateRequest = {
   readonly timeoutMs: number
   readonly network: { readonly allowInternetAccess: boolean; readonly allowPublicTraffic: boolean }
 }
-
-/** A sandbox with which one can talk. The token opens its ports when public traffic is closed; it is a secret. */
-export type Connected = {
-  readonly sandboxId: string
-  readonly domain?: string
-  readonly trafficAccessToken?: string
-  readonly session: Session
-}
-
-/** A new sandbox. The times are ours, taken before the request left: the provider's are never earlier. */
-export type Created = Connected & { readonly startedAtMs: number; readonly endAtMs: number }
 
 /** A sandbox as the provider's list shows it. */
 export type SandboxInfo = {

@@ -2,31 +2,15 @@ import type { Agent } from '../../api/objects.ts'
 import { SANDBOX_FINALIZER } from '../../api/names.ts'
 import { REASON } from '../../api/reasons.ts'
 import { OperatorError } from '../../errors.ts'
-import type { ProbeTarget } from '../../e2b/types.ts'
-import type { CredentialStore } from '../shared/credentials.ts'
-import type { Sightings } from './sightings.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { referencesOf } from '../shared/revision.ts'
 import { sameStatus } from '../shared/same-status.ts'
 import type { Stores } from '../shared/stores.ts'
-import type { TokenStore } from '../shared/tokens.ts'
+import type { AgentDeps } from './deps.ts'
 import { observeAgent, type Seen } from './observe.ts'
 import { Pass, retryOf } from './pass.ts'
-import { planAgent, type Health } from './plan.ts'
-import type { Prober } from './prober.ts'
+import { planAgent } from './plan.ts'
 import { statusOf } from './status.ts'
-
-/** What the agent reconciler works with. */
-export type AgentDeps = {
-  stores: Stores
-  prober: Prober
-  tokens: TokenStore
-  credentials: CredentialStore
-  sightings: Sightings
-  /** Stamped on every sandbox, so that orphans are found. */
-  operatorId: string
-  probe: (target: ProbeTarget, timeoutMs: number) => Promise<Health['outcome']>
-}
 
 /** More steps than any way through the plan takes. */
 const MOST_STEPS = 12

@@ -3,10 +3,9 @@ import { FORCE_DELETE, LABEL, revisionName, SANDBOX_FINALIZER } from '../../api/
 import type { Agent, Swarm } from '../../api/objects.ts'
 import type { Template } from '../../api/template.ts'
 import { controllerOf } from '../../kube/objects.ts'
-import { groupTemplate } from '../shared/revision.ts'
+import { groupTemplate, storedData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import type { Sightings } from './sightings.ts'
-import { storedData } from '../swarm/act.ts'
 import type { World } from './plan.ts'
 
 /** One agent with what it is made from, as the caches have it. */

@@ -6,10 +6,10 @@ import { OperatorError, StalledError, TransientError, WaitingError } from '../..
 import { AmbiguousCreateError, SandboxGoneError } from '../../e2b/errors.ts'
 import { stampOf } from '../../e2b/metadata.ts'
 import type { Provider } from '../../e2b/provider.ts'
-import type { Connected } from '../../e2b/types.ts'
+import type { Connected } from '../../e2b/session.ts'
 import { KeyReader } from '../shared/contents.ts'
 import type { Seen } from './observe.ts'
-import type { AgentDeps } from './index.ts'
+import type { AgentDeps } from './deps.ts'
 import type { LossReason, Step, World } from './plan.ts'
 
 /** How long a pass that has just started an agent waits for it to get ready, so that one status write is enough. Milliseconds. */

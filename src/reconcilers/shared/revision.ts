@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { groupsOf, type CredentialsRef, type SwarmSpec } from '../../api/swarm.ts'
+import type { ControllerRevision } from '../../kube/objects.ts'
 import { templateOf, type Template, type TemplateOverride } from '../../api/template.ts'
 
 /** What makes agents of one revision alike; stored as the data of a ControllerRevision. */
@@ -11,6 +12,9 @@ export type RevisionData = {
   /** Hash of the referenced contents, when their change is a new revision. */
   contents?: string
 }
+
+/** The data of a stored revision. */
+export const storedData = (revision: ControllerRevision | undefined) => revision?.data as RevisionData | undefined
 
 /** The revision that a spec describes. `contents` is the hash of what it refers to, for templates that follow it. */
 export function revisionOf(spec: SwarmSpec, contents?: string): RevisionData {

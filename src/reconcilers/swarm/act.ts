@@ -5,7 +5,7 @@ import { REASON } from '../../api/reasons.ts'
 import { OperatorError } from '../../errors.ts'
 import { CONTROLLER_REVISIONS, controllerReference, type ControllerRevision } from '../../kube/objects.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
-import { sorted, type RevisionData } from '../shared/revision.ts'
+import { sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import { swarmLabels, type Seen } from './observe.ts'
 import type { Action } from './plan.ts'
@@ -129,9 +129,6 @@ export async function keepRevisions(seen: Seen, stores: Stores, signal: AbortSig
 function dataOf(seen: Seen, hash: string): RevisionData | undefined {
   return storedData(seen.revisions.find((r) => r.metadata.labels?.[LABEL.revision] === hash))
 }
-
-/** The data of a stored revision. */
-export const storedData = (revision: ControllerRevision | undefined) => revision?.data as RevisionData | undefined
 
 /** Events for people: one for each kind of change, so that a large swarm does not flood. */
 function tellEvents(seen: Seen, actions: readonly Action[], stores: Stores): void {
