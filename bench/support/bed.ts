@@ -140,7 +140,7 @@ async function startPrograms(context: Context, place: Place): Promise<Pick<Bed, 
   const operator = await start({
     file: 'operator/operator.ts',
     args: [
-      ...'--metrics-port 0 --create-rate 0 --lease-duration 5s --log-format json --lease-namespace'.split(' '),
+      ...'--metrics-port 0 --create-rate 0 --log-format json --lease-namespace'.split(' '),
       namespace,
       '--namespace',
       namespace,
