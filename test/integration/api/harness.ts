@@ -54,9 +54,20 @@ export class Api {
 
   /** Output of kubectl; its complaint when it fails. */
   async kubectl(...args: string[]): Promise<{ out: string; complaint: string }> {
+    return this.#run(args, '')
+  }
+
+  /** What kubectl says to a manifest that is applied. */
+  async apply(manifest: object): Promise<{ out: string; complaint: string }> {
+    return this.#run(['apply', '--filename=-'], JSON.stringify(manifest))
+  }
+
+  async #run(args: readonly string[], input: string): Promise<{ out: string; complaint: string }> {
     const all = [`--kubeconfig=${this.#kubeconfig}`, `--namespace=${this.namespace}`, ...args]
+    const running = promisify(execFile)(this.#kubectl, all)
+    running.child.stdin?.end(input)
     try {
-      const { stdout, stderr } = await promisify(execFile)(this.#kubectl, all)
+      const { stdout, stderr } = await running
       return { out: stdout, complaint: stderr }
     } catch (error) {
       const { stdout, stderr } = error as { stdout: string; stderr: string }
@@ -69,12 +80,12 @@ export class Api {
     return this.#try(SWARM, 'POST', name, { metadata: { name }, spec })
   }
 
-  /** Asks whether an Agent with this spec would be taken; with `change`, whether it could then be changed in this way. */
+  /** Asks whether an Agent with this spec would be taken, and stores nothing. */
   async tryAgent(spec: unknown): Promise<Answer> {
     return this.#try(AGENT, 'POST', 'desk', { metadata: { name: 'desk' }, spec })
   }
 
-  /** Asks whether a stored Agent may be changed in this way. */
+  /** Asks whether a stored Agent may be changed in this way, and changes nothing. */
   async tryChange(name: string, patch: object): Promise<Answer> {
     return this.#try(AGENT, 'PATCH', name, patch)
   }

