@@ -28,7 +28,8 @@ export class Credential {
     const { clock, createsPerSecond } = options
     this.#clock = clock
     this.#gates = {
-      create: new Gate({ ratePerSecond: createsPerSecond, clock }),
+      // One less at once than the provider lets through, so that requests may be on their way for differently long.
+      create: new Gate({ ratePerSecond: createsPerSecond, burst: createsPerSecond - 1, clock }),
       call: new Gate({ ratePerSecond: (CALLS.count * 1_000) / CALLS.windowMs, clock }),
     }
   }
