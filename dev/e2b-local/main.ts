@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
+import { DataDirInUseError } from './data-dir.ts'
 import { parseDuration } from './durations.ts'
 import type { E2bLocalOptions } from './options.ts'
 import { DEFAULT_API_KEY, startE2bLocal } from './server.ts'
@@ -36,6 +37,8 @@ function readOptions(args: string[]): E2bLocalOptions | undefined {
       throw new UsageError(`--${name} must be a number, 0 or more, not ${JSON.stringify(text)}`)
     return value
   }
+  const port = number('port')
+  if (port !== undefined && (!Number.isInteger(port) || port > 65_535)) throw new UsageError('--port must be a whole number up to 65535')
   const duration = (name: 'create-latency' | 'max-session') => {
     const text = values[name]
     const ms = text === undefined ? undefined : parseDuration(text)
@@ -45,7 +48,7 @@ function readOptions(args: string[]): E2bLocalOptions | undefined {
   }
   const given = {
     host: values.host,
-    port: number('port'),
+    port,
     dataDir: values['data-dir'],
     apiKey: key || DEFAULT_API_KEY,
     light: values.light,
@@ -87,14 +90,20 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop)
 }
 
+/** What a person can put right, in one sentence; undefined for a fault of the program. */
+function sentenceOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if ('code' in error && error.code === 'EADDRINUSE') return 'the port is taken; choose another one with --port'
+  // What the system refuses, such as an address or a directory, says itself what is wrong.
+  const isExpected = error instanceof UsageError || error instanceof TypeError || error instanceof DataDirInUseError || 'code' in error
+  return isExpected ? error.message : undefined
+}
+
 try {
   await main()
 } catch (error) {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const isExpected = error instanceof UsageError || error instanceof TypeError || code.startsWith('ERR_PARSE_ARGS') || code === 'EADDRINUSE'
-  if (!isExpected) throw error
-  console.error(
-    code === 'EADDRINUSE' ? 'the port is taken; choose another one with --port' : error instanceof Error ? error.message : error,
-  )
+  const sentence = sentenceOf(error)
+  if (sentence === undefined) throw error
+  console.error(sentence)
   process.exitCode = 2
 }

@@ -28,7 +28,8 @@ export function virtualPath(path: string, root: string): string {
  * last part may be such a link, for it is not followed.
  */
 export async function diskPath(path: string, root: string, last: 'followed' | 'itself' = 'followed'): Promise<string> {
-  const target = join(root, virtualPath(path, root))
+  const virtual = virtualPath(path, root)
+  const target = virtual === '/' ? root : join(root, virtual)
   await assertInside(last === 'itself' && target !== root ? dirname(target) : target, root)
   return target
 }

@@ -53,6 +53,11 @@ export class PortProxy {
       }
       answer.pipe(response)
     })
+    // Nobody asked for another protocol: requests that do so do not come this way.
+    upstream.on('upgrade', (_answer, socket) => {
+      socket.destroy()
+      failed('broken')
+    })
     upstream.on('error', (error: NodeJS.ErrnoException) => {
       if (response.headersSent || response.destroyed) return void response.destroy()
       // A kept connection that its server closed just now: the request was never seen.

@@ -145,6 +145,11 @@ describe('files', function () {
     expect(types).to.deep.equal({ dir: FileType.DIR, one: FileType.FILE })
   })
 
+  it('have a root', async () => {
+    expect(await sandbox.files.getInfo('/')).to.deep.include({ type: FileType.DIR, path: '/' })
+    expect((await sandbox.files.list('/')).map((entry) => entry.path)).to.include.members(['/home', '/tmp'])
+  })
+
   it('that are links tell where they lead', async () => {
     const at = directory()
     await sandbox.files.write(`${at}/real`, 'content')
