@@ -18,6 +18,13 @@ if [ "$major" -lt 24 ]; then
   if [ ! -x dev/node/node_modules/.bin/node ] || [ "$(cat dev/node/node_modules/.stamp 2>/dev/null)" != "$want" ]; then
     say "installing Node 24 into the checkout (this machine has ${major}): about 20 s"
     npm ci --prefix dev/node --no-audit --no-fund --loglevel=error >&2
+    # The packages are optional, one for each kind of machine: npm does not fail when it could not fetch the right one.
+    if ! dev/node/node_modules/.bin/node --version >/dev/null 2>&1; then
+      rm -rf dev/node/node_modules
+      say "Node 24 could not be installed here ($(uname -s) $(uname -m)): see what npm says to: npm ci --prefix dev/node --loglevel=warn"
+      say "or install Node.js 24 yourself (https://nodejs.org), then run this again"
+      exit 1
+    fi
     echo "$want" > dev/node/node_modules/.stamp
   fi
   PATH="$PWD/dev/node/node_modules/.bin:$PATH"
