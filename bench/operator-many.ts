@@ -1,6 +1,6 @@
 import type { Benchmark, Context, Figure } from './benchmark.ts'
 import { Bed } from './support/bed.ts'
-import { costFigures, measureRise, type Rise } from './support/scaling.ts'
+import { costFigures, measureRise, peakFigures, type Rise } from './support/scaling.ts'
 import { figureOf } from './support/statistics.ts'
 
 export const operatorMany: Benchmark = {
@@ -27,5 +27,9 @@ async function measure(context: Context): Promise<readonly Figure[]> {
   }
   const label = `${swarms} × ${agents}`
   const seconds = rises.map((rise) => rise.seconds)
-  return [figureOf(`${label}: all ready after`, 's', seconds, { note: `first ${seconds[0]?.toFixed(2)} s` }), ...costFigures(label, rises)]
+  return [
+    figureOf(`${label}: all ready after`, 's', seconds, { note: `first round ${seconds[0]?.toFixed(2)} s` }),
+    ...costFigures(label, rises),
+    ...peakFigures(rises),
+  ]
 }

@@ -1,7 +1,7 @@
 import type { Benchmark, Context, Figure } from './benchmark.ts'
 import { Bed } from './support/bed.ts'
 import { createDirectly, writeDirectly } from './support/lower-bounds.ts'
-import { costFigures, measureRise, type Rise } from './support/scaling.ts'
+import { costFigures, measureRise, peakFigures, type Rise } from './support/scaling.ts'
 import { figureOf } from './support/statistics.ts'
 
 /** Seconds that a Go controller took for comparable work on this kind of machine, by agents. */
@@ -36,11 +36,11 @@ async function measure(context: Context): Promise<readonly Figure[]> {
       size.rises.push(rise)
       size.falls.push(await fall(bed))
       size.creates.push(await createDirectly(bed, agents, signal))
-      size.writes.push(await writeDirectly(bed, agents))
+      size.writes.push(await writeDirectly(bed.client, agents))
       say(`round ${round}, ${agents} agents: ${rise.seconds.toFixed(2)} s`)
     }
   }
-  return sizes.toSorted((a, b) => a.agents - b.agents).flatMap(figuresOf)
+  return [...sizes.toSorted((a, b) => a.agents - b.agents).flatMap(figuresOf), ...peakFigures(sizes.flatMap(({ rises }) => rises))]
 }
 
 async function fall(bed: Bed): Promise<number> {
@@ -61,7 +61,7 @@ function figuresOf({ agents, rises, falls, creates, writes }: Size): Figure[] {
       `${label}: all ready after`,
       's',
       rises.map((rise) => rise.seconds),
-      go === undefined ? {} : { beside: { 'Go controller': go, target: go / 2 }, note: `first ${first?.seconds.toFixed(2)} s` },
+      go === undefined ? {} : { beside: { 'Go controller': go, target: go / 2 }, note: `first round ${first?.seconds.toFixed(2)} s` },
     ),
     figureOf(`${label}: the same creates with the e2b package alone`, 's', creates, { note: 'lower bound, 128 at once' }),
     figureOf(`${label}: as many Agents written to the API server alone`, 's', writes, {

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Sandbox } from 'e2b'
 import { DEFAULT_API_KEY } from '../../dev/e2b-local/server.ts'
+import type { KubeClient } from '../../src/kube/client.ts'
 import { AGENTS } from '../../src/reconcilers/shared/kinds.ts'
 import type { Bed } from './bed.ts'
 
@@ -31,9 +32,8 @@ export async function createDirectly(bed: Bed, count: number, signal: AbortSigna
 }
 
 /** Makes so many Agents that nobody looks after, and writes the status of each once. Returns the seconds. */
-export async function writeDirectly(bed: Bed, count: number): Promise<number> {
-  const { client } = bed
-  const namespace = 'default' // the operator of the bed does not watch it
+export async function writeDirectly(client: KubeClient, count: number): Promise<number> {
+  const namespace = 'default' // no operator of a benchmark watches it
   const swarm = `bench-${randomBytes(4).toString('hex')}`
   const labels = { 'swarmops.dev/swarm': swarm }
   const names: string[] = []
