@@ -171,7 +171,7 @@ export const SwarmSpec = Type.Object(
         minimum: 0,
         maximum: MAX_AGENTS,
         description:
-          'Agents of a swarm without groups; 1 when left out. Set by kubectl scale and autoscalers; these need it to be written.',
+          'Agents of a swarm without groups. Left out, the operator writes 1 once; kubectl scale and autoscalers set it from then on.',
       }),
     ),
     groups: Type.Optional(

@@ -87,6 +87,38 @@ const CASES: Record<string, { told: Told; want: { kstatus: KStatus; reason: stri
     told: told({ spec: { state: 'Paused' }, sandbox: { ...sandbox, state: 'Paused' }, stored: READY }),
     want: { kstatus: 'InProgress', reason: 'Paused' },
   },
+  'paused although it should run': {
+    told: told({ sandbox: { ...sandbox, state: 'Paused' }, stored: READY }),
+    want: { kstatus: 'InProgress', reason: 'Paused' },
+  },
+  'to be paused, still running': {
+    told: told({ spec: { state: 'Paused' }, sandbox, stored: READY, health: ready }),
+    want: { kstatus: 'Current', reason: 'AgentReady' },
+  },
+  draining: {
+    told: told({ spec: { state: 'Draining' }, sandbox, stored: READY, health: ready }),
+    want: { kstatus: 'Current', reason: 'Draining' },
+  },
+  'draining before it had a sandbox': {
+    told: told({ spec: { state: 'Draining' } }),
+    want: { kstatus: 'InProgress', reason: 'Draining' },
+  },
+  'answers, while the provider does not': {
+    told: told({ sandbox, stored: READY, health: ready, error: new TransientError('ProviderUnavailable', 'E2B does not answer') }),
+    want: { kstatus: 'InProgress', reason: 'AgentReady' },
+  },
+  'the provider does not know its sandbox any more': {
+    told: told({ sandbox, stored: READY, health: { outcome: 'sandbox-gone', failures: 3, sinceMs: 0 } }),
+    want: { kstatus: 'InProgress', reason: 'SandboxGone' },
+  },
+  'given up, and being deleted': {
+    told: told({
+      deleting: true,
+      stored: { ...READY, failed: { reason: 'SandboxGone', at: NOW } },
+      sandbox: { ...sandbox, state: 'Gone' },
+    }),
+    want: { kstatus: 'InProgress', reason: 'DeletingSandbox' },
+  },
   'being deleted': { told: told({ deleting: true, sandbox, stored: READY }), want: { kstatus: 'InProgress', reason: 'DeletingSandbox' } },
   'being deleted, the provider is down': {
     told: told({ deleting: true, sandbox, stored: READY, error: new TransientError('ProviderUnavailable', 'E2B does not answer') }),

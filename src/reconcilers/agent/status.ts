@@ -70,17 +70,23 @@ function readiness(told: Told): Draft {
   if (lost) return no(lost.reason, lost.message)
   if (stored.failed) return no(stored.failed.reason, stored.conditions?.find((c) => c.type === 'Ready')?.message ?? 'lost')
   if (told.deleting) return no(REASON.deleting, error?.message ?? 'ending its sandbox')
-  if (error) return no(error.reason, error.message)
-  if (!sandbox) return no(REASON.creating, 'its sandbox is being created')
+  if (error && !answers(told)) return no(error.reason, error.message)
+  if (!sandbox)
+    return spec.state === 'Running' ? no(REASON.creating, 'its sandbox is being created') : no(REASON.draining, 'it has no sandbox')
   if (sandbox.state === 'Paused')
     return no(REASON.paused, spec.state === 'Paused' ? 'paused; it is resumed on the next scale-up' : 'its sandbox is being resumed')
   if (!sandbox.commandStarted) return no(REASON.starting, 'its command is being started')
   return ofHealth(told, health)
 }
 
-function ofHealth({ stored, health, failureThreshold, port, path }: Told, seen: Health | undefined): Draft {
+/** Its last check was good: whatever else cannot be done about it just now, it does its tasks. */
+const answers = ({ sandbox, health }: Told) => sandbox?.state === 'Running' && sandbox.commandStarted && health?.outcome === 'ready'
+
+function ofHealth({ stored, spec, health, failureThreshold, port, path }: Told, seen: Health | undefined): Draft {
   const before = stored.conditions?.find((c) => c.type === 'Ready')
-  const yes: Draft = { type: 'Ready', status: 'True', reason: REASON.ready, message: 'takes tasks' }
+  const tells = spec.state === 'Draining' ? [REASON.draining, 'finishes the tasks it has, gets no new ones'] : [REASON.ready, 'takes tasks']
+  const [reason = '', message = ''] = tells
+  const yes: Draft = { type: 'Ready', status: 'True', reason, message }
   if (seen?.outcome === 'ready') return yes
   if (!seen)
     return before?.status === 'True'

@@ -1,6 +1,7 @@
+import { TOKENS_SECRET_TYPE } from '../../api/names.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { Template } from '../../api/template.ts'
-import { WaitingError } from '../../errors.ts'
+import { StalledError, WaitingError } from '../../errors.ts'
 import type { ConfigMap, Secret } from '../../kube/objects.ts'
 import type { References } from '../../kube/references.ts'
 import { contentHash, referencesOf, type KeyRef } from './revision.ts'
@@ -30,6 +31,9 @@ export class KeyReader {
     const what = `${ref.kind} ${this.#namespace}/${ref.name}`
     switch (seen.state) {
       case 'found': {
+        // They change with every agent: agents made anew for each change would be made for ever.
+        if ('type' in seen.object && seen.object.type === TOKENS_SECRET_TYPE)
+          throw new StalledError(REASON.forbidden, `${what} holds the operator's access tokens, ${usedFor} must name another Secret`)
         const value = valueOf(ref, seen.object)
         if (value) return value
         throw new WaitingError(REASON.keyMissing, `${what} has no key ${ref.key}, which ${usedFor} needs; add it`, LOOK_AGAIN_MS)

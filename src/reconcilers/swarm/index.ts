@@ -1,4 +1,5 @@
 import { OperatorError } from '../../errors.ts'
+import type { Swarm } from '../../api/objects.ts'
 import type { SwarmStatus } from '../../api/swarm.ts'
 import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'
@@ -13,7 +14,10 @@ import { statusOf, waitingStatus } from './status.ts'
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileSwarm(key: string, stores: Stores, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
   const swarm = stores.swarms.get(key)
-  if (swarm && !swarm.metadata.deletionTimestamp) await adopt(swarm, stores, signal)
+  if (swarm && !swarm.metadata.deletionTimestamp) {
+    await defaultReplicas(swarm, stores, signal)
+    await adopt(swarm, stores, signal)
+  }
   let seen: Seen | undefined
   try {
     seen = observeSwarm(key, stores)
@@ -36,6 +40,17 @@ export async function reconcileSwarm(key: string, stores: Stores, signal: AbortS
   await writeStatus(seen.swarm, status, stores, signal)
   if (error) throw error
   return plan.checkAgainMs === undefined ? {} : { requeueAfterMs: plan.checkAgainMs }
+}
+
+/**
+ * Writes the one agent that a spec without a number means. The API server cannot do it, since a default would stand beside
+ * `groups` too; and without a number in the spec autoscalers cannot read /scale.
+ */
+async function defaultReplicas({ spec, metadata }: Swarm, { client, swarms }: Stores, signal: AbortSignal): Promise<void> {
+  if (spec.groups !== undefined || spec.replicas !== undefined) return
+  const { uid, resourceVersion } = metadata
+  const patch = { metadata: { uid, resourceVersion }, spec: { replicas: 1 } }
+  swarms.wrote(await client.mergePatch(SWARMS, metadata, patch, { fieldManager: FIELD_MANAGER, signal }))
 }
 
 const UNSEEN: SwarmStatus = { observedGeneration: -1 }

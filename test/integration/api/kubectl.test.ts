@@ -108,7 +108,7 @@ describe('what kubectl shows', () => {
       expect((await scaleOf('one')).out).to.equal('{"replicas":5}/{"replicas":3,"selector":"swarmops.dev/swarm=one"}')
     })
 
-    it('sets them where they were left out; there autoscalers have nothing to read before', async () => {
+    it('sets them where they were left out; there autoscalers have nothing to read before the operator has written 1', async () => {
       expect((await scaleOf('plain')).complaint).to.contain('the spec replicas field ".spec.replicas" does not exist')
       expect((await api.kubectl('scale', 'swarm/plain', '--replicas=2')).complaint).to.equal('')
       expect(await replicas('plain')).to.equal(2)

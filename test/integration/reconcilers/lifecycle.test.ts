@@ -189,6 +189,20 @@ describe('the life of a swarm', function () {
     await eventually('an agent started later reads the new contents', async () => modeOf((await system.task('ignores', {})).body) === 'two')
   })
 
+  it('has one agent when no number is given, and can be scaled from there by an autoscaler', async () => {
+    await system.apply('desk')
+    await system.settled('desk')
+    const scale = (await system.client.raw(`/apis/swarmops.dev/v1alpha1/namespaces/${system.namespace}/swarms/desk/scale`)) as {
+      spec?: { replicas?: number }
+      status?: { replicas?: number; selector?: string }
+    }
+    expect([scale.spec, scale.status]).to.deep.equal([{ replicas: 1 }, { replicas: 1, selector: 'swarmops.dev/swarm=desk' }])
+    await system.scale('desk', 2)
+    expect((await system.settled('desk')).status?.readyReplicas).to.equal(2)
+    await system.apply('desk', { template: { env: [{ name: 'MODE', value: 'new' }] } })
+    expect((await system.settled('desk')).status?.readyReplicas, 'a manifest without a number leaves it alone').to.equal(2)
+  })
+
   it('stays within its budget, says so, and goes on when the budget is raised', async () => {
     await system.apply('desk', { replicas: 3, budget: { maxAgents: 2 } })
     const held = await eventually('two are ready', async () => {

@@ -133,6 +133,21 @@ describe('what goes wrong', function () {
     await system.settled('desk')
   })
 
+  it("refuses the operator's own tokens as contents, which would renew the agents for ever", async () => {
+    system = await System.start()
+    await system.apply('desk', { replicas: 1 })
+    await system.settled('desk')
+    const [key = ''] = (await system.agents('desk')).map((a) => a.metadata.name)
+    const env = [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'desk-agent-tokens', key } } }]
+    await system.apply('desk', { replicas: 1, template: { env, configUpdates: 'Rollout' } })
+    const told = await eventually('the swarm says so', async () =>
+      (await system.swarm('desk'))?.status?.conditions?.find((c) => c.reason === 'Forbidden' && c.type === 'Stalled'),
+    )
+    expect(told.message).to.contain("holds the operator's access tokens")
+    await system.apply('desk', { replicas: 1 })
+    await system.settled('desk')
+  })
+
   it('shows QuotaExceeded as a condition while agents wait for room', async () => {
     system = await System.start({ e2b: { maxSandboxes: 1 } })
     await system.apply('desk', { replicas: 3 })
