@@ -34,7 +34,7 @@ async function measure(context: Context): Promise<readonly Figure[]> {
     ...(note && { note }),
   })
   const { api, sandbox } = after.provider
-  const sandboxNote = 'checks of health: 50 a second in all by design'
+  const sandboxNote = 'by design: 50 checks a second by the operator, one of each agent every 30 s by a router'
   return [
     { name: 'agents', unit: '', value: swarms * agents },
     ...programFigures('operator', before.operator, after.operator, took),
