@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Benchmark, Context, Figure } from './benchmark.ts'
 import { Bed } from './support/bed.ts'
-import { countsText, growth, providerUsageOf, totalOf, usageOf } from './support/cost.ts'
-import type { Program } from '../test/support/programs.ts'
+import { countsText, growth, providerUsageOf, totalOf, usageOf, type ProviderUsage, type Usage } from './support/cost.ts'
 
 /** Time that a fleet gets to come to rest before it is looked at. Milliseconds. */
 const CALM_MS = 5_000
@@ -37,23 +36,23 @@ async function measure(context: Context): Promise<readonly Figure[]> {
   const sandboxNote = 'by design: 50 checks a second by the operator, one of each agent every 30 s by a router'
   return [
     { name: 'agents', unit: '', value: swarms * agents },
-    ...programFigures('operator', before.operator, after.operator, took),
-    ...programFigures('router', before.router, after.router, took),
+    ...programFigures('operator', { before, after }, took),
+    ...programFigures('router', { before, after }, took),
     perSecond('requests to the provider API', api - before.provider.api),
     perSecond('requests into sandboxes', sandbox - before.provider.sandbox, sandboxNote),
   ]
 }
 
-type Usage = Awaited<ReturnType<typeof usageOf>>
+type Look = { readonly operator: Usage; readonly router: Usage; readonly provider: ProviderUsage }
 
-async function lookAt({ operator, router, e2b }: Bed) {
-  const routerOrOperator: Program = router ?? operator
-  const [operatorUsage, routerUsage, provider] = await Promise.all([usageOf(operator), usageOf(routerOrOperator), providerUsageOf(e2b)])
-  return { operator: operatorUsage, router: routerUsage, provider }
+async function lookAt({ operator, router, e2b }: Bed): Promise<Look> {
+  if (!router) throw new Error('there is no router to look at')
+  const [ofOperator, ofRouter, provider] = await Promise.all([usageOf(operator), usageOf(router), providerUsageOf(e2b)])
+  return { operator: ofOperator, router: ofRouter, provider }
 }
 
-// oxlint-disable-next-line max-params -- one row of a table
-function programFigures(program: string, before: Usage, after: Usage, seconds: number): Figure[] {
+function programFigures(program: 'operator' | 'router', looks: { readonly before: Look; readonly after: Look }, seconds: number): Figure[] {
+  const [before, after] = [looks.before[program], looks.after[program]]
   const requests = growth(before.apiRequests, after.apiRequests)
   const kinds = countsText(requests, seconds)
   return [

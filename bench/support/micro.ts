@@ -11,7 +11,7 @@ export type Timed = { readonly name: string; readonly nanoseconds: readonly numb
  * disturbs all of them.
  */
 export async function compare(works: readonly Work[], { rounds, roundMs }: { rounds: number; roundMs: number }): Promise<Timed[]> {
-  const timed = works.map((work) => ({ work, nanoseconds: [] as number[] }))
+  const timed = works.map((work): { work: Work; nanoseconds: number[] } => ({ work, nanoseconds: [] }))
   for (const { work } of timed) await once(work, roundMs)
   for (let round = 0; round < rounds; round++) {
     for (const { work, nanoseconds } of timed) nanoseconds.push(await once(work, roundMs))
