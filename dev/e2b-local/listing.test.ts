@@ -108,7 +108,10 @@ describe('pageOf', () => {
         const items = pairs.map(([id, at]) => listed(id, at))
         const seen: string[] = []
         for (let token: string | undefined = ''; token !== undefined;) {
-          const page: { items: Listed[]; nextToken: string | undefined } = pageOf(items, query(`limit=${limit}&order=${order}&nextToken=${token}`))
+          const page: { items: Listed[]; nextToken: string | undefined } = pageOf(
+            items,
+            query(`limit=${limit}&order=${order}&nextToken=${token}`),
+          )
           seen.push(...page.items.map((item) => item.id))
           token = page.nextToken
         }
