@@ -13,7 +13,12 @@ import type { LocalPorts } from './ports.ts'
 import { LocalTerminal } from './local-terminal.ts'
 
 /** What the real sandboxes of one server share. */
-export type Host = { readonly serverId: string; readonly dataDir: string; readonly ports: LocalPorts; readonly scanner: MarkerScanner }
+export type Host = {
+  readonly serverId: string
+  readonly dataDir: string
+  readonly ports: LocalPorts
+  readonly scanner: Pick<MarkerScanner, 'scan'>
+}
 
 /** What a sandbox's commands start with. */
 export type Identity = { readonly id: string; readonly templateId: string; readonly envs: Readonly<Record<string, string>> }
