@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import type { Logger } from 'winston'
 import { createLog } from '../src/log.ts'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { Providers } from '../src/e2b/providers.ts'
@@ -26,10 +27,20 @@ async function main(config: OperatorConfig): Promise<void> {
 
   const registry = createRegistry({ processMetrics: true })
   const metrics = runtimeMetrics(registry)
-  const client = new KubeClient(loadKubeConfig({ file: config.kubeconfig, context: config.context }), { observe: observeRequests(metrics) })
+  const kubeConfig = loadKubeConfig({ file: config.kubeconfig, context: config.context })
+  const client = new KubeClient(kubeConfig, { observe: observeRequests(metrics) })
+  // Connections of its own, so that no burst of other requests costs the leadership.
+  const leaseClient = new KubeClient(kubeConfig, { observe: observeRequests(metrics) })
   const providers = new Providers({ endpoints: config.endpoints, createsPerSecond: config.createsPerSecond, registry })
   const lease = { namespace: config.leaseNamespace, name: config.leaseName }
-  const election = new LeaderElection({ client, ...lease, identity: config.identity, durationMs: config.leaseMs, log, metrics })
+  const election = new LeaderElection({
+    client: leaseClient,
+    ...lease,
+    identity: config.identity,
+    durationMs: config.leaseMs,
+    log,
+    metrics,
+  })
   const health = new HealthServer({
     host: config.metricsHost,
     port: config.metricsPort,
@@ -40,32 +51,38 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('health server started', { port: await health.start() })
 
   await election.run(stopping.signal, async (signal) => {
-    const drains: ((namespace: string, agent: string) => void)[] = []
-    const feed = new RouterFeed({
-      urls: config.routerUrls,
-      token: config.internalToken ?? '',
-      log,
-      now: Date.now,
-      onChange: (agents) => {
-        for (const { namespace, agent } of agents) for (const listener of drains) listener(namespace, agent)
-      },
-    })
+    const { feed, routers } = routersOf(config, log)
     feed.start()
     const operatorId = await operatorIdOf(client, lease, signal)
     log.info('leading', { identity: config.identity, operatorId })
-    const routers = {
-      inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
-      isDrained: (namespace: string, agent: string) => config.routerUrls.length === 0 || feed.isDrained(namespace, agent),
-      onDrain: (listener: (namespace: string, agent: string) => void) => drains.push(listener),
-    }
     const { namespaces, apiKey: ownKey } = config
     await runReconcilers({ client, providers, ownKey, operatorId, namespaces, routers, log, registry, metrics }, signal)
     feed.stop()
   })
   await health.stop()
   await providers.close()
-  await client.close()
+  await Promise.all([client.close(), leaseClient.close()])
   log.info('stopped')
+}
+
+/** What the routers say, and who hears of agents that have drained. */
+function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
+  const listeners: ((namespace: string, agent: string) => void)[] = []
+  const feed = new RouterFeed({
+    urls: routerUrls,
+    token: internalToken ?? '',
+    log,
+    now: Date.now,
+    onChange: (agents) => {
+      for (const { namespace, agent } of agents) for (const listener of listeners) listener(namespace, agent)
+    },
+  })
+  const routers = {
+    inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
+    isDrained: (namespace: string, agent: string) => routerUrls.length === 0 || feed.isDrained(namespace, agent),
+    onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
+  }
+  return { feed, routers }
 }
 
 try {

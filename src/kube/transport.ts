@@ -100,6 +100,7 @@ export class Transport {
       signal: idleMs === undefined ? signal : (request.signal ?? null),
       headersTimeout: request.timeoutMs,
       bodyTimeout: idleMs ?? request.timeoutMs,
+      reset: false, // undici would close the connection after each DELETE with a body
     })
     // A token that was revoked early: ask the plugin or the file again before the next request.
     if (response.statusCode === 401) this.#connection = undefined

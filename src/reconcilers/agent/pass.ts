@@ -24,6 +24,8 @@ export class Pass {
   readonly #deps: AgentDeps
   readonly #signal: AbortSignal
   #session: Connected | undefined
+  /** The write of the access token, which goes on beside the start of the agent. */
+  #tokenStored: Promise<void> = Promise.resolve()
   world: World
   sandbox: AgentStatus['sandbox']
   lost: { reason: LossReason; message: string } | undefined
@@ -123,7 +125,7 @@ export class Pass {
         this.#call,
       )
       this.#set(this.#fresh(session.sandboxId, session.startedAtMs, session.domain))
-      await this.#adopt(session)
+      this.#adopt(session)
     } catch (error) {
       // Only a create that certainly did nothing may be tried again without looking first.
       const isCertain = error instanceof OperatorError && !(error instanceof AmbiguousCreateError)
@@ -150,6 +152,7 @@ export class Pass {
     }
     await this.#provider.prepare(session.session, contents.files, this.#call)
     await this.#provider.start(session.session, { command: template.command, env }, this.#call)
+    await this.#tokenStored // checks need it; when this fails the start is gone through again, which starts nothing twice
     this.#set({ commandStarted: true })
     this.#watch()
   }
@@ -206,7 +209,8 @@ export class Pass {
     if (this.#session) return this.#session
     try {
       const session = await this.#provider.resume(this.#id, this.#seen.sandboxTimeoutMs, this.#call)
-      await this.#adopt(session)
+      this.#adopt(session)
+      await this.#tokenStored
       this.#set({ state: 'Running', ...(session.domain && { domain: session.domain }) })
       return session
     } catch (error) {
@@ -217,10 +221,12 @@ export class Pass {
   }
 
   /** Keeps the session for this pass, and the access token for the router. */
-  async #adopt(session: Connected): Promise<void> {
+  #adopt(session: Connected): void {
     this.#session = session
     const { swarm, agent } = this.#seen
-    if (session.trafficAccessToken && swarm) await this.#deps.tokens.put(swarm, agent.metadata.name, session.trafficAccessToken)
+    if (!session.trafficAccessToken || !swarm) return
+    this.#tokenStored = this.#deps.tokens.put(swarm, agent.metadata.name, session.trafficAccessToken)
+    this.#tokenStored.catch(() => undefined) // heard where it is waited for
   }
 
   #fresh(id: string, startedAtMs: number, domain: string | undefined): NonNullable<AgentStatus['sandbox']> {

@@ -14,12 +14,14 @@ type Owner = Pick<Swarm, 'apiVersion' | 'kind' | 'metadata'>
 
 /**
  * The traffic access tokens of agents, in one Secret a swarm: the operator writes them, the router reads them. Changes
- * that come together are one write.
+ * that come together, or while the last write is under way, are one write.
  */
 export class TokenStore {
   readonly #client: KubeClient
   readonly #secrets: Informer<Secret>
   readonly #batches = new Map<string, Batch>()
+  /** The last write of each Secret, until it has ended, well or not. */
+  readonly #writing = new Map<string, Promise<void>>()
 
   constructor(client: KubeClient, secrets: Informer<Secret>) {
     this.#client = client
@@ -56,10 +58,13 @@ export class TokenStore {
       return waiting.written
     }
     const changes: Batch['changes'] = { [agent]: value }
-    const written = new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS)).then(() => {
+    const gathered = Promise.all([new Promise((resolve) => setTimeout(resolve, GATHER_MS)), this.#writing.get(key)])
+    const written = gathered.then(() => {
       this.#batches.delete(key)
       return this.#write(owner, changes)
     })
+    const ended = written.catch(() => undefined).finally(() => this.#writing.get(key) === ended && this.#writing.delete(key))
+    this.#writing.set(key, ended)
     this.#batches.set(key, { changes, written })
     return written
   }
