@@ -30,7 +30,12 @@ describe('the program e2b-local', function () {
   })
 
   async function start(args: string[] = [], env: Record<string, string> = {}) {
-    const program = await Program.start({ file: FILE, args: ['--port', '0', ...args], env, listening: 'e2b-local listens' })
+    const program = await Program.start({
+      file: FILE,
+      args: ['--port', '0', ...args],
+      env: { TMPDIR: dataDir, ...env },
+      listening: 'e2b-local listens',
+    })
     programs.push(program)
     const url = `http://127.0.0.1:${program.port}`
     return { program, options: { apiKey: env['E2B_LOCAL_API_KEY'] ?? 'e2b_local', apiUrl: url, sandboxUrl: url } }
@@ -77,7 +82,7 @@ describe('the program e2b-local', function () {
     })
 
   it('removes the directory that it made for itself', async () => {
-    const { program, options } = await start([], { TMPDIR: dataDir })
+    const { program, options } = await start()
     await busy(options)
     expect(readdirSync(dataDir)).to.have.length(1)
     await program.stop()
