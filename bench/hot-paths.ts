@@ -85,7 +85,16 @@ function fleetOf(agents: number, strategy: Strategy): Fleet {
     breaker: { consecutiveFailures: 5, openForMs: 5_000 },
   })
   for (let i = 0; i < agents; i++) {
-    const facts = { namespace: 'n', swarm: 's', name: `agent-${i}`, uid: `uid-${i}`, group: '', isCandidate: true, isDraining: false }
+    const facts = {
+      namespace: 'n',
+      swarm: 's',
+      name: `agent-${i}`,
+      uid: `uid-${i}`,
+      group: '',
+      place: 0,
+      isCandidate: true,
+      isDraining: false,
+    }
     fleet.put({ ...facts, revision: i % 5 === 0 ? 'new' : 'old' }, 0)
   }
   return fleet
@@ -176,7 +185,7 @@ function agentOf(i: number): Agent {
       finalizers: ['swarmops.dev/sandbox'],
       ownerReferences: [owner],
     },
-    spec: { swarm, group: '', role: 'Worker', revision: '6f9c7d5b4', nonce: `nonce-${i}`, attempt: 0, state: 'Running' },
+    spec: { swarm, group: '', place: 0, role: 'Worker', revision: '6f9c7d5b4', nonce: `nonce-${i}`, attempt: 0, state: 'Running' },
     status: {
       observedGeneration: 1,
       readySince: at,

@@ -17,6 +17,11 @@ export const AgentSpec = Type.Object(
     group: Type.String({ maxLength: 30, default: '', description: 'Name of the group; empty for a swarm without groups.' }),
     role: choice(['Worker', 'Coordinator'], { default: 'Worker', description: 'What the agent is told to be.' }),
     revision: Type.String({ minLength: 1, maxLength: 32, description: 'Hash of the revision it is made from.' }),
+    place: Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'Its place in the group, from 0; an agent that replaces it gets the same. In a Ring without groups, its stage.',
+    }),
     nonce: Type.String({
       minLength: 8,
       maxLength: 64,
@@ -38,6 +43,7 @@ export const AgentSpec = Type.Object(
       unchanging('group'),
       unchanging('role'),
       unchanging('revision'),
+      unchanging('place'),
       unchanging('nonce'),
       unchanging('credentialsSecretRef'),
     ),

@@ -1,7 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { choice, countOrPercent, dataKey, duration, keyedBy, objectName, rules, text } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
+import { Routing } from './routing.ts'
 import { Template, TemplateOverride } from './template.ts'
+import { Topology, TopologyStatus } from './topology.ts'
 
 /** Where the E2B API key is. */
 export const CredentialsRef = Type.Object(
@@ -42,64 +44,6 @@ const Group = Type.Object(
     template: Type.Optional(TemplateOverride),
   },
   { description: 'Agents that are alike.' },
-)
-
-const Routing = Type.Object(
-  {
-    strategy: choice(['RoundRobin', 'LeastLoaded'], {
-      default: 'LeastLoaded',
-      description:
-        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random. Capability and session key always apply.',
-    }),
-    timeout: duration({
-      default: '30s',
-      min: '10ms',
-      max: '24h',
-      description: 'Time a task may take, all attempts included, unless the task itself says less.',
-    }),
-    retries: Type.Object(
-      {
-        attempts: Type.Integer({
-          minimum: 1,
-          maximum: 10,
-          default: 3,
-          description: 'How often a task is tried in all, each time on another agent. 1 means no retry.',
-        }),
-      },
-      { default: {}, description: 'What happens when an agent fails a task.' },
-    ),
-    circuitBreaker: Type.Object(
-      {
-        consecutiveFailures: Type.Integer({
-          minimum: 1,
-          maximum: 1000,
-          default: 5,
-          description: 'Failures in a row after which an agent gets no tasks for a while.',
-        }),
-        openFor: duration({ default: '5s', min: '10ms', max: '1h', description: 'How long it gets none; then one task is tried.' }),
-      },
-      { default: {}, description: 'When the router stops sending tasks to an agent that fails.' },
-    ),
-    queue: Type.Object(
-      {
-        maxPending: Type.Integer({
-          minimum: 0,
-          maximum: 100_000,
-          default: 1000,
-          description: 'Tasks that may wait for a free agent in one router; more are refused with 429.',
-        }),
-        timeout: duration({
-          default: '10s',
-          min: '10ms',
-          max: '24h',
-          description:
-            'How long a task may wait for a free agent, within its own time. To refuse at once what no agent is free for, set maxPending to 0.',
-        }),
-      },
-      { default: {}, description: 'What happens to tasks when all agents are busy.' },
-    ),
-  },
-  { default: {}, description: 'How tasks reach agents.' },
 )
 
 const Lifecycle = Type.Object(
@@ -182,6 +126,7 @@ export const SwarmSpec = Type.Object(
         description: 'Groups of agents that differ in role, capabilities or template.',
       }),
     ),
+    topology: Type.Optional(Topology),
     routing: Routing,
     lifecycle: Lifecycle,
     update: Update,
@@ -212,6 +157,16 @@ export const SwarmSpec = Type.Object(
         rule: "!has(self.groups) || self.groups.filter(g, g.role == 'Coordinator').size() <= 1",
         message: 'only one group can have the role Coordinator; make it one group with more replicas (the others stand by)',
         fieldPath: '.groups',
+      },
+      {
+        rule: "!has(self.topology) || !(self.topology.type in ['Hierarchical', 'Star']) || (has(self.groups) && self.groups.exists(g, g.role == 'Coordinator') && self.groups.exists(g, g.role == 'Worker'))",
+        message: 'Hierarchical and Star need a group with the role Coordinator and one with the role Worker; write both in spec.groups',
+        fieldPath: '.topology',
+      },
+      {
+        rule: "!has(self.topology) || self.topology.type != 'Ring' || !has(self.groups) || !self.groups.exists(g, g.role == 'Coordinator')",
+        message: 'a Ring has no coordinator: its groups are its stages, in their order; remove role from spec.groups',
+        fieldPath: '.topology',
       },
       {
         rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
@@ -263,6 +218,7 @@ export const SwarmStatus = Type.Object(
         description: 'Shares of new tasks by revision; they sum to 100. The router follows them.',
       }),
     ),
+    topology: Type.Optional(TopologyStatus),
     conditions: Conditions,
   },
   { default: { observedGeneration: -1 }, description: 'The fleet as it is.' },

@@ -1,3 +1,4 @@
+import type { Wish } from '../routing/fleet.ts'
 import type { Outcome } from '../routing/verdict.ts'
 import type { Slot } from '../routing/slot.ts'
 import type { Ticket } from '../routing/wait-queue.ts'
@@ -11,6 +12,18 @@ export type CallRequest = {
   readonly entry: SwarmEntry<Call>
   /** Fields of the agent's request besides `attempt` and `epoch`, as JSON without the outer braces. */
   readonly bodyFields: string
+  /** Part of the swarm whose agents may have it; all of it when absent. */
+  readonly part?: string | undefined
+  /** The one agent that may have it. */
+  readonly agent?: string | undefined
+  /** How often it is tried; as the swarm says when absent. */
+  readonly attempts?: number | undefined
+  /** It ends at once when nobody can have it, instead of waiting for somebody. */
+  readonly isImpatient?: boolean | undefined
+  /** It goes on with a task that has begun: a full queue does not refuse it. */
+  readonly isContinued?: boolean | undefined
+  /** Term of the leader in whose name it is made; 0 where nobody leads. */
+  readonly epoch?: number | undefined
   readonly capability: string | undefined
   readonly sessionKey: string | undefined
   readonly revision: string | undefined
@@ -60,14 +73,14 @@ export class Call {
 
   /** Tasks that the same agents can do share a lane of the waiting queue. */
   get lane(): string {
-    const { revision, capability = '', entry } = this.request
-    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}`
+    const { revision, capability = '', part = '', agent = '', entry } = this.request
+    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}`
   }
 
   /** What the choice of an agent goes by. */
-  get wish(): { capability: string | undefined; sessionKey: string | undefined; revision: string | undefined; tried: readonly Slot[] } {
-    const { capability, sessionKey, revision } = this.request
-    return { capability, sessionKey, revision, tried: this.tried }
+  get wish(): Wish {
+    const { capability, sessionKey, revision, part, agent } = this.request
+    return { capability, sessionKey, revision, part, agent, tried: this.tried }
   }
 
   end(result: CallResult | Problem): void {

@@ -1,4 +1,4 @@
-import { Fleet } from '../routing/fleet.ts'
+import { Fleet, type Refusal } from '../routing/fleet.ts'
 import type { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
 import { readAnswer, refusalOf, type Reading } from './answer.ts'
@@ -72,7 +72,7 @@ export class Dispatcher {
     if (entry.waiting.size === 0) return
     entry.waiting.pump((call) => {
       const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
-      if (choice === 'Busy' || choice === 'NoAgentReady') return false
+      if (mayWait(call, choice)) return false
       this.#stopWaiting(call)
       if (typeof choice === 'string') call.end(refusedProblem(call, choice, 0))
       else this.#attempt(call, choice)
@@ -91,7 +91,7 @@ export class Dispatcher {
     if (isFirst && entry.waiting.hasLane(call.lane)) return this.#wait(call)
     const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
     if (typeof choice !== 'string') this.#attempt(call, choice)
-    else if (choice === 'Busy' || choice === 'NoAgentReady') this.#wait(call)
+    else if (mayWait(call, choice)) this.#wait(call)
     else call.end(refusedProblem(call, choice, 0))
   }
 
@@ -101,7 +101,7 @@ export class Dispatcher {
     const isFirst = call.attempts.length === 0
     const { settings } = entry
     if (!settings) return call.end(goneProblem(call))
-    if (isFirst && entry.waiting.size >= settings.maxPending) return call.end(queueFullProblem(call))
+    if (isFirst && !call.request.isContinued && entry.waiting.size >= settings.maxPending) return call.end(queueFullProblem(call))
     call.waitingSinceMs = this.#o.now()
     call.ticket = entry.waiting.add(isFirst ? call.lane : `${call.lane}\nagain`, call, { atFront: !isFirst, isPicky: !isFirst })
     call.queueTimer = setTimeout(() => this.#waitedTooLong(call), settings.queueTimeoutMs)
@@ -148,7 +148,7 @@ export class Dispatcher {
         method: 'POST',
         path: '/tasks',
         headers: this.#headers(request, leftMs),
-        body: `{${request.bodyFields},"attempt":${number},"epoch":0}`,
+        body: `{${request.bodyFields},"attempt":${number},"epoch":${request.epoch ?? 0}}`,
         maxBytes: MAX_ANSWER_BYTES,
       },
       (answer) => ended(readAnswer(answer), answer),
@@ -180,7 +180,7 @@ export class Dispatcher {
       'swarm-timeout-ms',
       String(leftMs),
       'swarm-epoch',
-      '0',
+      String(request.epoch ?? 0),
     ]
   }
 
@@ -202,7 +202,7 @@ export class Dispatcher {
     const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
     if (outcome === 'NotNow') call.putOff += 1
     else call.spent += 1
-    const hasAttemptsLeft = call.spent < (entry.settings?.attempts ?? 1) && call.putOff <= MAX_NOT_NOW
+    const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.putOff <= MAX_NOT_NOW
     const willRetry = !call.hasEnded && mayRepeat && hasAttemptsLeft
     this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, willRetry })
     if (willRetry) {
@@ -256,6 +256,9 @@ export class Dispatcher {
     ).unref()
   }
 }
+
+/** Whether somebody may become free, or ready, for whom a call that has no agent now is meant to wait. */
+const mayWait = (call: Call, choice: Slot | Refusal) => choice === 'Busy' || (choice === 'NoAgentReady' && !call.request.isImpatient)
 
 const STOPPED = {
   Hung: 'it stopped answering its probes',

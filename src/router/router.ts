@@ -86,7 +86,7 @@ export class Router {
     })
     this.#tasks = new Tasks({
       world,
-      dispatcher: this.#dispatcher,
+      desk: { dispatcher: this.#dispatcher, now, random: Math.random },
       metrics: this.#metrics,
       maxOpen: options.maxInFlight,
       isKnowing: () => this.#watch.hasSynced,

@@ -5,6 +5,7 @@ import { templateOf } from '../api/template.ts'
 import type { AgentFacts } from '../routing/slot.ts'
 import { Fleet, type FleetRules } from '../routing/fleet.ts'
 import { WaitQueue } from '../routing/wait-queue.ts'
+import { partsOf } from '../topology/parts.ts'
 import type { Sandbox } from './address.ts'
 import type { Host, ProbeRules } from './host.ts'
 
@@ -67,6 +68,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     probe: { path, timeoutMs: durationMs(timeout), intervalMs: durationMs(interval), failureThreshold },
     rules: {
       strategy: routing.strategy,
+      partsOf: partsOf(spec.topology, groupsOf(spec)),
       shares: status?.traffic ?? [],
       groups: new Map(
         groupsOf(spec).map((group) => [
@@ -92,6 +94,7 @@ export function factsOf({ metadata, spec, status }: Agent): AgentFacts {
     name: metadata.name,
     uid: metadata.uid,
     group: spec.group,
+    place: spec.place,
     revision: spec.revision,
     isCandidate: isReady && !isDraining && status?.sandbox?.state === 'Running',
     isDraining,

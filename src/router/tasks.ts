@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Call, CallResult } from './call.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
 import { FLUSH_MS, MAX_KEY_CHARS } from './limits.ts'
 import type { RouterMetrics } from './metrics.ts'
@@ -9,12 +8,14 @@ import { Problem } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { parseTask } from './task-request.ts'
 import { traceOf } from './trace.ts'
+import { startSingle } from './work/single.ts'
+import type { Answered, Desk, Work } from './work/work.ts'
 import type { World } from './world.ts'
 
 /** What the task API works with. `broken` hears of mistakes of the router itself. */
 export type TasksOptions = {
   readonly world: World<Call>
-  readonly dispatcher: Dispatcher
+  readonly desk: Desk
   readonly metrics: RouterMetrics
   readonly maxOpen: number
   readonly isKnowing: () => boolean
@@ -24,7 +25,7 @@ export type TasksOptions = {
 /** Tasks over HTTP: each one that is accepted is answered exactly once, unless its client goes away. */
 export class Tasks {
   readonly #o: TasksOptions
-  readonly #calls = new Set<Call>()
+  readonly #works = new Map<string, Work>()
   #open = 0
   #isStopping = false
   #whenIdle: (() => void) | undefined
@@ -44,9 +45,9 @@ export class Tasks {
     if (this.#open === 0) return
     const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve))
     const force = setTimeout(() => {
-      for (const call of this.#calls) {
+      for (const [taskId, work] of this.#works) {
         const detail = `the router stopped before the task ended, after waiting for it for ${drainMs} ms`
-        this.#o.dispatcher.fail(call, new Problem('ShuttingDown', { taskId: call.request.id, detail, more: { attempts: call.attempts } }))
+        work.fail(new Problem('ShuttingDown', { taskId, detail }))
       }
     }, drainMs)
     // A client that never finishes sending its task does not hold up the stop.
@@ -62,10 +63,10 @@ export class Tasks {
     const refusal = this.#refusal(place)
     if (refusal) return this.#refuse(response, refusal)
     this.#open += 1
-    let call: Call | undefined
+    let id: string | undefined
     response.on('close', () => {
-      if (call && !call.hasEnded) this.#cancelled(call)
-      if (call) this.#calls.delete(call)
+      const work = id === undefined ? undefined : this.#works.get(id)
+      if (id !== undefined && work) this.#cancelled(place, id, work)
       this.#open -= 1
       if (this.#open === 0) this.#whenIdle?.()
     })
@@ -73,8 +74,7 @@ export class Tasks {
       if (body instanceof Problem) return this.#refuse(response, body)
       if (response.destroyed) return
       try {
-        call = this.#start(place, request, body, response)
-        if (!call.hasEnded) this.#calls.add(call)
+        id = this.#start(place, request, body, response)
       } catch (error) {
         if (error instanceof Problem) this.#refuse(response, error)
         else this.#o.broken(error, response)
@@ -98,55 +98,67 @@ export class Tasks {
     sendProblem(response, problem, { mustClose: this.#isStopping })
   }
 
-  #start({ namespace, swarm }: SwarmPlace, request: IncomingMessage, body: Buffer, response: ServerResponse): Call {
-    const task = parseTask(body)
+  /** Begins the task; returns its id. */
+  #start({ namespace, swarm }: SwarmPlace, request: IncomingMessage, body: Buffer, response: ServerResponse): string {
+    const asked = parseTask(body)
     const entry = this.#o.world.find(namespace, swarm)
     if (!entry?.settings) throw swarmNotFound(namespace, swarm)
     const id = randomUUID()
     const { headers } = request
-    const capability = task.capability === undefined ? '' : `,"capability":${JSON.stringify(task.capability)}`
+    const { desk } = this.#o
     const { timeoutMs } = entry.settings
-    return this.#o.dispatcher.start(
+    let hasEnded = false
+    const work = startSingle(
       {
         id,
         entry,
-        bodyFields: `"id":"${id}","input":${JSON.stringify(task.input)}${capability}`,
-        capability: task.capability,
-        sessionKey: task.sessionKey,
+        input: JSON.stringify(asked.input),
+        capability: asked.capability,
+        sessionKey: asked.sessionKey,
         revision: keyHeader(headers['swarm-revision'], 'Swarm-Revision'),
-        isIdempotent: task.isIdempotent,
+        isIdempotent: asked.isIdempotent,
         idempotencyKey: keyHeader(headers['idempotency-key'], 'Idempotency-Key') ?? id,
         trace: traceOf(keyHeader(headers['traceparent'], 'traceparent')),
-        timeoutMs: Math.min(task.timeoutMs ?? timeoutMs, timeoutMs),
+        timeoutMs: Math.min(asked.timeoutMs ?? timeoutMs, timeoutMs),
+        startedMs: desk.now(),
       },
-      (result) => this.#ended({ entry, id, response, result }),
+      desk,
+      (result) => {
+        hasEnded = true
+        this.#works.delete(id)
+        this.#ended({ entry, id, response, result })
+      },
     )
+    if (!hasEnded) this.#works.set(id, work)
+    return id
   }
 
-  #ended(end: { entry: SwarmEntry<Call>; id: string; response: ServerResponse; result: CallResult | Problem }): void {
+  #ended(end: { entry: SwarmEntry<Call>; id: string; response: ServerResponse; result: Answered | Problem }): void {
     const { entry, id, response, result } = end
     entry.version += 1
     const isDone = !(result instanceof Problem)
     if (isDone) entry.done += 1
     else entry.failed += 1
-    const { group = '', revision = '' } = isDone ? result.slot.facts : {}
+    const { group = '', revision = '' } = isDone ? result : {}
     const { namespace, name: swarm } = entry
     this.#o.metrics.tasks.inc({ namespace, swarm, group, revision, outcome: isDone ? 'Done' : result.code })
     if (!isDone) return sendProblem(response, result, { mustClose: this.#isStopping })
-    const { output, slot, attempts, queuedMs, agentMs, totalMs } = result
+    const { output, agent, attempts, queuedMs, agentMs, totalMs, more } = result
     this.#o.metrics.taskSeconds.observe({ namespace, swarm, revision }, totalMs / 1000)
     if (queuedMs > 0) this.#o.metrics.queueSeconds.observe({ namespace, swarm }, queuedMs / 1000)
     const timings = { queuedMs, agentMs, totalMs }
     if (this.#isStopping && !response.headersSent) response.setHeader('connection', 'close')
-    sendJson(response, 200, JSON.stringify({ id, output, agent: slot.facts.name, group, revision, attempts, timings }))
+    sendJson(response, 200, JSON.stringify({ id, output, agent, group, revision, attempts, timings, ...more }))
   }
 
-  #cancelled(call: Call): void {
-    const { entry } = call.request
-    this.#o.dispatcher.cancel(call)
+  #cancelled({ namespace, swarm }: SwarmPlace, id: string, work: Work): void {
+    this.#works.delete(id)
+    work.cancel()
+    this.#o.metrics.tasks.inc({ namespace, swarm, group: '', revision: '', outcome: 'Cancelled' })
+    const entry = this.#o.world.find(namespace, swarm)
+    if (!entry) return
     entry.failed += 1
     entry.version += 1
-    this.#o.metrics.tasks.inc({ namespace: entry.namespace, swarm: entry.name, group: '', revision: '', outcome: 'Cancelled' })
   }
 }
 

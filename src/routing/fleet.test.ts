@@ -19,6 +19,7 @@ const agent = (name: string, over: Partial<AgentFacts> = {}): AgentFacts => ({
   name,
   uid: `uid-${name}`,
   group: '',
+  place: 0,
   revision: 'r1',
   isCandidate: true,
   isDraining: false,

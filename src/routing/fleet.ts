@@ -1,5 +1,6 @@
+import { PART } from '../topology/parts.ts'
 import type { BreakerRules } from './breaker.ts'
-import { hashText } from './hash.ts'
+import { hashText } from '../stats/hash.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
@@ -10,13 +11,17 @@ export type GroupRules = { readonly capabilities: readonly string[]; readonly li
 /** What a swarm says about the choice of agents. */
 export type FleetRules = {
   readonly strategy: Strategy
+  /** The parts of the swarm that an agent belongs to, besides the whole of it; see `PART`. */
+  readonly partsOf?: ((facts: AgentFacts) => readonly string[]) | undefined
   readonly shares: readonly Share[]
   readonly groups: ReadonlyMap<string, GroupRules>
   readonly breaker: BreakerRules
 }
 
-/** What a task asks for. `tried` are agents that failed it: others are preferred. */
+/** What a task asks for. `tried` are agents that failed it: others are preferred; `agent` names the only one that may have it. */
 export type Wish = {
+  readonly part?: string | undefined
+  readonly agent?: string | undefined
   readonly capability?: string | undefined
   readonly sessionKey?: string | undefined
   readonly revision?: string | undefined
@@ -28,6 +33,10 @@ export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'Revis
 
 /** How a task on an agent ended, as far as the agent's health is concerned. */
 export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
+
+/** Where the agents of a part that have a capability are found. */
+const poolKey = ({ part = PART.whole, capability = ANY }: Pick<Wish, 'part' | 'capability'>) =>
+  part === PART.whole ? capability : `${part}\n${capability}`
 
 type Revision = { known: number; readonly pools: Map<string, Pool> }
 const ANY = ''
@@ -116,11 +125,11 @@ export class Fleet {
       if (!revision) return 'RevisionNotFound'
       if (capability !== ANY && !this.#canEver(wish.revision, capability)) return 'NoAgentWithCapability'
     }
-    const chosen = this.#pick(wish, capability, nowMs, random)
+    const chosen = this.#pick(wish, nowMs, random)
     if (chosen) return chosen
-    const reachable = this.#hopes(wish, capability)
+    const reachable = this.#hopes(wish)
     if (wish.tried.length > 0 && !reachable.some((slot) => !wish.tried.includes(slot))) {
-      const again = this.#pick({ ...wish, tried: [] }, capability, nowMs, random)
+      const again = this.#pick({ ...wish, tried: [] }, nowMs, random)
       if (again) return again
     }
     return reachable.length > 0 ? 'Busy' : 'NoAgentReady'
@@ -130,12 +139,19 @@ export class Fleet {
    * The revision of a session: that of its key among those with an agent that can be reached, busy or not, so that a session waits
    * for its revision instead of leaving it.
    */
-  revisionOfSession({ sessionKey, capability = ANY }: Pick<Wish, 'sessionKey' | 'capability'>): string | undefined {
-    if (sessionKey === undefined) return undefined
-    return revisionOfSession(sessionKey, this.#weighted, (revision) => {
-      for (const slot of this.#revisions.get(revision)?.pools.get(capability)?.members ?? []) if (!slot.isUnreachable) return true
+  revisionOfSession(wish: Pick<Wish, 'sessionKey' | 'capability' | 'part'>): string | undefined {
+    if (wish.sessionKey === undefined) return undefined
+    return revisionOfSession(wish.sessionKey, this.#weighted, (revision) => {
+      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) if (!slot.isUnreachable) return true
       return false
     })
+  }
+
+  /** Agents of a part that can be reached, in no particular order. */
+  *members(part: string): Generator<Slot> {
+    for (const { revision } of this.#weighted) {
+      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey({ part }))?.members ?? []) if (!slot.isUnreachable) yield slot
+    }
   }
 
   /** A task goes to the agent. */
@@ -176,11 +192,15 @@ export class Fleet {
     return slot.isKnown && until > nowMs ? until : 0
   }
 
-  #pick(wish: Wish, capability: string, nowMs: number, random: Random): Slot | undefined {
-    const usable = (revision: string) => this.#options(revision, capability, wish, nowMs).length > 0
-    const revision = wish.revision ?? this.#pickRevision(wish, capability, usable)
+  #pick(wish: Wish, nowMs: number, random: Random): Slot | undefined {
+    if (wish.agent !== undefined) {
+      const only = this.#slots.get(wish.agent)
+      return only?.isFree(nowMs) ? only : undefined
+    }
+    const usable = (revision: string) => this.#options(revision, wish, nowMs).length > 0
+    const revision = wish.revision ?? this.#pickRevision(wish, usable)
     if (revision === undefined) return undefined
-    const options = this.#options(revision, capability, wish, nowMs)
+    const options = this.#options(revision, wish, nowMs)
     if (wish.sessionKey !== undefined) return agentOfSession(options, hashText(wish.sessionKey))
     switch (this.#rules.strategy) {
       case 'LeastLoaded':
@@ -190,14 +210,15 @@ export class Fleet {
     }
   }
 
-  #pickRevision(wish: Wish, capability: string, usable: (revision: string) => boolean): string | undefined {
+  #pickRevision(wish: Wish, usable: (revision: string) => boolean): string | undefined {
     if (wish.sessionKey !== undefined) return this.revisionOfSession(wish)
     if (this.#weighted.length === 1) return this.#weighted[0]?.revision
-    let shares = this.#shares.get(capability)
+    const key = poolKey(wish)
+    let shares = this.#shares.get(key)
     if (!shares) {
       shares = new SmoothShares()
       shares.set(this.#weighted)
-      this.#shares.set(capability, shares)
+      this.#shares.set(key, shares)
     }
     return shares.next(usable)
   }
@@ -206,8 +227,8 @@ export class Fleet {
    * Agents of a revision that may get the task now. When more than half of the candidates are ejected, open circuits are ignored
    * (the fault is then rather the tasks' or everybody's, and the rest would be overrun), but never agents that do not answer at all.
    */
-  #options(revision: string, capability: string, wish: Wish, nowMs: number): readonly Slot[] {
-    const pool = this.#revisions.get(revision)?.pools.get(capability)
+  #options(revision: string, wish: Wish, nowMs: number): readonly Slot[] {
+    const pool = this.#revisions.get(revision)?.pools.get(poolKey(wish))
     if (!pool) return []
     const isPanic = this.#open.size > 0 && pool.isMostlyEjected()
     const options = isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free
@@ -215,11 +236,15 @@ export class Fleet {
   }
 
   /** Agents that could take the task in the end, were they free: at least one untried one if there is any. */
-  #hopes(wish: Wish, capability: string): readonly Slot[] {
+  #hopes(wish: Wish): readonly Slot[] {
+    if (wish.agent !== undefined) {
+      const only = this.#slots.get(wish.agent)
+      return only && only.facts.isCandidate && !only.isUnreachable ? [only] : []
+    }
     const revisions = wish.revision === undefined ? this.#weighted.map((share) => share.revision) : [wish.revision]
     const hopes: Slot[] = []
     for (const revision of revisions) {
-      for (const slot of this.#revisions.get(revision)?.pools.get(capability)?.members ?? []) {
+      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
         if (slot.isUnreachable) continue
         hopes.push(slot)
         if (!wish.tried.includes(slot)) return hopes
@@ -255,11 +280,14 @@ export class Fleet {
     slot.limit = group.limit
     if (!slot.facts.isCandidate) return
     const { pools } = this.#revision(slot.facts.revision)
-    for (const capability of [ANY, ...group.capabilities]) {
-      let pool = pools.get(capability)
-      if (!pool) pools.set(capability, (pool = new Pool()))
-      pool.members.add(slot)
-      slot.places.push({ pool, at: -1 })
+    for (const part of [PART.whole, ...(this.#rules.partsOf?.(slot.facts) ?? [])]) {
+      for (const capability of [ANY, ...group.capabilities]) {
+        const key = poolKey({ part, capability })
+        let pool = pools.get(key)
+        if (!pool) pools.set(key, (pool = new Pool()))
+        pool.members.add(slot)
+        slot.places.push({ pool, at: -1 })
+      }
     }
     this.refresh(slot, nowMs)
   }

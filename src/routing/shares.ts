@@ -1,4 +1,4 @@
-import { hashText, mixPair, unitOf } from './hash.ts'
+import { hashText, mixPair, unitOf } from '../stats/hash.ts'
 
 /** Share of new tasks of one revision. */
 export type Share = { readonly revision: string; readonly percent: number }

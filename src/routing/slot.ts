@@ -1,5 +1,5 @@
 import { Breaker } from './breaker.ts'
-import { hashText } from './hash.ts'
+import { hashText } from '../stats/hash.ts'
 
 /** What the routing needs to know of an agent; compared by value when the agent changes. */
 export type AgentFacts = {
@@ -8,6 +8,8 @@ export type AgentFacts = {
   readonly name: string
   readonly uid: string
   readonly group: string
+  /** Its place in the group. */
+  readonly place: number
   readonly revision: string
   /** The API server says that it takes tasks. */
   readonly isCandidate: boolean

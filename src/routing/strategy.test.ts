@@ -1,12 +1,12 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { hashText } from './hash.ts'
+import { hashText } from '../stats/hash.ts'
 import { Slot } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfTwo } from './strategy.ts'
 
 const slot = (name: string, load: { inFlight?: number; turn?: number } = {}) => {
-  const facts = { namespace: 'n', swarm: 's', name, uid: name, group: '', revision: 'r', isCandidate: true, isDraining: false }
+  const facts = { namespace: 'n', swarm: 's', name, uid: name, group: '', place: 0, revision: 'r', isCandidate: true, isDraining: false }
   return Object.assign(new Slot(facts), load)
 }
 /** Chance that comes out of a list. */

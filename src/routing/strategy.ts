@@ -1,4 +1,4 @@
-import { mixPair } from './hash.ts'
+import { mixPair } from '../stats/hash.ts'
 import type { Slot } from './slot.ts'
 
 /** How one of several free agents is chosen. */

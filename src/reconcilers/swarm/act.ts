@@ -73,6 +73,7 @@ async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, s
         group: action.group,
         role: data?.groups[action.group]?.role ?? 'Worker',
         revision: action.revision,
+        place: action.place,
         nonce,
         attempt: action.attempt,
         ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),

@@ -45,6 +45,8 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
       maxUnavailable: spec.update.maxUnavailable,
       drainTimeoutMs: durationMs(spec.lifecycle.drainTimeout),
       onScaleDown: spec.lifecycle.onScaleDown,
+      ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
+      isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
       ...(spec.budget && { maxAgents: spec.budget.maxAgents }),
       agents: owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs })),
       nowMs,
@@ -80,6 +82,7 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
   return {
     name: metadata.name,
     group: spec.group,
+    place: spec.place,
     revision: spec.revision,
     state: spec.state,
     stateSinceMs: Date.parse(spec.stateSince ?? metadata.creationTimestamp),

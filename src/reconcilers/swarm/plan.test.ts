@@ -7,6 +7,7 @@ const NOW = 1_000_000
 const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   name: 'a',
   group: '',
+  place: 0,
   revision: 'r1',
   state: 'Running',
   stateSinceMs: NOW - 1_000,
@@ -26,13 +27,14 @@ const world = (over: Partial<World> = {}): World => ({
   maxUnavailable: 0,
   drainTimeoutMs: 30_000,
   onScaleDown: 'Delete',
+  isOrdered: false,
   agents: [],
   nowMs: NOW,
   ...over,
 })
 const fresh = (over: Partial<AgentSeen> = {}) => agent({ ready: false, wasReady: false, ...over })
 const replicas = (n: number) => ({ groups: [{ name: '', replicas: n }] })
-const create = (over: object = {}) => ({ do: 'createAgent', group: '', revision: 'r1', attempt: 0, ...over })
+const create = (over: object = {}) => ({ do: 'createAgent', group: '', place: 0, revision: 'r1', attempt: 0, ...over })
 const lost = (over: Partial<AgentSeen> = {}) =>
   agent({ ready: false, failed: { reason: 'SandboxGone', atMs: NOW, readyForMs: 90_000 }, ...over })
 
@@ -40,7 +42,7 @@ type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: n
 
 const CASES: Record<string, Case> = {
   'does nothing when the world is as asked': { world: world({ agents: [agent()] }), want: [] },
-  'creates what is missing': { world: world({ ...replicas(2), agents: [agent()] }), want: [create()] },
+  'creates what is missing': { world: world({ ...replicas(2), agents: [agent()] }), want: [create({ place: 1 })] },
   'drains the idlest of the surplus, by name when equal': {
     world: world({ agents: [agent({ name: 'c' }), agent({ name: 'busy', inFlight: 3 }), agent({ name: 'b' })] }),
     want: [
@@ -78,7 +80,7 @@ const CASES: Record<string, Case> = {
       ...replicas(3),
       agents: [agent({ name: 'p', state: 'Paused', ready: false }), agent({ name: 'd', state: 'Draining', drained: true })],
     }),
-    want: [{ do: 'keepAgent', name: 'd' }, { do: 'resumeAgent', name: 'p' }, create()],
+    want: [{ do: 'keepAgent', name: 'd' }, { do: 'resumeAgent', name: 'p' }, create({ place: 2 })],
   },
   'deletes paused spares of an older revision': {
     world: world({ agents: [agent(), agent({ name: 'p', state: 'Paused', revision: 'r0' })] }),
@@ -135,12 +137,15 @@ const CASES: Record<string, Case> = {
   },
   'replaces a lost older agent by its own kind while the newer revision has not worked': {
     world: world({ ...replicas(2), updateRevision: 'r2', agents: [agent({ name: 'b' }), lost(), fresh({ name: 'n', revision: 'r2' })] }),
-    want: [create({ attempt: 1, replaces: { name: 'a', reason: 'SandboxGone' } }), { do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+    want: [
+      create({ attempt: 1, place: 1, replaces: { name: 'a', reason: 'SandboxGone' } }),
+      { do: 'deleteAgent', name: 'a', reason: 'Replaced' },
+    ],
   },
   'replaces a lost older agent by the newer kind once that works': {
     world: world({ ...replicas(2), updateRevision: 'r2', agents: [lost(), agent({ name: 'n', revision: 'r2' })] }),
     want: [
-      create({ revision: 'r2', replaces: { name: 'a', reason: 'SandboxGone' } }),
+      create({ revision: 'r2', place: 1, replaces: { name: 'a', reason: 'SandboxGone' } }),
       { do: 'deleteAgent', name: 'a', reason: 'Replaced' },
     ],
   },
@@ -159,7 +164,7 @@ const CASES: Record<string, Case> = {
   },
   'creates nothing beyond the budget and says how much it held back': {
     world: world({ ...replicas(5), maxAgents: 3, agents: [agent()] }),
-    want: [create(), create()],
+    want: [create({ place: 1 }), create({ place: 2 })],
     withheld: 2,
   },
   'holds an update back that the budget has no room for': {
@@ -263,6 +268,32 @@ describe('planSwarm', () => {
     )
   })
 
+  it('gives the stages of a ring their places back, whichever agents are lost', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.array(fc.nat(5), { maxLength: 3 }), { maxLength: 4 }),
+        fc.nat(6),
+        (n, losses, later) => {
+          const grow = (start: World) => {
+            let w = start
+            for (let pass = 0; pass < 20; pass += 1) w = applied({ ...w, nowMs: w.nowMs + 60_000 }, planSwarm(w).actions)
+            const places = w.agents.filter((a) => a.state === 'Running').map((a) => a.place)
+            expect(places.sort()).to.deep.equal(Array.from({ length: w.groups[0]?.replicas ?? 0 }, (_, i) => i))
+            return w
+          }
+          let w = grow(world({ isOrdered: true, groups: [{ name: '', replicas: n }], agents: [] }))
+          for (const lost of losses) {
+            const failed = { reason: 'SandboxGone', atMs: w.nowMs, readyForMs: 100_000 }
+            w = grow({ ...w, agents: w.agents.map((a) => (lost.includes(a.place) ? { ...a, ready: false, failed } : a)) })
+          }
+          w = grow({ ...w, groups: [{ name: '', replicas: later }] })
+          grow({ ...w, updateRevision: 'r9' })
+        },
+      ),
+    )
+  })
+
   it('never takes a working agent away below what maxUnavailable allows', () => {
     fc.assert(
       fc.property(aWorld, (w) => {
@@ -298,7 +329,15 @@ function applied(w: World, actions: readonly Action[]): World {
     }))
   const made = actions.flatMap((a) =>
     a.do === 'createAgent'
-      ? [agent({ name: `n${w.nowMs}-${kept.length}-${actions.indexOf(a)}`, group: a.group, revision: a.revision, attempt: a.attempt })]
+      ? [
+          agent({
+            name: `n${w.nowMs}-${kept.length}-${actions.indexOf(a)}`,
+            group: a.group,
+            place: a.place,
+            revision: a.revision,
+            attempt: a.attempt,
+          }),
+        ]
       : [],
   )
   return { ...w, nowMs: w.nowMs + 60_000, agents: [...kept, ...made] }

@@ -1,9 +1,12 @@
+import type { GroupSpec } from '../../api/swarm.ts'
+import type { Topology } from '../../api/topology.ts'
 import { resolveCounts } from './counts.ts'
 
 /** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
 export type AgentSeen = {
   name: string
   group: string
+  place: number
   revision: string
   state: 'Running' | 'Draining' | 'Paused'
   stateSinceMs: number
@@ -38,6 +41,10 @@ export type World = {
   maxUnavailable: number | string
   drainTimeoutMs: number
   onScaleDown: 'Delete' | 'Pause'
+  /** How its agents work together, if they do, and the groups with their roles. */
+  topology?: { spec: Topology; groups: readonly GroupSpec[] }
+  /** Each place counts, as the stages of a ring: fewer agents means fewer places, not the idlest. */
+  isOrdered: boolean
   /** Sandboxes that may exist at once; paused ones do not count. */
   maxAgents?: number
   agents: readonly AgentSeen[]
@@ -52,7 +59,7 @@ export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replace
 
 /** One thing to do. */
 export type Action =
-  | { do: 'createAgent'; group: string; revision: string; attempt: number; replaces?: { name: string; reason: string } }
+  | { do: 'createAgent'; group: string; place: number; revision: string; attempt: number; replaces?: { name: string; reason: string } }
   | { do: 'drainAgent'; name: string; reason: DrainReason }
   | { do: 'keepAgent'; name: string }
   | { do: 'pauseAgent'; name: string }
@@ -87,7 +94,7 @@ export function planSwarm(world: World): Plan {
   }
   const actions: Action[] = []
   const times: number[] = []
-  for (const group of wanted) planGroup({ group, world, allowance, actions, times })
+  for (const group of wanted) planGroup({ group, world, allowance, actions, times, places: new Places(group, world) })
   for (const agent of world.agents.filter((a) => !wanted.some((g) => g.name === a.group))) retire(agent, 'GroupRemoved', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
   const capped = sum(world.groups) - sum(wanted)
@@ -96,7 +103,7 @@ export function planSwarm(world: World): Plan {
 }
 
 type Allowance = { left: number; withheld: number }
-type GroupPass = { group: GroupWanted; world: World; allowance: Allowance; actions: Action[]; times: number[] }
+type GroupPass = { group: GroupWanted; world: World; allowance: Allowance; actions: Action[]; times: number[]; places: Places }
 
 function planGroup(pass: GroupPass): void {
   const { group, world, actions, times } = pass
@@ -126,7 +133,9 @@ function planGroup(pass: GroupPass): void {
     pass,
   )
   fill(missing - taken, here, pass)
-  for (const agent of [...current].sort(idlestFirst).slice(0, Math.max(0, current.length - group.replicas)))
+  for (const agent of [...current]
+    .sort(world.isOrdered ? lastPlaceFirst : idlestFirst)
+    .slice(0, Math.max(0, current.length - group.replicas)))
     retire(agent, 'ScaledDown', actions)
   dropOutdated(outdated, needed, pass)
   for (const spare of here) {
@@ -143,7 +152,7 @@ function replaceLost(lost: readonly AgentSeen[], missing: number, pass: GroupPas
   return wanted.length
 }
 
-function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance }: GroupPass): void {
+function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance, places }: GroupPass): void {
   const successor = successorOf(agent)
   const isSame = agent.revision === revision
   const waitMs = isSame ? successor.atMs - world.nowMs : 0
@@ -151,7 +160,8 @@ function replace(agent: AgentSeen, revision: string, { world, actions, times, al
     times.push(waitMs)
   } else if (spend(allowance)) {
     const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
-    actions.push({ do: 'createAgent', group: agent.group, revision, attempt: isSame ? successor.attempt : 0, replaces })
+    const place = places.take(revision, agent.place)
+    actions.push({ do: 'createAgent', group: agent.group, place, revision, attempt: isSame ? successor.attempt : 0, replaces })
     actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
   }
 }
@@ -165,20 +175,29 @@ function successorOf(agent: AgentSeen): { attempt: number; atMs: number } {
 }
 
 /** Adds `missing` agents of the newest revision: the cheapest way first. */
-function fill(missing: number, here: readonly AgentSeen[], { group, world, allowance, actions }: GroupPass): void {
+function fill(missing: number, here: readonly AgentSeen[], { group, world, allowance, actions, places }: GroupPass): void {
   const usable = here.filter((a) => !a.failed && isCurrent(a, world))
   const back = usable
     .filter((a) => a.state === 'Draining')
     .sort((a, b) => Number(b.ready) - Number(a.ready) || byName(a, b))
     .slice(0, missing)
-  for (const agent of back) actions.push({ do: 'keepAgent', name: agent.name })
+  for (const agent of back) {
+    places.take(agent.revision, agent.place)
+    actions.push({ do: 'keepAgent', name: agent.name })
+  }
   const spares = usable
     .filter((a) => a.state === 'Paused')
     .sort(byName)
     .slice(0, missing - back.length)
-  for (const agent of spares) if (spend(allowance)) actions.push({ do: 'resumeAgent', name: agent.name })
+  for (const agent of spares) {
+    if (!spend(allowance)) continue
+    places.take(agent.revision, agent.place)
+    actions.push({ do: 'resumeAgent', name: agent.name })
+  }
   for (let n = back.length + spares.length; n < missing; n += 1) {
-    if (spend(allowance)) actions.push({ do: 'createAgent', group: group.name, revision: world.updateRevision, attempt: 0 })
+    if (!spend(allowance)) continue
+    const place = places.take(world.updateRevision)
+    actions.push({ do: 'createAgent', group: group.name, place, revision: world.updateRevision, attempt: 0 })
   }
 }
 
@@ -226,6 +245,28 @@ function withinBudget(groups: readonly GroupWanted[], maxAgents = Infinity): Gro
   })
 }
 
+/** The places of a group that agents of a revision have not taken. */
+class Places {
+  readonly #taken = new Map<string, Set<number>>()
+
+  constructor({ name }: GroupWanted, { agents }: World) {
+    for (const agent of agents) {
+      if (agent.group === name && agent.state === 'Running' && !agent.deleting && !agent.failed && !agent.expiring)
+        this.take(agent.revision, agent.place)
+    }
+  }
+
+  /** Takes the wanted place, or, when that is taken or none is wanted, the first one that is not. */
+  take(revision: string, wanted = 0): number {
+    const taken = this.#taken.get(revision) ?? new Set()
+    this.#taken.set(revision, taken)
+    let place = taken.has(wanted) ? 0 : wanted
+    while (taken.has(place)) place += 1
+    taken.add(place)
+    return place
+  }
+}
+
 function spend(allowance: Allowance): boolean {
   if (allowance.left > 0) {
     allowance.left -= 1
@@ -241,4 +282,5 @@ const countsForBudget = (agent: AgentSeen) => agent.state !== 'Paused' && !agent
 const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
 const byAttempt = (a: AgentSeen, b: AgentSeen) => b.attempt - a.attempt || byName(a, b)
+const lastPlaceFirst = (a: AgentSeen, b: AgentSeen) => b.place - a.place || idlestFirst(a, b)
 const idlestFirst = (a: AgentSeen, b: AgentSeen) => Number(a.ready) - Number(b.ready) || a.inFlight - b.inFlight || byName(a, b)

@@ -11,6 +11,7 @@ const NOW = '2026-01-01T00:00:00.000Z'
 const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   name: 'a',
   group: '',
+  place: 0,
   revision: 'r1',
   state: 'Running',
   stateSinceMs: 0,
@@ -30,6 +31,7 @@ const world = (over: Partial<World> = {}): World => ({
   maxUnavailable: 0,
   drainTimeoutMs: 30_000,
   onScaleDown: 'Delete',
+  isOrdered: false,
   agents: [agent(), agent({ name: 'b' })],
   nowMs: 1_000,
   ...over,

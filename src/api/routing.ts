@@ -1,0 +1,62 @@
+import Type, { type Static } from 'typebox'
+import { choice, duration } from './schema.ts'
+
+/** How tasks reach agents. */
+export const Routing = Type.Object(
+  {
+    strategy: choice(['RoundRobin', 'LeastLoaded'], {
+      default: 'LeastLoaded',
+      description:
+        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random. Capability and session key always apply.',
+    }),
+    timeout: duration({
+      default: '30s',
+      min: '10ms',
+      max: '24h',
+      description: 'Time a task may take, all attempts included, unless the task itself says less.',
+    }),
+    retries: Type.Object(
+      {
+        attempts: Type.Integer({
+          minimum: 1,
+          maximum: 10,
+          default: 3,
+          description: 'How often a task is tried in all, each time on another agent. 1 means no retry.',
+        }),
+      },
+      { default: {}, description: 'What happens when an agent fails a task.' },
+    ),
+    circuitBreaker: Type.Object(
+      {
+        consecutiveFailures: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 5,
+          description: 'Failures in a row after which an agent gets no tasks for a while.',
+        }),
+        openFor: duration({ default: '5s', min: '10ms', max: '1h', description: 'How long it gets none; then one task is tried.' }),
+      },
+      { default: {}, description: 'When the router stops sending tasks to an agent that fails.' },
+    ),
+    queue: Type.Object(
+      {
+        maxPending: Type.Integer({
+          minimum: 0,
+          maximum: 100_000,
+          default: 1000,
+          description: 'Tasks that may wait for a free agent in one router; more are refused with 429.',
+        }),
+        timeout: duration({
+          default: '10s',
+          min: '10ms',
+          max: '24h',
+          description:
+            'How long a task may wait for a free agent, within its own time. To refuse at once what no agent is free for, set maxPending to 0.',
+        }),
+      },
+      { default: {}, description: 'What happens to tasks when all agents are busy.' },
+    ),
+  },
+  { default: {}, description: 'How tasks reach agents.' },
+)
+export type Routing = Static<typeof Routing>

@@ -1,0 +1,14 @@
+import { callOf, answeredBy } from './calls.ts'
+import { Problem } from '../problem.ts'
+import type { StartWork } from './work.ts'
+
+/** One agent does the task. */
+export const startSingle: StartWork = (task, desk, onEnd) => {
+  const call = desk.dispatcher.start(callOf(task, task.startedMs), (result) => {
+    onEnd(result instanceof Problem ? result : answeredBy(result))
+  })
+  return {
+    cancel: () => desk.dispatcher.cancel(call),
+    fail: (problem) => desk.dispatcher.fail(call, problem),
+  }
+}
