@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { parseTask } from './task-request.ts'
 import { traceOf } from './trace.ts'
-import { startSingle } from './work/single.ts'
+import { startWork } from './work/start.ts'
 import type { Answered, Desk, Work } from './work/work.ts'
 import type { World } from './world.ts'
 
@@ -108,7 +108,7 @@ export class Tasks {
     const { desk } = this.#o
     const { timeoutMs } = entry.settings
     let hasEnded = false
-    const work = startSingle(
+    const work = startWork(
       {
         id,
         entry,

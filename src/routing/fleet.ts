@@ -1,4 +1,5 @@
-import { PART } from '../topology/parts.ts'
+import type { Topology } from '../api/topology.ts'
+import { PART, partsOf } from '../topology/parts.ts'
 import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
@@ -6,13 +7,12 @@ import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
 
 /** What a group's agents can do and how many tasks one of them takes at a time. */
-export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number }
+export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number; readonly role?: 'Worker' | 'Coordinator' }
 
 /** What a swarm says about the choice of agents. */
 export type FleetRules = {
   readonly strategy: Strategy
-  /** The parts of the swarm that an agent belongs to, besides the whole of it; see `PART`. */
-  readonly partsOf?: ((facts: AgentFacts) => readonly string[]) | undefined
+  readonly topology?: Topology | undefined
   readonly shares: readonly Share[]
   readonly groups: ReadonlyMap<string, GroupRules>
   readonly breaker: BreakerRules
@@ -53,6 +53,7 @@ export class Fleet {
   readonly #shares = new Map<string, SmoothShares>()
   #capabilities = new Set<string>()
   #weighted: readonly Share[] = []
+  #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
   readonly #open = new Set<Slot>()
   #turns = 0
@@ -78,6 +79,8 @@ export class Fleet {
   /** Takes other rules. Tasks that wait may have an agent now. */
   setRules(rules: FleetRules, nowMs: number): void {
     this.#rules = rules
+    const groups = [...rules.groups].map(([name, { role = 'Worker' }]) => ({ name, role }))
+    this.#partsOf = partsOf(rules.topology, groups)
     this.#capabilities = new Set([...rules.groups.values()].flatMap((group) => group.capabilities))
     for (const slot of this.#slots.values()) this.#place(slot, nowMs)
     this.#weigh()
@@ -280,7 +283,7 @@ export class Fleet {
     slot.limit = group.limit
     if (!slot.facts.isCandidate) return
     const { pools } = this.#revision(slot.facts.revision)
-    for (const part of [PART.whole, ...(this.#rules.partsOf?.(slot.facts) ?? [])]) {
+    for (const part of [PART.whole, ...(this.#partsOf?.(slot.facts) ?? [])]) {
       for (const capability of [ANY, ...group.capabilities]) {
         const key = poolKey({ part, capability })
         let pool = pools.get(key)

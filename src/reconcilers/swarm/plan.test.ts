@@ -279,7 +279,7 @@ describe('planSwarm', () => {
             let w = start
             for (let pass = 0; pass < 20; pass += 1) w = applied({ ...w, nowMs: w.nowMs + 60_000 }, planSwarm(w).actions)
             const places = w.agents.filter((a) => a.state === 'Running').map((a) => a.place)
-            expect(places.sort()).to.deep.equal(Array.from({ length: w.groups[0]?.replicas ?? 0 }, (_, i) => i))
+            expect(places.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: w.groups[0]?.replicas ?? 0 }, (_, i) => i))
             return w
           }
           let w = grow(world({ isOrdered: true, groups: [{ name: '', replicas: n }], agents: [] }))

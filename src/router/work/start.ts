@@ -1,0 +1,5 @@
+import { startSingle } from './single.ts'
+import type { StartWork } from './work.ts'
+
+/** Begins a task in the way that its swarm works: the topology decides, then the strategy. */
+export const startWork: StartWork = (task, desk, onEnd) => startSingle(task, desk, onEnd)
