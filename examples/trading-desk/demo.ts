@@ -1,8 +1,8 @@
 import { relative } from 'node:path'
 import { Sandbox } from 'e2b'
 import { Desk } from './demo/load.ts'
-import { readPrices, tasksFrom } from './demo/series.ts'
-import { kubectl, show, step, until } from './demo/shell.ts'
+import { readPrices, tasksFrom } from '../support/series.ts'
+import { kubectl, show, step, until } from '../support/shell.ts'
 import { revisions, shares, summary } from './demo/tables.ts'
 
 // The tour of the product that `make demo` gives. It uses what a user would: kubectl, the task API, and E2B's own package.

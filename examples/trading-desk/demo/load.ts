@@ -1,5 +1,5 @@
 import { Agent, fetch } from 'undici'
-import type { DeskTask } from './series.ts'
+import type { DeskTask } from '../../support/series.ts'
 
 /** One answer of the router. */
 export type Answer = {
