@@ -1,15 +1,15 @@
 import { Agent } from 'undici'
+import { addressOf } from '../api/address.ts'
 import { nameOf } from './errors.ts'
 import type { ProbeOutcome, ProbeTarget } from './types.ts'
-
-/** Domain of sandboxes when neither the sandbox nor the operator's settings name one. */
-const DEFAULT_DOMAIN = 'e2b.app'
 
 /** Connections to one origin. Through a sandbox URL all agents share one, and each frozen agent holds a connection until its time is up. */
 const CONNECTIONS = 256
 
 /** An idle connection outlives the pause between two checks. Milliseconds. */
 const KEEP_ALIVE_MS = 30_000
+
+const ACCEPT = ['accept', 'application/json'] as const
 
 /** Bytes of an answer that are read to tell the proxy's own errors from the agent's. */
 const PROXY_ANSWER_BYTES = 4_096
@@ -18,27 +18,28 @@ const PROXY_ANSWER_BYTES = 4_096
 export class Probes {
   readonly #agent = new Agent({ connections: CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false })
   readonly #sandboxUrl: string | undefined
-  readonly #domain: string
+  readonly #domain: string | undefined
 
   constructor(endpoints: { readonly sandboxUrl?: string; readonly domain?: string }) {
     this.#sandboxUrl = endpoints.sandboxUrl
-    this.#domain = endpoints.domain ?? DEFAULT_DOMAIN
+    this.#domain = endpoints.domain
   }
 
   /** One check; never throws. */
   async probe(target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome> {
     const { sandboxId, port, trafficAccessToken } = target
-    const headers: Record<string, string> = { accept: 'application/json' }
-    if (trafficAccessToken !== undefined) headers['e2b-traffic-access-token'] = trafficAccessToken
-    if (this.#sandboxUrl !== undefined) {
-      headers['e2b-sandbox-id'] = sandboxId
-      headers['e2b-sandbox-port'] = String(port)
-    }
+    const sandbox = { id: sandboxId, port, domain: target.domain ?? this.#domain }
+    const { origin, headers } = addressOf(sandbox, trafficAccessToken, this.#sandboxUrl)
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), timeoutMs)
     try {
-      const origin = this.#sandboxUrl ?? `https://${port}-${sandboxId}.${target.domain ?? this.#domain}`
-      const answer = await this.#agent.request({ origin, path: target.path, method: 'GET', headers, signal: controller.signal })
+      const answer = await this.#agent.request({
+        origin,
+        path: target.path,
+        method: 'GET',
+        headers: [...headers, ...ACCEPT],
+        signal: controller.signal,
+      })
       if (answer.statusCode !== 502) {
         await answer.body.dump({ limit: PROXY_ANSWER_BYTES, signal: controller.signal })
         return answer.statusCode >= 200 && answer.statusCode < 300 ? 'ready' : 'unhealthy'

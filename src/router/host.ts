@@ -1,5 +1,5 @@
 import type { Slot } from '../routing/slot.ts'
-import type { Address } from './address.ts'
+import type { Address } from '../api/address.ts'
 
 /** A request to an agent that has not ended; `abort` ends it now. */
 export type Running = { abort(outcome: 'Hung' | 'Timeout' | 'Cancelled'): void }

@@ -8,7 +8,7 @@ import { WaitQueue } from '../routing/wait-queue.ts'
 import type { Topology } from '../api/topology.ts'
 import type { Leadership } from '../topology/leader.ts'
 import { stagesOf, type Stage } from '../topology/parts.ts'
-import type { Sandbox } from './address.ts'
+import type { Sandbox } from '../api/address.ts'
 import type { Host, ProbeRules } from './host.ts'
 
 /** What a swarm says about its tasks, in milliseconds and numbers. */

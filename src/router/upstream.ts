@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici'
-import type { Address } from './address.ts'
+import type { Address } from '../api/address.ts'
 import { CONNECT_MS, MAX_CONNECTIONS, UPSTREAM_KEEP_ALIVE_MS } from './limits.ts'
 
 /** What came back. `wasSent` is false only when no byte of the request can have reached anybody. */

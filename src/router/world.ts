@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Agent, Swarm } from '../api/objects.ts'
-import { addressOf } from './address.ts'
+import { addressOf } from '../api/address.ts'
 import { Host } from './host.ts'
 import { SwarmEntry, UNKNOWN_PROBE, factsOf, sandboxOf, settingsOf } from './swarm-entry.ts'
-import type { Sandbox } from './address.ts'
+import type { Sandbox } from '../api/address.ts'
 
 /** Told of what changed; `mayPlace` when tasks that wait may have an agent now. */
 export interface Listener<T> {

@@ -1,8 +1,8 @@
-/** Where the port of an agent is reached and what every request to it must carry. */
+/** Where the port of an agent is reached and what every request to it must carry: names and values in turn, a secret among them. */
 export type Address = { readonly origin: string; readonly headers: readonly string[] }
 
 /** The sandbox of an agent. */
-export type Sandbox = { readonly id: string; readonly domain?: string; readonly port: number }
+export type Sandbox = { readonly id: string; readonly domain?: string | undefined; readonly port: number }
 
 const DEFAULT_DOMAIN = 'e2b.app'
 
