@@ -35,6 +35,15 @@ export const REASON = {
   notHealthy: 'NotHealthy',
   notResponding: 'NotResponding',
   sandboxGone: 'SandboxGone',
+  // health of one agent
+  healthy: 'Healthy',
+  cpuHigh: 'CpuHigh',
+  memoryHigh: 'MemoryHigh',
+  latencyHigh: 'LatencyHigh',
+  errorsHigh: 'ErrorsHigh',
+  // many agents lost at once
+  massFailure: 'MassFailure',
+  massFailureOver: 'MassFailureOver',
   // the provider or the cluster
   providerUnavailable: 'ProviderUnavailable',
   apiServerUnavailable: 'ApiServerUnavailable',
@@ -51,6 +60,10 @@ export const REASON = {
   sandboxSwept: 'OrphanSandboxKilled',
   scaled: 'Scaled',
   revisionCreated: 'RevisionCreated',
+  leaderElected: 'LeaderElected',
+  epochRaised: 'EpochRaised',
+  // advice
+  neighboursLimited: 'NeighboursLimited',
 } as const
 
 /** One of the closed set of reasons. */

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { choice, countOrPercent, dataKey, duration, keyedBy, objectName, rules, text } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
+import { Health, HealthCounts, MAX_RECENT_FAILURES, RecentFailure } from './health.ts'
 import { Routing } from './routing.ts'
 import { Template, TemplateOverride } from './template.ts'
 import { Topology, TopologyStatus } from './topology.ts'
@@ -130,6 +131,7 @@ export const SwarmSpec = Type.Object(
     routing: Routing,
     lifecycle: Lifecycle,
     update: Update,
+    health: Health,
     budget: Type.Optional(
       Type.Object(
         { maxAgents: Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' }) },
@@ -219,6 +221,15 @@ export const SwarmStatus = Type.Object(
       }),
     ),
     topology: Type.Optional(TopologyStatus),
+    health: Type.Optional(HealthCounts),
+    recentFailures: Type.Optional(
+      Type.Array(RecentFailure, {
+        ...keyedBy('place'),
+        maxItems: MAX_RECENT_FAILURES,
+        description:
+          'Agents lost within the last minute, one entry a place: when too many are, updates and scale-downs wait (MassFailure).',
+      }),
+    ),
     conditions: Conditions,
   },
   { default: { observedGeneration: -1 }, description: 'The fleet as it is.' },

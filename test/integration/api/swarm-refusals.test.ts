@@ -382,6 +382,39 @@ const UPDATE: Cases = {
   },
 }
 
+const WRONG_ORDER = (field: string) => [
+  `spec.health.${field}.degraded: Invalid value: degraded must be below critical, or no agent would ever be degraded; lower degraded or raise critical`,
+]
+
+const HEALTH: Cases = {
+  'a processor that is degraded where it is critical': {
+    spec: spec({ health: { cpuPercent: { degraded: 90 } } }),
+    told: WRONG_ORDER('cpuPercent'),
+  },
+  'memory that is critical before it is degraded': {
+    spec: spec({ health: { memoryPercent: { degraded: 75, critical: 74 } } }),
+    told: WRONG_ORDER('memoryPercent'),
+  },
+  'errors that are critical before they are degraded': {
+    spec: spec({ health: { errorPercent: { critical: 4 } } }),
+    told: WRONG_ORDER('errorPercent'),
+  },
+  'a latency that is degraded where it is critical': {
+    spec: spec({ health: { latency: { degraded: '5000ms' } } }),
+    told: WRONG_ORDER('latency'),
+  },
+  'a share of nothing': {
+    spec: spec({ health: { errorPercent: { degraded: 0 } } }),
+    told: below('spec.health.errorPercent.degraded', 0, 1),
+  },
+  'more than everything': {
+    spec: spec({ health: { cpuPercent: { critical: 101 } } }),
+    told: above('spec.health.cpuPercent.critical', 101, 100),
+  },
+  'a judgement without a task': { spec: spec({ health: { minTasks: 0 } }), told: below('spec.health.minTasks', 0, 1) },
+  'a judgement out of reach': { spec: spec({ health: { minTasks: 10_001 } }), told: above('spec.health.minTasks', 10_001, 10_000) },
+}
+
 /** Every duration of a Swarm: how a spec says it, and its bounds with a value just outside each. */
 const DURATIONS = {
   'spec.template.readiness.interval': {
@@ -441,6 +474,21 @@ const DURATIONS = {
     max: '8760h',
     long: '8761h',
   },
+  'spec.health.latency.degraded': {
+    of: (d: string) => spec({ health: { latency: { degraded: d, critical: '24h' } } }),
+    min: '1ms',
+    short: '0s',
+    max: '12h',
+    long: '721m',
+  },
+  'spec.health.latency.critical': {
+    of: (d: string) => spec({ health: { latency: { degraded: '1ms', critical: d } } }),
+    min: '2ms',
+    short: '1ms',
+    max: '24h',
+    long: '25h',
+  },
+  'spec.health.window': { of: (d: string) => spec({ health: { window: d } }), min: '5s', short: '4s', max: '10m', long: '11m' },
 }
 
 /** Not durations; the last ones overflow the type in which the API server counts. */
@@ -472,7 +520,7 @@ describe('what a Swarm must not say', () => {
   })
   after(() => api.stop())
 
-  const tables = { SHAPE, COUNTS, GROUPS, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE }
+  const tables = { SHAPE, COUNTS, GROUPS, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE, HEALTH }
   for (const [table, cases] of Object.entries(tables)) {
     describe(table.toLowerCase(), () => {
       for (const [name, c] of Object.entries(cases)) it(name, async () => expect((await api.trySwarm(c.spec)).told).to.deep.equal(c.told))
