@@ -51,7 +51,8 @@ export class Fleet {
   readonly #slots = new Map<string, Slot>()
   readonly #revisions = new Map<string, Revision>()
   readonly #shares = new Map<string, SmoothShares>()
-  #capabilities = new Set<string>()
+  /** What the agents of each part can do. */
+  #capabilities = new Map<string, Set<string>>()
   #weighted: readonly Share[] = []
   #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
@@ -81,7 +82,12 @@ export class Fleet {
     this.#rules = rules
     const groups = [...rules.groups].map(([name, { role = 'Worker' }]) => ({ name, role }))
     this.#partsOf = partsOf(rules.topology, groups)
-    this.#capabilities = new Set([...rules.groups.values()].flatMap((group) => group.capabilities))
+    this.#capabilities = new Map()
+    for (const [name, { capabilities }] of rules.groups) {
+      for (const part of [PART.whole, ...(this.#partsOf?.({ group: name, place: 0 }) ?? [])]) {
+        this.#capabilities.set(part, new Set([...(this.#capabilities.get(part) ?? []), ...capabilities]))
+      }
+    }
     for (const slot of this.#slots.values()) this.#place(slot, nowMs)
     this.#weigh()
   }
@@ -122,7 +128,8 @@ export class Fleet {
   /** Chooses an agent, or says why there is none. Changes only the turn of the weights; `begin` takes the agent. */
   choose(wish: Wish, nowMs: number, random: Random): Slot | Refusal {
     const capability = wish.capability ?? ANY
-    if (capability !== ANY && !this.#capabilities.has(capability)) return 'NoAgentWithCapability'
+    const { part = PART.whole } = wish
+    if (capability !== ANY && !this.#capabilities.get(part)?.has(capability)) return 'NoAgentWithCapability'
     if (wish.revision !== undefined) {
       const revision = this.#revisions.get(wish.revision)
       if (!revision) return 'RevisionNotFound'
@@ -150,9 +157,9 @@ export class Fleet {
     })
   }
 
-  /** Agents of a part that can be reached, in no particular order. */
-  *members(part: string): Generator<Slot> {
-    for (const { revision } of this.#weighted) {
+  /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
+  *members(part: string, only?: string): Generator<Slot> {
+    for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {
       for (const slot of this.#revisions.get(revision)?.pools.get(poolKey({ part }))?.members ?? []) if (!slot.isUnreachable) yield slot
     }
   }

@@ -52,6 +52,11 @@ export class Slot {
     return this.isKnown && this.facts.isCandidate && this.inFlight < this.limit && nowMs >= this.notBeforeMs
   }
 
+  /** Whether tasks may be meant for it: it takes tasks, and this router does not leave it out (its circuit may be on trial). */
+  isUp(nowMs: number): boolean {
+    return this.isKnown && this.facts.isCandidate && !this.isUnreachable && this.breaker.openUntilMs <= nowMs
+  }
+
   get isEjected(): boolean {
     return this.isUnreachable || this.breaker.isOpen
   }
