@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
+import { ConfigError, namespacesOf } from './refusals.ts'
 import { parseDuration } from '../src/api/duration.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -40,9 +41,6 @@ const OPTIONS = {
   help: { type: 'boolean', default: false, help: 'Show this' },
 } as const
 
-/** A flag or variable that cannot be used; the message says which and what to write instead. */
-export class ConfigError extends Error {}
-
 /** What `--help` prints. */
 export function usage(): string {
   const lines = Object.entries(OPTIONS).map(
@@ -75,9 +73,9 @@ export function readConfig(
   return {
     kubeconfig: values.kubeconfig,
     context: values.context,
-    namespaces: values.namespace ?? [],
+    namespaces: namespacesOf(values.namespace ?? []),
     metricsHost: values['metrics-host'],
-    metricsPort: numberOf('metrics-port', values['metrics-port'], 65_535),
+    metricsPort: portOf('metrics-port', values['metrics-port']),
     leaseNamespace: values['lease-namespace'],
     leaseName: values['lease-name'],
     leaseMs: leaseMs(values['lease-duration']),
@@ -104,7 +102,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
   } catch (error) {
-    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}; see --help`)
+    throw new ConfigError(error instanceof Error ? error.message : String(error))
   }
 }
 
@@ -114,6 +112,12 @@ function numberOf(flag: string, text: string, most: number): number {
     throw new ConfigError(`--${flag} must be a number from 0 to ${most}, not ${JSON.stringify(text)}`)
   }
   return value
+}
+
+function portOf(flag: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
+  if (port <= 65_535) return port
+  throw new ConfigError(`--${flag} must be a whole number from 0 to 65535, not ${JSON.stringify(text)}`)
 }
 
 function leaseMs(text: string): number {

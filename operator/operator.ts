@@ -3,13 +3,14 @@ import type { Logger } from 'winston'
 import { createLog } from '../src/log.ts'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { Providers } from '../src/e2b/providers.ts'
-import { KubeClient, loadKubeConfig } from '../src/kube/client.ts'
+import { KubeClient } from '../src/kube/client.ts'
 import { HealthServer } from '../src/kube/health-server.ts'
 import { LeaderElection } from '../src/kube/lease.ts'
 import { runReconcilers } from '../src/reconcilers/run.ts'
 import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
 import { RouterFeed } from '../src/router-client/feed.ts'
-import { ConfigError, readConfig, usage, type OperatorConfig } from './operator-config.ts'
+import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
+import { clusterConfig, refuse } from './refusals.ts'
 
 /** Passes that are under way at the end get this long. Milliseconds. */
 const EXIT_MS = 20_000
@@ -27,7 +28,7 @@ async function main(config: OperatorConfig): Promise<void> {
 
   const registry = createRegistry({ processMetrics: true })
   const metrics = runtimeMetrics(registry)
-  const kubeConfig = loadKubeConfig({ file: config.kubeconfig, context: config.context })
+  const kubeConfig = clusterConfig({ file: config.kubeconfig, context: config.context })
   const client = new KubeClient(kubeConfig, { observe: observeRequests(metrics) })
   // Connections of its own, so that no burst of other requests costs the leadership.
   const leaseClient = new KubeClient(kubeConfig, { observe: observeRequests(metrics) })
@@ -46,7 +47,7 @@ async function main(config: OperatorConfig): Promise<void> {
     port: config.metricsPort,
     registry,
     log,
-    ready: { leader: () => election.isLeader || election.holder !== '' || 'no operator holds the lease yet' },
+    ready: { leader: () => election.isLeader || (election.holder !== '' && election.holder !== config.identity) || 'no operator leads' },
   })
   log.info('health server started', { port: await health.start() })
 
@@ -79,7 +80,8 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
   })
   const routers = {
     inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
-    isDrained: (namespace: string, agent: string) => routerUrls.length === 0 || feed.isDrained(namespace, agent),
+    // Nobody says what agents still have to do when no router is known: they get all of spec.lifecycle.drainTimeout.
+    isDrained: (namespace: string, agent: string) => routerUrls.length > 0 && feed.isDrained(namespace, agent),
     onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
   }
   return { feed, routers }
@@ -90,7 +92,5 @@ try {
   if (config) await main(config)
   else console.log(usage())
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error
-  console.error(error.message)
-  process.exitCode = 2
+  refuse(error, '--metrics-port')
 }

@@ -1,6 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { ConfigError, parseRouterConfig } from './router-config.ts'
+import { ConfigError } from './refusals.ts'
+import { parseRouterConfig } from './router-config.ts'
 
 const DEFAULTS = {
   port: 18000,

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { ConfigError, namespacesOf } from './refusals.ts'
 
 /** How a router is run. Everything comes from flags, what is secret from the environment. */
 export type RouterConfig = {
@@ -13,11 +14,6 @@ export type RouterConfig = {
   readonly kubeconfig: string | undefined
   readonly sandboxUrl: string | undefined
   readonly internalToken: string | undefined
-}
-
-/** A flag or variable that cannot be used; the message says which, and what to write. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
 }
 
 /** What `--help` prints. */
@@ -56,13 +52,10 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
   if (values.help) return 'help'
   const logFormat = values['log-format']
   if (logFormat !== undefined && logFormat !== 'json' && logFormat !== 'text') throw new ConfigError('--log-format must be json or text')
-  const namespaces = values.namespace ?? []
-  const bad = namespaces.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
-  if (bad !== undefined) throw new ConfigError(`--namespace ${bad} is not the name of a namespace`)
   return {
     port: integer('--port', values.port, 0, 65_535),
     host: values.host,
-    namespaces,
+    namespaces: namespacesOf(values.namespace ?? []),
     labelSelector: values.selector,
     maxInFlight: integer('--max-in-flight', values['max-in-flight'], 1, 1_000_000),
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),

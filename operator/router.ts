@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
-import { KubeClient, loadKubeConfig } from '../src/kube/client.ts'
+import { KubeClient } from '../src/kube/client.ts'
 import { createLog } from '../src/log.ts'
 import { Router } from '../src/router/router.ts'
-import { ConfigError, parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
+import { clusterConfig, refuse } from './refusals.ts'
+import { parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
 
 /** Runs a router until it is asked to stop; a second request ends it at once. */
 async function run(config: RouterConfig): Promise<void> {
@@ -11,7 +12,7 @@ async function run(config: RouterConfig): Promise<void> {
   const registry = createRegistry()
   const metrics = runtimeMetrics(registry)
   // The list of files in KUBECONFIG is read by the client library itself.
-  const client = new KubeClient(loadKubeConfig(), { userAgent: 'swarm-router', observe: observeRequests(metrics) })
+  const client = new KubeClient(clusterConfig({}), { userAgent: 'swarm-router', observe: observeRequests(metrics) })
   const router = new Router({ ...config, client, log, registry, runtimeMetrics: metrics })
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -32,20 +33,10 @@ async function run(config: RouterConfig): Promise<void> {
   await client.close()
 }
 
-async function main(): Promise<void> {
-  try {
-    const config = parseRouterConfig(process.argv.slice(2), process.env)
-    if (config === 'help') process.stdout.write(ROUTER_USAGE)
-    else await run(config)
-  } catch (error) {
-    if (error instanceof ConfigError) {
-      process.stderr.write(`${error.message}\n\n${ROUTER_USAGE}`)
-      process.exitCode = 2
-    } else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      process.stderr.write(`${error.message}: another process has this port; end it, or choose another port with --port\n`)
-      process.exitCode = 1
-    } else throw error
-  }
+try {
+  const config = parseRouterConfig(process.argv.slice(2), process.env)
+  if (config === 'help') process.stdout.write(ROUTER_USAGE)
+  else await run(config)
+} catch (error) {
+  refuse(error, '--port')
 }
-
-await main()

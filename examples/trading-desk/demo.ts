@@ -58,9 +58,9 @@ await until('tasks are running', () => (load.answers.length > 200 ? true : undef
 const [victim] = (await agentsOf('desk')).filter(isReady)
 const sandboxId = victim?.status?.sandbox?.id ?? ''
 console.log(`  killing sandbox ${sandboxId} of agent ${victim?.metadata.name} at the provider, behind the operator's back`)
+const before = new Set((await agentsOf('desk')).map((a) => a.metadata.name))
 const killedAt = Date.now()
 await Sandbox.kill(sandboxId)
-const before = new Set((await agentsOf('desk')).map((a) => a.metadata.name))
 const successor = await until('a replacement is ready', async () => {
   const agents = await agentsOf('desk')
   const fresh = agents.find((a) => !before.has(a.metadata.name) && isReady(a))

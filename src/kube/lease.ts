@@ -51,6 +51,8 @@ export class LeaderElection {
   readonly #clock: Clock
   readonly #durationMs: number
   #sight: Sight
+  /** Why the last attempt failed, if it did. */
+  #failure = ''
   /** Until when nobody else can have taken the lease. */
   #safeUntilMs = 0
 
@@ -134,12 +136,20 @@ export class LeaderElection {
       }
       const written = await this.#write(step, signal)
       this.#sight = { lease: written, sinceMs: this.#clock.now() }
+      this.#failure = ''
       // A third of the time is kept as a margin for what is under way when the lease is lost.
       this.#safeUntilMs = askedMs + (this.#durationMs * 2) / 3
       return true
     } catch (error) {
-      if (!signal.aborted)
-        log.debug('lease attempt failed', { lease: name, reason: error instanceof KubeApiError ? error.reason : 'Error' })
+      if (signal.aborted) return false
+      const reason = error instanceof KubeApiError ? error.reason : 'Error'
+      const isNews = reason !== this.#failure && reason !== 'Conflict' // losing a race for the lease is ordinary
+      this.#failure = reason
+      log.log(isNews ? 'warn' : 'debug', 'lease attempt failed', {
+        lease: name,
+        reason,
+        error: error instanceof Error ? error.message : '',
+      })
       return false
     }
   }

@@ -27,7 +27,14 @@ export class Front {
   constructor(routes: Routes) {
     this.#routes = routes
     this.#server = createServer(
-      { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 75_000, noDelay: true },
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: 10_000,
+        requestTimeout: 60_000,
+        connectionsCheckingInterval: 5_000,
+        keepAliveTimeout: 75_000,
+        noDelay: true,
+      },
       (request, response) => this.#answer(request, response),
     )
     this.#server.on('clientError', refuseMalformed)

@@ -143,7 +143,12 @@ export class System {
 
   /** Applies a Swarm as `kubectl apply --server-side` does; its template runs the small agent unless another one is given. */
   async apply(name: string, spec: { template?: object; [field: string]: unknown } = {}): Promise<Swarm> {
-    const manifest = { metadata: { name, namespace: this.namespace }, spec: { ...spec, template: { ...TEMPLATE, ...spec.template } } }
+    // Without a router nobody says that an agent is idle: it would get the whole time to drain.
+    const lifecycle = this.router ? {} : { lifecycle: { drainTimeout: '1s' } }
+    const manifest = {
+      metadata: { name, namespace: this.namespace },
+      spec: { ...lifecycle, ...spec, template: { ...TEMPLATE, ...spec.template } },
+    }
     return this.client.apply(SWARMS, manifest, { fieldManager: 'test', force: true })
   }
 

@@ -83,12 +83,24 @@ export class Sweeper {
         sightings.suspect(uid)
         enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
       }
-      await Promise.all(plan.kill.map((k) => this.#kill(provider, k, signal)))
-      await Promise.all(plan.renew.map((r) => this.#renew(provider, r, known, signal)))
+      const renewals = plan.renew.map((r) => this.#alone(r.sandbox, () => this.#renew(provider, r, known, signal), signal))
+      const kills = plan.kill.map((k) => this.#alone(k.sandbox, () => this.#kill(provider, k, signal), signal))
+      await Promise.all([...renewals, ...kills])
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof OperatorError)) throw error
       log.warn('sweep failed', { reason: error.reason, error: error.message })
+    }
+  }
+
+  /** What fails for one sandbox holds up no other. */
+  async #alone({ sandboxId }: SandboxInfo, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof OperatorError)) throw error
+      this.#options.log.warn('sweep failed for a sandbox', { sandbox: sandboxId, reason: error.reason, error: error.message })
     }
   }
 
