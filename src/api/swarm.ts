@@ -150,7 +150,9 @@ export const SwarmSpec = Type.Object(
     description: 'The fleet that is wanted.',
     ...rules(
       {
-        rule: '!(has(self.replicas) && has(self.groups))',
+        // A number that stood there before, perhaps written by the operator, may stay when groups come: the operator takes it away.
+        rule: '!(has(self.replicas) && has(self.groups)) || (oldSelf.hasValue() && !has(oldSelf.value().groups) && has(oldSelf.value().replicas) && oldSelf.value().replicas == self.replicas)',
+        optionalOldSelf: true,
         message: 'replicas is for a swarm without groups; remove it and write replicas in each of spec.groups',
         fieldPath: '.replicas',
         reason: 'FieldValueForbidden',

@@ -97,7 +97,10 @@ export class Credential {
 
   /** The error of a refused key. */
   rejected(doing: Doing): StalledError {
-    return new StalledError(REASON.credentialsRejected, `E2B refused the API key while ${wordsOf(doing)}; check spec.credentialsSecretRef`)
+    return new StalledError(
+      REASON.credentialsRejected,
+      `E2B refused the API key while ${wordsOf(doing)}; check the Secret of spec.credentialsSecretRef, or the operator's own key if that is left out`,
+    )
   }
 
   /** The error of a full account. */

@@ -46,7 +46,10 @@ export function queueFullProblem(call: Call): Problem {
   return new Problem('QueueFull', {
     taskId,
     retryAfterSeconds: seconds(queueTimeoutMs / 10),
-    detail: `${maxPending} task${s(maxPending)} wait for ${where(call)} already (spec.routing.queue.maxPending); send it again later`,
+    detail:
+      maxPending === 0
+        ? `no agent of ${where(call)} is free, and tasks may not wait (spec.routing.queue.maxPending is 0); send it again later`
+        : `${maxPending} task${s(maxPending)} wait for ${where(call)} already (spec.routing.queue.maxPending); send it again later`,
   })
 }
 
@@ -59,7 +62,9 @@ export function timeoutProblem(call: Call, wasBegun: boolean): Problem {
   const { id: taskId, timeoutMs, isIdempotent } = call.request
   const more = { attempts: call.attempts }
   if (wasBegun && !isIdempotent) return unknownProblem(call, `it did not answer within ${timeoutMs} ms`)
-  const detail = `the task did not end within ${timeoutMs} ms on ${where(call)}; give it a longer timeout, up to spec.routing.timeout`
+  const most = call.request.entry.settings?.timeoutMs ?? 0
+  const advice = timeoutMs < most ? `give it a longer timeout, up to ${most} ms` : 'raise spec.routing.timeout of the swarm'
+  const detail = `the task did not end within ${Math.round(timeoutMs)} ms on ${where(call)}; ${advice}`
   return new Problem('TaskTimeout', { taskId, detail, more })
 }
 

@@ -160,11 +160,15 @@ const MALFORMED: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'RequestTimeout',
 }
 
+const MALFORMED_TEXT: Partial<Record<ProblemCode, string>> = {
+  HeadersTooLarge: `the headers have more than ${MAX_HEADER_BYTES} bytes, all in all; send fewer or shorter ones`,
+  RequestTimeout: 'the request did not arrive in time (10 s for its headers, 60 s for all of it); send it in one go',
+}
+
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const problem = new Problem(MALFORMED[error.code ?? ''] ?? 'BadRequest', {
-    detail: `the request could not be read; headers may have ${MAX_HEADER_BYTES} bytes, all in all`,
-  })
+  const code = MALFORMED[error.code ?? ''] ?? 'BadRequest'
+  const problem = new Problem(code, { detail: MALFORMED_TEXT[code] ?? 'the request is not valid HTTP/1.1; send it again' })
   const text = problem.body()
   const head = `HTTP/1.1 ${problem.status} Refused\r\nContent-Type: application/problem+json\r\nConnection: close\r\n`
   socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)

@@ -43,13 +43,13 @@ export async function reconcileSwarm(key: string, stores: Stores, signal: AbortS
 }
 
 /**
- * Writes the one agent that a spec without a number means. The API server cannot do it, since a default would stand beside
- * `groups` too; and without a number in the spec autoscalers cannot read /scale.
+ * Writes the one agent that a spec without a number means, and takes the number away when groups come instead. The API
+ * server cannot do it, since a default would stand beside `groups` too; and without a number autoscalers cannot read /scale.
  */
 async function defaultReplicas({ spec, metadata }: Swarm, { client, swarms }: Stores, signal: AbortSignal): Promise<void> {
-  if (spec.groups !== undefined || spec.replicas !== undefined) return
+  if ((spec.groups === undefined) === (spec.replicas !== undefined)) return
   const { uid, resourceVersion } = metadata
-  const patch = { metadata: { uid, resourceVersion }, spec: { replicas: 1 } }
+  const patch = { metadata: { uid, resourceVersion }, spec: { replicas: spec.groups === undefined ? 1 : null } }
   swarms.wrote(await client.mergePatch(SWARMS, metadata, patch, { fieldManager: FIELD_MANAGER, signal }))
 }
 

@@ -80,7 +80,7 @@ function conditionsOf(facts: Facts): Condition[] {
     type: 'Ready',
     status: enough ? 'True' : 'False',
     reason: enough ? REASON.agentsReady : REASON.agentsNotReady,
-    message: `${ready} of ${wanted} agents are ready${enough ? '' : troublesText(before.troubles)}`,
+    message: `${ready} of ${plural(wanted, 'agent')} ${wanted === 1 ? 'is' : 'are'} ready${enough ? '' : troublesText(before.troubles)}`,
   }
   const drafts = progress(summary, workOf(facts), facts.error ?? stalledBy(facts))
   const quota = before.troubles.filter((t) => t.reason === REASON.quotaExceeded)

@@ -203,6 +203,15 @@ describe('the life of a swarm', function () {
     expect((await system.settled('desk')).status?.readyReplicas, 'a manifest without a number leaves it alone').to.equal(2)
   })
 
+  it('can be given groups although the operator has written its number', async () => {
+    await system.apply('desk')
+    await system.settled('desk')
+    await system.apply('desk', { groups: [{ name: 'work', replicas: 2 }] })
+    const swarm = await system.settled('desk')
+    expect(swarm.spec.replicas).to.equal(undefined)
+    expect(swarm.status?.groups?.map((g) => [g.name, g.readyReplicas])).to.deep.equal([['work', 2]])
+  })
+
   it('stays within its budget, says so, and goes on when the budget is raised', async () => {
     await system.apply('desk', { replicas: 3, budget: { maxAgents: 2 } })
     const held = await eventually('two are ready', async () => {
