@@ -27,6 +27,7 @@ const CHANGES: Record<string, { patch: object; told: readonly string[] }> = {
   'its role': { patch: { role: 'Coordinator' }, told: never('role') },
   'its revision': { patch: { revision: 'def456' }, told: never('revision') },
   'the key that its sandbox is paid with': { patch: { credentialsSecretRef: { name: 'other' } }, told: never('credentialsSecretRef') },
+  'its place': { patch: { place: 1 }, told: never('place') },
   'that it has a key of its own': { patch: { credentialsSecretRef: null }, told: never('credentialsSecretRef') },
   'the state that is wanted, which may change': { patch: { state: 'Draining', stateSince: '2026-01-01T00:00:00Z' }, told: [] },
 }
@@ -53,7 +54,7 @@ describe('Agent in the API server', () => {
 
   it('has these defaults', () => {
     const credentialsSecretRef = { name: 'e2b', key: 'apiKey' }
-    const defaults = { group: '', role: 'Worker', attempt: 0, state: 'Running' }
+    const defaults = { group: '', role: 'Worker', place: 0, attempt: 0, state: 'Running' }
     expect([made.spec, made.status]).to.deep.equal([{ ...MINIMAL_AGENT, ...defaults, credentialsSecretRef }, { observedGeneration: -1 }])
   })
 })

@@ -71,6 +71,34 @@ const badTemplate = (seen: string) => [
 
 type Cases = Record<string, { spec: unknown; told: readonly string[] }>
 
+const NEEDS_ROLES = [
+  'spec.topology: Invalid value: Hierarchical and Star need a group with the role Coordinator and one with the role Worker; write both in spec.groups',
+]
+const TOPOLOGY: Cases = {
+  'a topology that does not exist': {
+    spec: spec({ topology: { type: 'Tree' } }),
+    told: unsupported('spec.topology.type', 'Tree', 'Mesh', 'Hierarchical', 'Ring', 'Star'),
+  },
+  'a hierarchy without groups': { spec: spec({ topology: { type: 'Hierarchical' } }), told: NEEDS_ROLES },
+  'a star without spokes': {
+    spec: spec({ topology: { type: 'Star' }, groups: [{ name: 'hub', role: 'Coordinator' }] }),
+    told: NEEDS_ROLES,
+  },
+  'a ring with a coordinator': {
+    spec: spec({ topology: { type: 'Ring' }, groups: [{ name: 'a', role: 'Coordinator' }, { name: 'b' }] }),
+    told: [
+      'spec.topology: Invalid value: a Ring has no coordinator: its groups are its stages, in their order; remove role from spec.groups',
+    ],
+  },
+  'a bound on the neighbours of a ring': {
+    spec: spec({ topology: { type: 'Ring', maxDegree: 4 } }),
+    told: ['spec.topology.maxDegree: Forbidden: maxDegree is for a Mesh; remove it'],
+  },
+  'a mesh that goes both ways': {
+    spec: spec({ topology: { type: 'Mesh', bidirectional: true } }),
+    told: ['spec.topology.bidirectional: Forbidden: bidirectional is for a Ring; remove it'],
+  },
+}
 const SHAPE: Cases = {
   'nothing at all': { spec: undefined, told: ['spec: Required value', UNCHECKED] },
   'no template': { spec: {}, told: ['spec.template: Required value', UNCHECKED] },
@@ -520,7 +548,7 @@ describe('what a Swarm must not say', () => {
   })
   after(() => api.stop())
 
-  const tables = { SHAPE, COUNTS, GROUPS, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE, HEALTH }
+  const tables = { SHAPE, COUNTS, GROUPS, TOPOLOGY, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE, HEALTH }
   for (const [table, cases] of Object.entries(tables)) {
     describe(table.toLowerCase(), () => {
       for (const [name, c] of Object.entries(cases)) it(name, async () => expect((await api.trySwarm(c.spec)).told).to.deep.equal(c.told))
