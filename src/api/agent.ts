@@ -60,6 +60,11 @@ const SandboxStatus = Type.Object(
     domain: Type.Optional(Type.String({ description: 'Domain under which its ports are reached.' })),
     port: Type.Integer({ description: 'Port that takes tasks.' }),
     startedAt: Type.String({ format: 'date-time', description: 'When the sandbox was made.' }),
+    timeout: Type.Optional(
+      Type.String({
+        description: 'Lifetime that it is given at each renewal (spec.lifecycle.sandboxTimeout); it ends by itself after that.',
+      }),
+    ),
     endsAt: Type.Optional(
       Type.String({
         format: 'date-time',

@@ -3,7 +3,7 @@ import type { RuntimeMetrics } from '../metrics/registry.ts'
 import { KubeApiError } from './api-error.ts'
 import type { KubeClient } from './client.ts'
 import { EVENT_LIMITS, EventAggregator, type EventLimits, type EventSeries, type Happening } from './event-aggregator.ts'
-import { EVENTS, type CoreEvent, type KubeObject } from './objects.ts'
+import { EVENTS, keyOf, type CoreEvent, type KubeObject } from './objects.ts'
 import { pause } from './pause.ts'
 
 /** `component` is shown as the source; `instance` tells the replicas apart. */
@@ -37,7 +37,10 @@ export class EventRecorder {
   record(object: KubeObject, happening: Happening): void {
     if (this.#isStopped) return
     const outcome = this.#aggregator.add(object, happening, Date.now())
-    if (outcome !== 'queued') this.#options.metrics?.eventsDropped.inc({ why: outcome })
+    const { log, metrics } = this.#options
+    if (outcome !== 'queued') metrics?.eventsDropped.inc({ why: outcome })
+    const { type, ...told } = happening
+    log.log(type === 'Warning' ? 'warn' : 'info', 'event', { object: `${object.kind} ${keyOf(object)}`, ...told })
     this.#writing ??= this.#drain()
   }
 

@@ -141,6 +141,10 @@ export class System {
     await this.client.apply(SECRETS, { metadata: { name, namespace: this.namespace }, stringData }, { fieldManager: 'test', force: true })
   }
 
+  async removeSecret(name: string): Promise<void> {
+    await this.client.delete(SECRETS, { name, namespace: this.namespace })
+  }
+
   /** Applies a Swarm as `kubectl apply --server-side` does; its template runs the small agent unless another one is given. */
   async apply(name: string, spec: { template?: object; [field: string]: unknown } = {}): Promise<Swarm> {
     // Without a router nobody says that an agent is idle: it would get the whole time to drain.

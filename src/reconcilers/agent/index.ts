@@ -41,11 +41,9 @@ export async function reconcileAgent(key: string, deps: AgentDeps, signal: Abort
     if (!(caught instanceof OperatorError) || signal.aborted) throw caught
     error = caught
   }
-  if (error && isUnreachable(seen, error, stores.now())) {
-    error = undefined
-    pass.isReleased = true
-  }
-  if (pass.isReleased) {
+  const isUnreachable = error !== undefined && isOutOfReach(seen, error, stores.now())
+  if (pass.isReleased || isUnreachable) {
+    if (isUnreachable || seen.world.isForced) tellLeft(seen, pass, stores)
     await release(seen, stores, signal)
     forget(seen.agent, key, deps)
     return {}
@@ -67,7 +65,7 @@ const NO_KEY: ReadonlySet<string> = new Set([
  * Whether the key to an agent's sandbox is gone for so long that the sandbox has ended by itself: nobody has given it
  * more time since the agent was deleted.
  */
-function isUnreachable({ agent, world, sandboxTimeoutMs }: Seen, error: OperatorError, nowMs: number): boolean {
+function isOutOfReach({ agent, world, sandboxTimeoutMs }: Seen, error: OperatorError, nowMs: number): boolean {
   const deletedMs = Date.parse(agent.metadata.deletionTimestamp ?? '')
   return world.deleting && NO_KEY.has(error.reason) && nowMs > deletedMs + sandboxTimeoutMs
 }
@@ -113,23 +111,25 @@ function tellEvents(agent: Agent, pass: Pass, error: OperatorError | undefined, 
   if (pass.lost && !agent.status?.failed)
     stores.events.record(agent, { type: 'Warning', reason: REASON.agentFailed, message: pass.lost.message })
   const before = agent.status?.conditions?.find((c) => c.type === 'Ready')?.reason
-  if (error && error.reason !== before) stores.events.record(agent, { type: 'Warning', reason: error.reason, message: error.message })
+  const isOrdinary = error?.reason === REASON.rateLimited // its turn comes; hundreds of agents need not say so
+  if (error && !isOrdinary && error.reason !== before)
+    stores.events.record(agent, { type: 'Warning', reason: error.reason, message: error.message })
 }
 
-/** Lets an agent go: its sandbox is gone, or a person said not to wait for that. */
+/** Says what an agent leaves behind that is let go without the end of its sandbox being seen. */
+function tellLeft(seen: Seen, { sandbox, world }: Pass, stores: Stores): void {
+  if (sandbox ? sandbox.state === 'Gone' : !world.mayExist) return
+  const what = sandbox ? `sandbox ${sandbox.id} is left behind` : 'a sandbox may be left behind'
+  const why = world.isForced
+    ? 'as asked; the sweep ends it when the provider is back'
+    : 'its API key is gone; by now its own timeout has ended it'
+  const message = `agent ${seen.agent.metadata.name}: ${what}, ${why}`
+  stores.events.record(seen.swarm ?? seen.agent, { type: 'Warning', reason: REASON.sandboxLeft, message })
+}
+
+/** Lets an agent go: its sandbox is gone, or nobody waits for that. */
 async function release(seen: Seen, stores: Stores, signal: AbortSignal): Promise<void> {
-  const { metadata, status } = seen.agent
-  const left = status?.sandbox
-  if ((seen.world.isForced || seen.world.mayExist) && left?.state !== 'Gone') {
-    const message = left
-      ? `sandbox ${left.id} is left behind, as asked; end it at the provider`
-      : 'a sandbox may be left behind, as asked; look for it at the provider'
-    stores.events.record(seen.swarm ?? seen.agent, {
-      type: 'Warning',
-      reason: REASON.sandboxLeft,
-      message: `agent ${metadata.name}: ${message}`,
-    })
-  }
+  const { metadata } = seen.agent
   const at = metadata.finalizers?.indexOf(SANDBOX_FINALIZER) ?? -1
   if (at === -1) return
   try {

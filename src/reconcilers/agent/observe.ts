@@ -18,8 +18,13 @@ export type Seen = {
   world: World
 }
 
-/** Lifetime of a sandbox whose Swarm is gone, in milliseconds: the default of spec.lifecycle.sandboxTimeout. */
-export const DEFAULT_SANDBOX_TIMEOUT_MS = 600_000
+/** Lifetime that the sandbox of an agent is given, in milliseconds: as its Swarm says, or as it said when it was there. */
+export function sandboxTimeoutMs({ status }: Pick<Agent, 'status'>, swarm: Swarm | undefined): number {
+  return durationMs(swarm?.spec.lifecycle.sandboxTimeout ?? status?.sandbox?.timeout ?? DEFAULT_SANDBOX_TIMEOUT)
+}
+
+/** The default of spec.lifecycle.sandboxTimeout. */
+const DEFAULT_SANDBOX_TIMEOUT = '10m'
 
 /** Looks at an agent. */
 export function observeAgent(key: string, stores: Stores, sightings: Sightings): Seen | undefined {
@@ -34,7 +39,7 @@ export function observeAgent(key: string, stores: Stores, sightings: Sightings):
     agent,
     ...(swarm && { swarm }),
     ...(template && { template }),
-    sandboxTimeoutMs: swarm ? durationMs(swarm.spec.lifecycle.sandboxTimeout) : DEFAULT_SANDBOX_TIMEOUT_MS,
+    sandboxTimeoutMs: sandboxTimeoutMs(agent, swarm),
     world: {
       deleting: metadata.deletionTimestamp !== undefined,
       isForced: FORCE_DELETE in (metadata.annotations ?? {}) || FORCE_DELETE in (swarm?.metadata.annotations ?? {}),

@@ -2,7 +2,7 @@ import { durationMs } from '../../api/duration.ts'
 import type { AgentStatus } from '../../api/agent.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { Template } from '../../api/template.ts'
-import { OperatorError, StalledError, TransientError, WaitingError } from '../../errors.ts'
+import { OperatorError, StalledError, WaitingError } from '../../errors.ts'
 import { AmbiguousCreateError, SandboxGoneError } from '../../e2b/errors.ts'
 import { stampOf } from '../../e2b/metadata.ts'
 import type { Provider } from '../../e2b/provider.ts'
@@ -14,6 +14,9 @@ import type { LossReason, Step, World } from './plan.ts'
 
 /** How long a pass that has just started an agent waits for it to get ready, so that one status write is enough. Milliseconds. */
 const WAIT_READY_MS = 1_000
+
+/** A revision comes before its agents and goes after them; this is only for what happens in between. Milliseconds. */
+const REVISION_RETRY_MS = 1_000
 
 /** How long a stalled agent rests before its provider is asked again: what stalls it may be put right over there. Milliseconds. */
 export const STALLED_RETRY_MS = 30_000
@@ -38,6 +41,8 @@ export class Pass {
     this.sandbox = seen.agent.status?.sandbox
     this.world = seen.world
     const endsAtMs = deps.sightings.endOf(this.#uid)
+    const timeout = seen.swarm?.spec.lifecycle.sandboxTimeout
+    if (this.sandbox && timeout !== undefined) this.sandbox = { ...this.sandbox, timeout }
     if (this.sandbox && endsAtMs !== undefined) this.sandbox = { ...this.sandbox, endsAt: new Date(endsAtMs).toISOString() }
     this.#watch()
   }
@@ -231,7 +236,9 @@ export class Pass {
 
   #fresh(id: string, startedAtMs: number, domain: string | undefined): NonNullable<AgentStatus['sandbox']> {
     const port = this.#seen.template?.port ?? 8080
-    return { id, state: 'Running', commandStarted: false, ...(domain && { domain }), port, startedAt: new Date(startedAtMs).toISOString() }
+    const timeout = this.#seen.swarm?.spec.lifecycle.sandboxTimeout
+    const startedAt = new Date(startedAtMs).toISOString()
+    return { id, state: 'Running', commandStarted: false, ...(domain && { domain }), port, startedAt, ...(timeout && { timeout }) }
   }
 
   #set(change: Partial<NonNullable<AgentStatus['sandbox']>>): void {
@@ -278,7 +285,8 @@ export class Pass {
   #template(): Template {
     const { template, agent } = this.#seen
     if (template) return template
-    throw new TransientError(REASON.revisionMissing, `revision ${agent.spec.revision} of swarm ${agent.spec.swarm} is not there (yet)`)
+    const message = `revision ${agent.spec.revision} of swarm ${agent.spec.swarm} is not there (yet)`
+    throw new WaitingError(REASON.revisionMissing, message, REVISION_RETRY_MS)
   }
 
   #contents(template: Template) {

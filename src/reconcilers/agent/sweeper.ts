@@ -12,7 +12,7 @@ import { pause } from '../../kube/pause.ts'
 import type { CredentialStore } from '../shared/credentials.ts'
 import { AGENTS } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
-import { DEFAULT_SANDBOX_TIMEOUT_MS, ownerOf } from './observe.ts'
+import { ownerOf, sandboxTimeoutMs } from './observe.ts'
 import type { Sightings } from './sightings.ts'
 
 /** Time between two looks at all sandboxes, in milliseconds; shorter when sandboxes are given less time. */
@@ -164,8 +164,7 @@ export class Sweeper {
   }
 
   #timeoutMs(agent: Agent): number {
-    const swarm = ownerOf(agent, this.#options.stores)
-    return swarm ? durationMs(swarm.spec.lifecycle.sandboxTimeout) : DEFAULT_SANDBOX_TIMEOUT_MS
+    return sandboxTimeoutMs(agent, ownerOf(agent, this.#options.stores))
   }
 
   #pauseMs(): number {

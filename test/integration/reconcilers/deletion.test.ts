@@ -53,6 +53,23 @@ describe('the end of a swarm', function () {
     await eventually('the namespace is gone', async () => !(await system.namespaceExists()), { timeoutMs: 60_000 })
   })
 
+  it('comes, with an Event, when the key is gone for good and the sandbox must have ended by its own timeout', async () => {
+    system = await System.start()
+    await system.secret('e2b', { apiKey: system.e2b.apiKey })
+    const lifecycle = { sandboxTimeout: '30s' }
+    await system.apply('desk', { replicas: 1, lifecycle, credentialsSecretRef: { name: 'e2b', key: 'apiKey' } })
+    await system.settled('desk')
+    const [id = ''] = sandboxIds(await system.agents('desk'))
+    await system.operator?.kill()
+    await system.removeSecret('e2b')
+    await system.remove('desk')
+    await system.startOperator()
+    await eventually('the agent is let go', async () => (await system.agents('desk')).length === 0, { timeoutMs: 90_000 })
+    const left = (await system.allEvents()).find((e) => e.reason === 'SandboxLeftBehind')
+    expect(left?.message).to.contain(`sandbox ${id} is left behind, its API key is gone`)
+    expect(system.e2b.admin.sandboxes()).to.deep.equal([])
+  })
+
   it('leaves the agents at work when they are orphaned, and another swarm of the name takes them over', async () => {
     system = await System.start({ router: true })
     const spec = { replicas: 2, template: { env: [{ name: 'MODE', value: '<a> & \u2028 "b"' }] } }
