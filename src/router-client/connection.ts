@@ -1,6 +1,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { Mirror } from '../stats/mirror.ts'
+import { Tally, type Ended } from '../stats/tally.ts'
 import { decodeFrame, type AgentStats } from '../stats/wire.ts'
 import { CONNECT_MS, MAX_LINE_CHARS, RECONNECT_MS, SILENCE_MS } from './limits.ts'
 import { Lines } from './lines.ts'
@@ -20,12 +21,15 @@ export type ConnectionOptions = {
   readonly random: () => number
   /** Hears of agents about which this router's word changed, also when it was lost. */
   readonly onChange: (agents: readonly AgentStats[]) => void
+  /** Hears of attempts of tasks that have ended. */
+  readonly onEnded: (ended: readonly Ended[]) => void
 }
 
 /** The stream of one router, opened again with growing, jittered pauses whenever it ends. */
 export class Connection {
   readonly #o: ConnectionOptions
   #mirror = new Mirror()
+  readonly #tally = new Tally()
   #request: ClientRequest | undefined
   #timer: NodeJS.Timeout | undefined
   #heardMs = 0
@@ -92,7 +96,9 @@ export class Connection {
 
   #take(line: string): void {
     const wasComplete = this.#mirror.isComplete
-    const changed = this.#mirror.apply(decodeFrame(line))
+    const frame = decodeFrame(line)
+    const changed = this.#mirror.apply(frame)
+    const ended = this.#tally.take(frame)
     this.#heardMs = this.#o.now()
     this.#expect(SILENCE_MS, 'it fell silent')
     if (!wasComplete && this.#mirror.isComplete) {
@@ -100,6 +106,7 @@ export class Connection {
       this.#o.log.info('router connected', { url: this.#o.url })
     }
     this.#o.onChange(changed)
+    if (ended.length > 0) this.#o.onEnded(ended)
   }
 
   #expect(withinMs: number, otherwise: string): void {
@@ -115,6 +122,7 @@ export class Connection {
     request.destroy()
     const lost = [...this.#mirror.agents]
     this.#mirror = new Mirror()
+    this.#tally.lost()
     this.#failures += 1
     if (this.#failures === 1) this.#o.log.warn('router not connected', { url: this.#o.url, why })
     const growing = Math.min(RECONNECT_MS.max, RECONNECT_MS.min * 2 ** Math.min(this.#failures - 1, 10))

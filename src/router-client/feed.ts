@@ -1,3 +1,4 @@
+import type { Ended } from '../stats/tally.ts'
 import type { AgentStats } from '../stats/wire.ts'
 import { Connection, type FeedLog } from './connection.ts'
 
@@ -9,6 +10,8 @@ export type RouterFeedOptions = {
   readonly urls: readonly string[]
   readonly token: string
   readonly onChange: (agents: readonly ChangedAgent[]) => void
+  /** Hears of attempts of tasks that have ended. */
+  readonly onEnded?: (ended: readonly Ended[]) => void
   readonly log: FeedLog
   readonly now: () => number
   /** Between 0 and 1; spreads the attempts to connect. */
@@ -21,10 +24,10 @@ export class RouterFeed {
   readonly #onChange: (agents: readonly ChangedAgent[]) => void
 
   constructor(options: RouterFeedOptions) {
-    const { urls, token, log, now, random = Math.random } = options
+    const { urls, token, log, now, random = Math.random, onEnded = () => undefined } = options
     this.#onChange = options.onChange
     this.#connections = [...new Set(urls)].map(
-      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents) }),
+      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents), onEnded }),
     )
   }
 

@@ -19,6 +19,8 @@ export class Host {
   address: Address | undefined
   probe: ProbeRules
   readonly running = new Set<Running>()
+  /** How long the tasks took that it has done. */
+  readonly latency: number[] = []
   /** When it last gave a sign of life, or was first asked for one. */
   aliveMs = 0
   isProbing = false

@@ -163,7 +163,7 @@ export class Router {
     const { outcome, openedCircuit, willRetry } = ended
     entry.version += 1
     this.#prober.ended(entry, host, ALIVE.has(outcome))
-    this.#stats.agentChanged(entry, host)
+    this.#stats.attemptEnded(entry, host, ended)
     this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
     if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
     if (openedCircuit) {

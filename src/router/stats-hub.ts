@@ -1,15 +1,18 @@
 import type { ServerResponse } from 'node:http'
+import { countLatency } from '../stats/latency.ts'
 import { WIRE_VERSION, encodeFrame, encodeSnapshot, type AgentStats, type RevisionStats, type SwarmStats } from '../stats/wire.ts'
 import type { Call } from './call.ts'
+import type { AttemptEnd } from './dispatcher.ts'
 import type { Host } from './host.ts'
 import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS } from './limits.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { World } from './world.ts'
 
 /** What the operator is told of one agent. */
-export function statsOfAgent({ slot }: Host): AgentStats {
+export function statsOfAgent({ slot, latency }: Host): AgentStats {
   const { namespace, swarm, name, uid, isDraining } = slot.facts
-  return { namespace, swarm, agent: name, uid, inFlight: slot.inFlight, draining: isDraining, done: slot.done, failed: slot.failed }
+  const { inFlight, done, failed } = slot
+  return { namespace, swarm, agent: name, uid, inFlight, draining: isDraining, done, failed, ...(latency.length > 0 && { latency }) }
 }
 
 /** What the operator is told of one swarm. */
@@ -72,6 +75,12 @@ export class StatsHub {
     this.#swarms.add(entry)
     if (host.slot.facts.isDraining && host.slot.inFlight === 0) this.#flush()
     else this.#flushSoon()
+  }
+
+  /** An attempt ended; latencies are counted also while nobody reads, as the other counters are. */
+  attemptEnded(entry: SwarmEntry<Call>, host: Host, { outcome, durationMs }: AttemptEnd): void {
+    if (outcome === 'Done') countLatency(host.latency, durationMs)
+    this.agentChanged(entry, host)
   }
 
   agentGone(entry: SwarmEntry<Call>, host: Host): void {

@@ -22,7 +22,7 @@ describe('wire format of the statistics', () => {
     const delta: Frame = {
       v: 1,
       type: 'delta',
-      agents: [agent('a')],
+      agents: [agent('a', { latency: [0, 2] })],
       swarms: [swarm],
       goneAgents: [{ namespace: 'n', agent: 'b' }],
       goneSwarms: [{ namespace: 'n', swarm: 't' }],
@@ -55,6 +55,12 @@ describe('wire format of the statistics', () => {
     'a count below zero': JSON.stringify({ v: 1, type: 'delta', agents: [agent('a', { inFlight: -1 })] }),
     'a count that is no number': JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), done: '1' }] }),
     'an agent without a name': JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), agent: undefined }] }),
+    'latencies that are no counts': JSON.stringify({ v: 1, type: 'delta', agents: [{ ...agent('a'), latency: [1, -1] }] }),
+    'more latencies than there are buckets': JSON.stringify({
+      v: 1,
+      type: 'delta',
+      agents: [agent('a', { latency: Array.from({ length: 32 }, () => 1) })],
+    }),
     'a swarm without revisions': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, revisions: undefined }] }),
   }
   for (const [name, line] of Object.entries(refused)) it(`refuses ${name}`, () => expect(() => decodeFrame(line)).to.throw(WireError))

@@ -1,3 +1,5 @@
+import { LATENCY_BOUNDS_MS, type Latencies } from './latency.ts'
+
 /** Version of the wire format. A reader refuses frames of another one. */
 export const WIRE_VERSION = 1
 
@@ -12,6 +14,8 @@ export type AgentStats = {
   readonly draining: boolean
   readonly done: number
   readonly failed: number
+  /** How long the attempts that were done took; absent when there were none, or from an older router. */
+  readonly latency?: Latencies
 }
 
 /** Attempts on the agents of one revision, since this router started. */
@@ -108,11 +112,13 @@ const isCount = (value: unknown): boolean => typeof value === 'number' && Number
 const hasTexts = (item: unknown, ...fields: string[]): boolean => isRecord(item) && fields.every((field) => typeof item[field] === 'string')
 const hasCounts = (item: unknown, ...fields: string[]): boolean => isRecord(item) && fields.every((field) => isCount(item[field]))
 
+const isLatencies: Check = (item) => isListOf(item, isCount) && Array.isArray(item) && item.length <= LATENCY_BOUNDS_MS.length + 1
 const isAgentStats: Check = (item) =>
   hasTexts(item, 'namespace', 'swarm', 'agent', 'uid') &&
   hasCounts(item, 'inFlight', 'done', 'failed') &&
   isRecord(item) &&
-  typeof item['draining'] === 'boolean'
+  typeof item['draining'] === 'boolean' &&
+  (item['latency'] === undefined || isLatencies(item['latency']))
 const isRevisionStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'inFlight', 'done', 'failed')
 const isSwarmStats: Check = (item) =>
   hasTexts(item, 'namespace', 'swarm') && hasCounts(item, 'queued') && isRecord(item) && isListOf(item['revisions'], isRevisionStats)
