@@ -1,0 +1,49 @@
+import { Decayed } from './decayed.ts'
+
+/** Time in which the memory of a service time loses half of its weight. */
+const HALF_LIFE_MS = 10_000
+
+/** Service times, by weight, below which nothing is expected: better to wait in vain once than to be refused by chance. */
+const LEAST_SAMPLES = 3
+
+/** How long an agent works on a task: the mean of recent ones, the latest counting most. */
+export class ServiceTime {
+  readonly #sumMs = new Decayed()
+  readonly #count = new Decayed()
+
+  add(durationMs: number, nowMs: number): void {
+    this.#sumMs.add(durationMs, nowMs, HALF_LIFE_MS)
+    this.#count.add(1, nowMs, HALF_LIFE_MS)
+  }
+
+  /** Undefined while too little is known, or known only from long ago. */
+  meanMs(nowMs: number): number | undefined {
+    const count = this.#count.at(nowMs, HALF_LIFE_MS)
+    return count < LEAST_SAMPLES ? undefined : this.#sumMs.at(nowMs, HALF_LIFE_MS) / count
+  }
+}
+
+/** One agent that a waiting task may get: how many tasks it works on at once, and how long one takes it. */
+export type Server = { readonly places: number; readonly serviceMs: number | undefined }
+
+/**
+ * How long a task waits for an agent when all are busy:
+ *
+ *     wait = (ahead + 1/2) * needs / sum over the agents of (places / serviceMs)
+ *
+ * `ahead` are the tasks before it, each of which `needs` so many places (1, or the voters of a consensus). The sum is the rate, in
+ * tasks a millisecond, at which busy agents give up places; of the next one, a task that comes at any moment waits half the time.
+ * Agents of which nothing is known count with the mean rate of the others; undefined when nothing is known of any.
+ */
+export function expectedWaitMs(ahead: number, needs: number, servers: Iterable<Server>): number | undefined {
+  let rate = 0
+  let knownPlaces = 0
+  let places = 0
+  for (const server of servers) {
+    places += server.places
+    if (server.serviceMs === undefined) continue
+    knownPlaces += server.places
+    rate += server.places / Math.max(server.serviceMs, 0.01)
+  }
+  return rate === 0 ? undefined : ((ahead + 0.5) * needs) / ((rate * places) / knownPlaces)
+}
