@@ -70,7 +70,7 @@ export function timeoutProblem(call: Call, wasBegun: boolean): Problem {
 
 /** The task must not be sent again, and nobody knows whether it was done. */
 export function unknownProblem(call: Call, why: string): Problem {
-  const agent = call.attempts.at(-1)?.agent ?? ''
+  const agent = call.runningOn ?? call.attempts.at(-1)?.agent ?? ''
   return new Problem('OutcomeUnknown', {
     taskId: call.request.id,
     detail: `agent ${agent} may have begun the task: ${why}; it is not idempotent and was not sent again: find out whether it took effect`,

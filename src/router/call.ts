@@ -60,6 +60,8 @@ export class Call {
   ticket: Ticket<Call> | undefined
   queueTimer: NodeJS.Timeout | undefined
   deadlineTimer: NodeJS.Timeout | undefined
+  /** The agent that has it now. */
+  runningOn: string | undefined
   /** Ends the attempt that runs now. */
   stopAttempt: ((outcome: 'Timeout' | 'Cancelled') => void) | undefined
   hasEnded = false

@@ -59,11 +59,13 @@ export class Dispatcher {
     call.stopAttempt?.('Cancelled')
   }
 
-  /** Ends a call that has no time left. */
+  /** Ends a call that has no time left, with this problem, unless an agent may have begun what must not be sent again. */
   fail(call: Call, problem: Problem): void {
     if (call.hasEnded) return
     this.#stopWaiting(call)
-    call.end(problem)
+    const isUnknown = call.runningOn !== undefined && !call.request.isIdempotent
+    const more = { ...problem.fields.more, attempts: call.attempts }
+    call.end(isUnknown ? unknownProblem(call, problem.fields.detail) : new Problem(problem.code, { ...problem.fields, more }))
     call.stopAttempt?.('Cancelled')
   }
 
@@ -162,10 +164,12 @@ export class Dispatcher {
     const ended = (reading: Reading, answer: Answer | undefined) => {
       if (!host.running.delete(running)) return
       call.stopAttempt = undefined
+      call.runningOn = undefined
       this.#attemptEnded({ call, host, startedMs: nowMs, reading, answer })
     }
     host.running.add(running)
     call.stopAttempt = (outcome) => running.abort(outcome)
+    call.runningOn = slot.facts.name
     this.#o.observer.attemptBegan(entry, host)
   }
 

@@ -191,8 +191,13 @@ export class Router {
     sendProblem(response, new Problem('Internal', { detail: 'the router made a mistake; its log says more' }), { mustClose: true })
   }
 
+  #mustKnow(): void {
+    if (this.#watch.hasSynced) return
+    throw new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; ask again' })
+  }
+
   #entry({ namespace, swarm }: SwarmPlace): SwarmEntry<Call> {
-    if (!this.#watch.hasSynced) throw new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; ask again' })
+    this.#mustKnow()
     const entry = this.#world.find(namespace, swarm)
     if (!entry) throw swarmNotFound(namespace, swarm)
     return entry
@@ -202,6 +207,7 @@ export class Router {
     return {
       task: (place, request, response) => this.#tasks.accept(place, request, response),
       swarms: (namespace, response) => {
+        this.#mustKnow()
         const entries = [...this.#world.entries].filter((entry) => entry.namespace === namespace && entry.settings)
         sendJson(response, 200, JSON.stringify({ swarms: entries.map(summaryOf) }))
       },

@@ -441,21 +441,6 @@ const DURATIONS = {
     max: '8760h',
     long: '8761h',
   },
-  'spec.health.latency.degraded': {
-    of: (d: string) => spec({ health: { latency: { degraded: d, critical: '24h' } } }),
-    min: '1ms',
-    short: '0s',
-    max: '12h',
-    long: '721m',
-  },
-  'spec.health.latency.critical': {
-    of: (d: string) => spec({ health: { latency: { degraded: '1ms', critical: d } } }),
-    min: '2ms',
-    short: '1ms',
-    max: '24h',
-    long: '25h',
-  },
-  'spec.health.window': { of: (d: string) => spec({ health: { window: d } }), min: '5s', short: '4s', max: '10m', long: '11m' },
 }
 
 /** Not durations; the last ones overflow the type in which the API server counts. */

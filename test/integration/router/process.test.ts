@@ -47,11 +47,15 @@ describe('the process of the router', () => {
     const { config, namespace, gateway } = fleet
     const router = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, args: ['--drain-seconds', '1'] })
     await router.sees('stuck', 'the agent', (view) => view.agents.length === 1)
-    const task = router.task('stuck')
-    await router.sees('stuck', 'the task', (view) => view.agents[0]?.inFlight === 1)
+    const tasks = [router.task('stuck'), router.task('stuck', { input: 1, idempotent: false })]
+    await router.sees('stuck', 'the tasks', (view) => view.agents[0]?.inFlight === 2)
     router.signal('SIGTERM')
-    const { status, body } = await task
-    expect([status, body.code]).to.deep.equal([503, 'ShuttingDown'])
+    const replies = await Promise.all(tasks)
+    expect(replies.map(({ status, body }) => [status, body.code])).to.deep.equal([
+      [503, 'ShuttingDown'],
+      [502, 'OutcomeUnknown'],
+    ])
+    expect(replies[1]?.body.detail).to.contain('agent stuck-a may have begun the task')
     expect(await router.exited).to.equal(0)
   })
 
