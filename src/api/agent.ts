@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { choice, rules } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
+import { AgentHealth } from './health.ts'
 import { CredentialsRef } from './swarm.ts'
 
 /** The sandbox was made from these fields, and is found again by them: another value would lose it. */
@@ -20,7 +21,7 @@ export const AgentSpec = Type.Object(
     place: Type.Integer({
       minimum: 0,
       default: 0,
-      description: 'Its place in the group, from 0; an agent that replaces it gets the same.',
+      description: 'Its place in the group, from 0; an agent that replaces it gets the same. In a Ring without groups, its stage.',
     }),
     nonce: Type.String({
       minLength: 8,
@@ -90,6 +91,7 @@ export const AgentStatus = Type.Object(
         { description: 'Set once the agent cannot come back; another one takes its place.' },
       ),
     ),
+    health: Type.Optional(AgentHealth),
     conditions: Conditions,
   },
   { default: { observedGeneration: -1 }, description: 'The agent as it is.' },

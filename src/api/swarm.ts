@@ -1,8 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { choice, countOrPercent, dataKey, duration, keyedBy, objectName, rules, text } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
+import { Health, HealthCounts, MAX_RECENT_FAILURES, RecentFailure } from './health.ts'
 import { Routing } from './routing.ts'
 import { Template, TemplateOverride } from './template.ts'
+import { Topology, TopologyStatus } from './topology.ts'
 
 /** Where the E2B API key is. */
 export const CredentialsRef = Type.Object(
@@ -125,9 +127,11 @@ export const SwarmSpec = Type.Object(
         description: 'Groups of agents that differ in role, capabilities or template.',
       }),
     ),
+    topology: Type.Optional(Topology),
     routing: Routing,
     lifecycle: Lifecycle,
     update: Update,
+    health: Health,
     budget: Type.Optional(
       Type.Object(
         { maxAgents: Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' }) },
@@ -157,6 +161,16 @@ export const SwarmSpec = Type.Object(
         rule: "!has(self.groups) || self.groups.filter(g, g.role == 'Coordinator').size() <= 1",
         message: 'only one group can have the role Coordinator; make it one group with more replicas (the others stand by)',
         fieldPath: '.groups',
+      },
+      {
+        rule: "!has(self.topology) || !(self.topology.type in ['Hierarchical', 'Star']) || (has(self.groups) && self.groups.exists(g, g.role == 'Coordinator') && self.groups.exists(g, g.role == 'Worker'))",
+        message: 'Hierarchical and Star need a group with the role Coordinator and one with the role Worker; write both in spec.groups',
+        fieldPath: '.topology',
+      },
+      {
+        rule: "!has(self.topology) || self.topology.type != 'Ring' || !has(self.groups) || !self.groups.exists(g, g.role == 'Coordinator')",
+        message: 'a Ring has no coordinator: its groups are its stages, in their order; remove role from spec.groups',
+        fieldPath: '.topology',
       },
       {
         rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
@@ -206,6 +220,16 @@ export const SwarmStatus = Type.Object(
         ...keyedBy('revision'),
         maxItems: 64,
         description: 'Shares of new tasks by revision; they sum to 100. The router follows them.',
+      }),
+    ),
+    topology: Type.Optional(TopologyStatus),
+    health: Type.Optional(HealthCounts),
+    recentFailures: Type.Optional(
+      Type.Array(RecentFailure, {
+        ...keyedBy('place'),
+        maxItems: MAX_RECENT_FAILURES,
+        description:
+          'Agents lost within the last minute, one entry a place: when too many are, updates and scale-downs wait (MassFailure).',
       }),
     ),
     conditions: Conditions,

@@ -5,6 +5,9 @@ import { templateOf } from '../api/template.ts'
 import type { AgentFacts } from '../routing/slot.ts'
 import { Fleet, type FleetRules } from '../routing/fleet.ts'
 import { WaitQueue } from '../routing/wait-queue.ts'
+import type { Topology } from '../api/topology.ts'
+import type { Leadership } from '../topology/leader.ts'
+import { stagesOf, type Stage } from '../topology/parts.ts'
 import type { Sandbox } from '../api/address.ts'
 import type { Host, ProbeRules } from './host.ts'
 
@@ -15,6 +18,12 @@ export type Settings = {
   readonly maxPending: number
   readonly queueTimeoutMs: number
   readonly probe: ProbeRules
+  /** How its agents work together, if they do. */
+  readonly topology: Topology | undefined
+  /** The stages of a ring in their order; none otherwise. */
+  readonly stages: readonly Stage[]
+  /** Who leads as the operator has settled it. */
+  readonly settled: Leadership
   readonly rules: FleetRules
 }
 
@@ -65,8 +74,12 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     maxPending: routing.queue.maxPending,
     queueTimeoutMs: durationMs(routing.queue.timeout),
     probe: { path, timeoutMs: durationMs(timeout), intervalMs: durationMs(interval), failureThreshold },
+    topology: spec.topology,
+    stages: spec.topology?.type === 'Ring' ? stagesOf(groupsOf(spec)) : [],
+    settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
     rules: {
       strategy: routing.strategy,
+      topology: spec.topology,
       shares: status?.traffic ?? [],
       groups: new Map(
         groupsOf(spec).map((group) => [

@@ -52,11 +52,11 @@ describe('what kubectl shows', () => {
   })
 
   const columns = {
-    swarms: 'NAME DESIRED UP-TO-DATE READY STATUS AGE',
-    'swarms --output=wide': 'NAME DESIRED UP-TO-DATE READY STATUS REVISION MESSAGE AGE',
-    sw: 'NAME DESIRED UP-TO-DATE READY STATUS AGE',
-    agents: 'NAME SWARM GROUP READY STATUS REVISION SANDBOX AGE',
-    'ag --output=wide': 'NAME SWARM GROUP READY STATUS REVISION SANDBOX MESSAGE AGE',
+    swarms: 'NAME DESIRED UP-TO-DATE READY HEALTHY STATUS AGE',
+    'swarms --output=wide': 'NAME DESIRED UP-TO-DATE READY HEALTHY STATUS REVISION LEADER MESSAGE AGE',
+    sw: 'NAME DESIRED UP-TO-DATE READY HEALTHY STATUS AGE',
+    agents: 'NAME SWARM GROUP READY STATUS HEALTH REVISION SANDBOX AGE',
+    'ag --output=wide': 'NAME SWARM GROUP READY STATUS HEALTH REVISION SANDBOX MESSAGE FIGURES AGE',
   }
   for (const [args, header] of Object.entries(columns)) {
     it(`kubectl get ${args} has the columns ${header}`, async () => {

@@ -25,6 +25,14 @@ const DEFAULTS = {
   },
   lifecycle: { drainTimeout: '30s', onScaleDown: 'Delete', sandboxTimeout: '10m', maxAge: '23h' },
   update: { maxSurge: 1, maxUnavailable: 0 },
+  health: {
+    cpuPercent: { degraded: 75, critical: 90 },
+    memoryPercent: { degraded: 75, critical: 90 },
+    errorPercent: { degraded: 5, critical: 10 },
+    latency: { degraded: '2s', critical: '5s' },
+    window: '1m',
+    minTasks: 20,
+  },
 }
 
 const secretKeyRef = { name: 'desk', key: 'k' }

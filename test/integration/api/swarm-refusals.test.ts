@@ -71,6 +71,34 @@ const badTemplate = (seen: string) => [
 
 type Cases = Record<string, { spec: unknown; told: readonly string[] }>
 
+const NEEDS_ROLES = [
+  'spec.topology: Invalid value: Hierarchical and Star need a group with the role Coordinator and one with the role Worker; write both in spec.groups',
+]
+const TOPOLOGY: Cases = {
+  'a topology that does not exist': {
+    spec: spec({ topology: { type: 'Tree' } }),
+    told: unsupported('spec.topology.type', 'Tree', 'Mesh', 'Hierarchical', 'Ring', 'Star'),
+  },
+  'a hierarchy without groups': { spec: spec({ topology: { type: 'Hierarchical' } }), told: NEEDS_ROLES },
+  'a star without spokes': {
+    spec: spec({ topology: { type: 'Star' }, groups: [{ name: 'hub', role: 'Coordinator' }] }),
+    told: NEEDS_ROLES,
+  },
+  'a ring with a coordinator': {
+    spec: spec({ topology: { type: 'Ring' }, groups: [{ name: 'a', role: 'Coordinator' }, { name: 'b' }] }),
+    told: [
+      'spec.topology: Invalid value: a Ring has no coordinator: its groups are its stages, in their order; remove role from spec.groups',
+    ],
+  },
+  'a bound on the neighbours of a ring': {
+    spec: spec({ topology: { type: 'Ring', maxDegree: 4 } }),
+    told: ['spec.topology.maxDegree: Forbidden: maxDegree is for a Mesh; remove it'],
+  },
+  'a mesh that goes both ways': {
+    spec: spec({ topology: { type: 'Mesh', bidirectional: true } }),
+    told: ['spec.topology.bidirectional: Forbidden: bidirectional is for a Ring; remove it'],
+  },
+}
 const SHAPE: Cases = {
   'nothing at all': { spec: undefined, told: ['spec: Required value', UNCHECKED] },
   'no template': { spec: {}, told: ['spec.template: Required value', UNCHECKED] },
@@ -382,6 +410,39 @@ const UPDATE: Cases = {
   },
 }
 
+const WRONG_ORDER = (field: string) => [
+  `spec.health.${field}.degraded: Invalid value: degraded must be below critical, or no agent would ever be degraded; lower degraded or raise critical`,
+]
+
+const HEALTH: Cases = {
+  'a processor that is degraded where it is critical': {
+    spec: spec({ health: { cpuPercent: { degraded: 90 } } }),
+    told: WRONG_ORDER('cpuPercent'),
+  },
+  'memory that is critical before it is degraded': {
+    spec: spec({ health: { memoryPercent: { degraded: 75, critical: 74 } } }),
+    told: WRONG_ORDER('memoryPercent'),
+  },
+  'errors that are critical before they are degraded': {
+    spec: spec({ health: { errorPercent: { critical: 4 } } }),
+    told: WRONG_ORDER('errorPercent'),
+  },
+  'a latency that is degraded where it is critical': {
+    spec: spec({ health: { latency: { degraded: '5000ms' } } }),
+    told: WRONG_ORDER('latency'),
+  },
+  'a share of nothing': {
+    spec: spec({ health: { errorPercent: { degraded: 0 } } }),
+    told: below('spec.health.errorPercent.degraded', 0, 1),
+  },
+  'more than everything': {
+    spec: spec({ health: { cpuPercent: { critical: 101 } } }),
+    told: above('spec.health.cpuPercent.critical', 101, 100),
+  },
+  'a judgement without a task': { spec: spec({ health: { minTasks: 0 } }), told: below('spec.health.minTasks', 0, 1) },
+  'a judgement out of reach': { spec: spec({ health: { minTasks: 10_001 } }), told: above('spec.health.minTasks', 10_001, 10_000) },
+}
+
 /** Every duration of a Swarm: how a spec says it, and its bounds with a value just outside each. */
 const DURATIONS = {
   'spec.template.readiness.interval': {
@@ -472,7 +533,7 @@ describe('what a Swarm must not say', () => {
   })
   after(() => api.stop())
 
-  const tables = { SHAPE, COUNTS, GROUPS, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE }
+  const tables = { SHAPE, COUNTS, GROUPS, TOPOLOGY, PROGRAM, VARIABLES, FILES, REFERENCES, READINESS, ROUTING, UPDATE, HEALTH }
   for (const [table, cases] of Object.entries(tables)) {
     describe(table.toLowerCase(), () => {
       for (const [name, c] of Object.entries(cases)) it(name, async () => expect((await api.trySwarm(c.spec)).told).to.deep.equal(c.told))
