@@ -1,14 +1,38 @@
 import Type, { type Static } from 'typebox'
-import { choice, duration } from './schema.ts'
+import { choice, duration, rules } from './schema.ts'
+
+/** How a consensus is found unless the swarm says otherwise. */
+export const DEFAULT_CONSENSUS = { voters: 3, thresholdPercent: 66 } as const
+
+const Consensus = Type.Object(
+  {
+    voters: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: DEFAULT_CONSENSUS.voters,
+      description: 'Agents that vote on a task, all of one revision.',
+    }),
+    thresholdPercent: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: DEFAULT_CONSENSUS.thresholdPercent,
+      description:
+        'Share of the weight of all votes cast that the choice needs. The same share of the voters, rounded up, must have voted (the quorum).',
+    }),
+  },
+  { description: 'Consensus: who votes, and how many must agree. 3 voters and 66 percent when left out.' },
+)
+export type Consensus = Static<typeof Consensus>
 
 /** How tasks reach agents. */
 export const Routing = Type.Object(
   {
-    strategy: choice(['RoundRobin', 'LeastLoaded'], {
+    strategy: choice(['RoundRobin', 'LeastLoaded', 'Consensus'], {
       default: 'LeastLoaded',
       description:
-        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random. Capability and session key always apply.',
+        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random; Consensus sends a task to several agents, which vote on its output. Capability and session key always apply.',
     }),
+    consensus: Type.Optional(Consensus),
     timeout: duration({
       default: '30s',
       min: '10ms',
@@ -57,6 +81,15 @@ export const Routing = Type.Object(
       { default: {}, description: 'What happens to tasks when all agents are busy.' },
     ),
   },
-  { default: {}, description: 'How tasks reach agents.' },
+  {
+    default: {},
+    description: 'How tasks reach agents.',
+    ...rules({
+      rule: "!has(self.consensus) || self.strategy == 'Consensus'",
+      message: 'consensus is for the strategy Consensus; set strategy to Consensus, or remove it',
+      fieldPath: '.consensus',
+      reason: 'FieldValueForbidden',
+    }),
+  },
 )
 export type Routing = Static<typeof Routing>

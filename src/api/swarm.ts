@@ -173,6 +173,11 @@ export const SwarmSpec = Type.Object(
         fieldPath: '.topology',
       },
       {
+        rule: "self.routing.strategy != 'Consensus' || !has(self.topology) || self.topology.type == 'Mesh'",
+        message: 'the strategy Consensus asks agents that are alike: it goes with a Mesh or without a topology; choose another strategy',
+        fieldPath: '.routing.strategy',
+      },
+      {
         rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
         message: `the groups of a swarm have at most ${MAX_AGENTS} agents together; lower their replicas or make several swarms`,
         fieldPath: '.groups',

@@ -1,4 +1,4 @@
-import type { Refusal } from '../routing/fleet.ts'
+import type { PanelSize, Refusal } from '../routing/fleet.ts'
 import type { Call } from './call.ts'
 import { Problem } from './problem.ts'
 
@@ -31,12 +31,24 @@ export function refusedProblem(call: Call, refusal: Refusal, waitedMs: number): 
         detail: `all agents of ${where(call)} stayed busy for ${waitedMs} ms; send fewer tasks at once, or raise replicas or maxConcurrentTasks`,
       })
     case 'NoAgentReady':
+      if (call.request.panel) return noQuorumProblem(call, call.request.panel, waitedMs)
       return new Problem('NoAgentReady', {
         taskId,
         retryAfterSeconds,
         detail: `no agent of ${where(call)} was ready for ${waitedMs} ms; kubectl -n ${entry.namespace} get agents says why`,
       })
   }
+}
+
+/** So few agents are up that a vote among them could decide nothing. */
+function noQuorumProblem(call: Call, { size, least }: PanelSize, waitedMs: number): Problem {
+  const up = `fewer than ${least} agents of ${where(call)} were ready for ${waitedMs} ms`
+  return new Problem('NoConsensus', {
+    taskId: call.request.id,
+    retryAfterSeconds: 1,
+    detail: `${up}, and a quorum of ${size} voters has ${least}; kubectl -n ${call.request.entry.namespace} get agents says why`,
+    more: { reason: 'NoQuorum', votes: [] },
+  })
 }
 
 /** Too many wait already. */

@@ -1,10 +1,13 @@
-import type { Wish } from '../routing/fleet.ts'
+import type { PanelSize, Wish } from '../routing/fleet.ts'
 import type { Outcome } from '../routing/verdict.ts'
 import type { Slot } from '../routing/slot.ts'
 import type { Ticket } from '../routing/wait-queue.ts'
 import type { Problem } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { Trace } from './trace.ts'
+
+/** Several agents at once: the call waits until all are free, and ends with them instead of being sent to anybody. */
+export type Panel = PanelSize & { readonly seated: (slots: readonly Slot[], queuedMs: number) => void }
 
 /** One piece of work for one agent; a plain task is one call, richer ways of working make several. */
 export type CallRequest = {
@@ -16,6 +19,7 @@ export type CallRequest = {
   readonly part?: string | undefined
   /** The one agent that may have it. */
   readonly agent?: string | undefined
+  readonly panel?: Panel | undefined
   /** How often it is tried; as the swarm says when absent. */
   readonly attempts?: number | undefined
   /** It ends at once when nobody can have it, instead of waiting for somebody. */
@@ -86,10 +90,19 @@ export class Call {
   }
 
   end(result: CallResult | Problem): void {
-    if (this.hasEnded) return
+    if (this.#close()) this.#onEnd(result)
+  }
+
+  /** Ends a call for a panel with its agents. */
+  seat(slots: readonly Slot[]): void {
+    if (this.#close()) this.request.panel?.seated(slots, this.queuedMs)
+  }
+
+  #close(): boolean {
+    if (this.hasEnded) return false
     this.hasEnded = true
     clearTimeout(this.deadlineTimer)
     clearTimeout(this.queueTimer)
-    this.#onEnd(result)
+    return true
   }
 }

@@ -1,5 +1,5 @@
 import { Fleet, type Refusal } from '../routing/fleet.ts'
-import type { Slot } from '../routing/slot.ts'
+import { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
 import { readAnswer, refusalOf, type Reading } from './answer.ts'
 import { Call, type CallRequest, type CallResult } from './call.ts'
@@ -73,11 +73,11 @@ export class Dispatcher {
   pump(entry: SwarmEntry<Call>): void {
     if (entry.waiting.size === 0) return
     entry.waiting.pump((call) => {
-      const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
+      const choice = this.#choose(call)
       if (mayWait(call, choice)) return false
       this.#stopWaiting(call)
       if (typeof choice === 'string') call.end(refusedProblem(call, choice, 0))
-      else this.#attempt(call, choice)
+      else this.#give(call, choice)
       return true
     })
   }
@@ -91,10 +91,21 @@ export class Dispatcher {
     const { entry } = call.request
     const isFirst = call.attempts.length === 0
     if (isFirst && entry.waiting.hasLane(call.lane)) return this.#wait(call)
-    const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
-    if (typeof choice !== 'string') this.#attempt(call, choice)
+    const choice = this.#choose(call)
+    if (typeof choice !== 'string') this.#give(call, choice)
     else if (mayWait(call, choice)) this.#wait(call)
     else call.end(refusedProblem(call, choice, 0))
+  }
+
+  #choose(call: Call): Slot | readonly Slot[] | Refusal {
+    const { entry, panel } = call.request
+    const { now, random } = this.#o
+    return panel ? entry.fleet.choosePanel(call.wish, panel, now(), random) : entry.fleet.choose(call.wish, now(), random)
+  }
+
+  #give(call: Call, choice: Slot | readonly Slot[]): void {
+    if (choice instanceof Slot) this.#attempt(call, choice)
+    else call.seat(choice)
   }
 
   /** Calls that were tried before avoid agents that others may use: they wait in a lane of their own. */
@@ -121,10 +132,9 @@ export class Dispatcher {
   }
 
   #waitedTooLong(call: Call): void {
-    const { entry } = call.request
     this.#stopWaiting(call)
-    const choice = entry.fleet.choose(call.wish, this.#o.now(), this.#o.random)
-    if (typeof choice !== 'string') return this.#attempt(call, choice)
+    const choice = this.#choose(call)
+    if (typeof choice !== 'string') return this.#give(call, choice)
     if (call.attempts.length > 0) return call.end(exhaustedProblem(call, `no other agent became free in ${Math.round(call.queuedMs)} ms`))
     call.end(refusedProblem(call, choice, Math.round(call.queuedMs)))
   }
@@ -262,7 +272,8 @@ export class Dispatcher {
 }
 
 /** Whether somebody may become free, or ready, for whom a call that has no agent now is meant to wait. */
-const mayWait = (call: Call, choice: Slot | Refusal) => choice === 'Busy' || (choice === 'NoAgentReady' && !call.request.isImpatient)
+const mayWait = (call: Call, choice: Slot | readonly Slot[] | Refusal) =>
+  choice === 'Busy' || (choice === 'NoAgentReady' && !call.request.isImpatient)
 
 const STOPPED = {
   Hung: 'it stopped answering its probes',

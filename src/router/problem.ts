@@ -7,6 +7,7 @@ const PROBLEMS = {
   NoAgentWithCapability: [404, 'No agent has this capability'],
   RevisionNotFound: [404, 'The swarm has no agents of this revision'],
   MethodNotAllowed: [405, 'The path does not have this method'],
+  NoConsensus: [409, 'The voters did not agree'],
   BodyTooLarge: [413, 'The body is too large'],
   UrlTooLong: [414, 'The path is too long'],
   HeadersTooLarge: [431, 'The headers are too large'],

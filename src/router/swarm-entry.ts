@@ -1,5 +1,6 @@
 import { durationMs } from '../api/duration.ts'
 import type { Agent, Swarm } from '../api/objects.ts'
+import { DEFAULT_CONSENSUS, type Consensus } from '../api/routing.ts'
 import { groupsOf } from '../api/swarm.ts'
 import { templateOf } from '../api/template.ts'
 import type { AgentFacts } from '../routing/slot.ts'
@@ -22,6 +23,8 @@ export type Settings = {
   readonly topology: Topology | undefined
   /** The stages of a ring in their order; none otherwise. */
   readonly stages: readonly Stage[]
+  /** Who votes on a task, and how many must agree; it matters with the strategy Consensus only. */
+  readonly consensus: Consensus
   /** Who leads as the operator has settled it. */
   readonly settled: Leadership
   readonly rules: FleetRules
@@ -76,6 +79,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     probe: { path, timeoutMs: durationMs(timeout), intervalMs: durationMs(interval), failureThreshold },
     topology: spec.topology,
     stages: spec.topology?.type === 'Ring' ? stagesOf(groupsOf(spec)) : [],
+    consensus: routing.consensus ?? DEFAULT_CONSENSUS,
     settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
     rules: {
       strategy: routing.strategy,

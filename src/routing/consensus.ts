@@ -46,7 +46,7 @@ const OPEN: Decision = { kind: 'Open' }
  * still vote, else BelowThreshold: no choice can reach the threshold any more.
  */
 export function decide({ cast, outstanding, voters }: Tally, thresholdPercent: number): Decision {
-  const quorum = Math.ceil((voters * thresholdPercent) / 100)
+  const quorum = quorumOf(voters, thresholdPercent)
   const { best, rival, total } = strongest(cast)
   const open = outstanding * FULL_WEIGHT
   const reaches = (weight: number, of: number) => weight * 100 >= of * thresholdPercent
@@ -58,6 +58,9 @@ export function decide({ cast, outstanding, voters }: Tally, thresholdPercent: n
   if (outstanding === 0) return { kind: 'NoConsensus', reason: weight > 0 && weight === rival ? 'Tie' : 'BelowThreshold' }
   return weight + open > rival && reaches(weight + open, total + open) ? OPEN : { kind: 'NoConsensus', reason: 'BelowThreshold' }
 }
+
+/** How many of so many voters must have voted. */
+export const quorumOf = (voters: number, thresholdPercent: number): number => Math.ceil((voters * thresholdPercent) / 100)
 
 /** The choice with the greatest weight, the weight of the next one, and the weight of all. */
 function strongest(cast: readonly CastVote[]): { best: { key: string; weight: number } | undefined; rival: number; total: number } {

@@ -125,6 +125,58 @@ describe('the choice of an agent', () => {
   })
 })
 
+describe('the choice of a panel', () => {
+  const three = ['a', 'b', 'c'].map((name) => agent(name))
+  const THREE = { size: 3, least: 2 }
+  const panel = (of: Fleet, wish: Partial<Wish> = {}, size = THREE) => {
+    const choice = of.choosePanel({ tried: [], ...wish }, size, 0, half)
+    return typeof choice === 'string' ? choice : choice.map((slot) => slot.facts.name).toSorted().join(' ') // prettier-ignore
+  }
+  const begun = (of: Fleet, name: string, times: number) => {
+    for (let i = 0; i < times; i++) of.begin(slotOf(of, name), 0)
+  }
+
+  it('takes different agents, as many as are wanted', () => {
+    expect(panel(fleet(three))).to.equal('a b c')
+    expect(panel(fleet(three), {}, { size: 2, least: 2 }).split(' ')).to.have.length(2)
+  })
+
+  it('waits until all of them are free at once', () => {
+    const some = fleet(three)
+    begun(some, 'b', 2)
+    expect(panel(some)).to.equal('Busy')
+    some.end(slotOf(some, 'b'), 'Answered', 0)
+    expect(panel(some)).to.equal('a b c')
+  })
+
+  it('does with those that are up while they are enough to decide, and waits for others below that', () => {
+    const some = fleet(three)
+    slotOf(some, 'a').isUnreachable = true
+    some.refresh(slotOf(some, 'a'), 0)
+    expect(panel(some)).to.equal('b c')
+    some.remove('b')
+    expect(panel(some)).to.equal('NoAgentReady')
+  })
+
+  it('is of one revision, by weight, and passes over a revision with too few agents', () => {
+    const canary = ['x', 'y', 'z'].map((name) => agent(name, { revision: 'r2' }))
+    const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore
+    const both = fleet([...three, ...canary], { shares })
+    expect([panel(both), panel(both), panel(both)]).to.deep.equal(['a b c', 'x y z', 'a b c'])
+    const one = fleet([...three, ...canary.slice(0, 1)], { shares })
+    expect([panel(one), panel(one)]).to.deep.equal(['a b c', 'a b c'])
+    expect(panel(one, { revision: 'r2' })).to.equal('NoAgentReady')
+    expect(panel(both, { revision: 'r2' })).to.equal('x y z')
+  })
+
+  it('goes by capability, and refuses at once what nobody can do', () => {
+    const some = fleet([...three, agent('p', { group: 'pairs' }), agent('q', { group: 'pairs' })])
+    expect(panel(some, { capability: 'pairs' })).to.equal('p q')
+    expect(panel(some, { capability: 'flying' })).to.equal('NoAgentWithCapability')
+    expect(panel(some, { revision: 'r9' })).to.equal('RevisionNotFound')
+  })
+})
+
 describe('the revision of a session in a fleet', () => {
   it('is waited for while its agents are busy, and left only when none of them can be reached', () => {
     const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore

@@ -4,7 +4,7 @@ import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
-import { agentOfSession, leastRecent, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
+import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
 
 /** What a group's agents can do and how many tasks one of them takes at a time. */
 export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number; readonly role?: 'Worker' | 'Coordinator' }
@@ -27,6 +27,9 @@ export type Wish = {
   readonly revision?: string | undefined
   readonly tried: readonly Slot[]
 }
+
+/** Several agents at once: `size` of them, or, when fewer are up, those, if they are at least `least`. */
+export type PanelSize = { readonly size: number; readonly least: number }
 
 /** Why no agent was chosen. After the first two the task may wait. */
 export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'RevisionNotFound'
@@ -127,14 +130,8 @@ export class Fleet {
 
   /** Chooses an agent, or says why there is none. Changes only the turn of the weights; `begin` takes the agent. */
   choose(wish: Wish, nowMs: number, random: Random): Slot | Refusal {
-    const capability = wish.capability ?? ANY
-    const { part = PART.whole } = wish
-    if (capability !== ANY && !this.#capabilities.get(part)?.has(capability)) return 'NoAgentWithCapability'
-    if (wish.revision !== undefined) {
-      const revision = this.#revisions.get(wish.revision)
-      if (!revision) return 'RevisionNotFound'
-      if (capability !== ANY && !this.#canEver(wish.revision, capability)) return 'NoAgentWithCapability'
-    }
+    const impossible = this.#impossible(wish)
+    if (impossible) return impossible
     const chosen = this.#pick(wish, nowMs, random)
     if (chosen) return chosen
     const reachable = this.#hopes(wish)
@@ -143,6 +140,22 @@ export class Fleet {
       if (again) return again
     }
     return reachable.length > 0 ? 'Busy' : 'NoAgentReady'
+  }
+
+  /**
+   * Chooses several different agents of one revision, all of them free now, or says why there are none. `tried` does not matter.
+   * A revision is passed over while fewer than `least` of its agents are up.
+   */
+  choosePanel(wish: Wish, { size, least }: PanelSize, nowMs: number, random: Random): readonly Slot[] | Refusal {
+    const impossible = this.#impossible(wish)
+    if (impossible) return impossible
+    const wanted = (revision: string) => Math.min(size, this.#countUp(revision, wish, nowMs))
+    const free = (revision: string) => this.#options(revision, wish, nowMs)
+    const usable = (revision: string) => wanted(revision) >= least && free(revision).length >= wanted(revision)
+    const revision = wish.revision ?? this.#pickRevision(wish, usable)
+    if (revision !== undefined && usable(revision)) return lessLoadedOfMany(free(revision), wanted(revision), random)
+    const hopes = revision === undefined ? this.#weighted.map((share) => share.revision) : [revision]
+    return hopes.some((hope) => wanted(hope) >= least) ? 'Busy' : 'NoAgentReady'
   }
 
   /**
@@ -202,6 +215,21 @@ export class Fleet {
     return slot.isKnown && until > nowMs ? until : 0
   }
 
+  /** Why nobody can ever do this, as things are. */
+  #impossible({ capability = ANY, part = PART.whole, revision }: Wish): Refusal | undefined {
+    if (capability !== ANY && !this.#capabilities.get(part)?.has(capability)) return 'NoAgentWithCapability'
+    if (revision === undefined) return undefined
+    if (!this.#revisions.has(revision)) return 'RevisionNotFound'
+    return capability === ANY || this.#canEver(revision, capability) ? undefined : 'NoAgentWithCapability'
+  }
+
+  /** Agents of a revision for whom tasks may be meant, busy or not. */
+  #countUp(revision: string, wish: Wish, nowMs: number): number {
+    let count = 0
+    for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) if (slot.isUp(nowMs)) count += 1
+    return count
+  }
+
   #pick(wish: Wish, nowMs: number, random: Random): Slot | undefined {
     if (wish.agent !== undefined) {
       const only = this.#slots.get(wish.agent)
@@ -214,6 +242,7 @@ export class Fleet {
     if (wish.sessionKey !== undefined) return agentOfSession(options, hashText(wish.sessionKey))
     switch (this.#rules.strategy) {
       case 'LeastLoaded':
+      case 'Consensus':
         return lessLoadedOfTwo(options, random)
       case 'RoundRobin':
         return leastRecent(options)

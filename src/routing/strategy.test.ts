@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { hashText } from '../stats/hash.ts'
 import { Slot } from './slot.ts'
-import { agentOfSession, leastRecent, lessLoadedOfTwo } from './strategy.ts'
+import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo } from './strategy.ts'
 
 const slot = (name: string, load: { inFlight?: number; turn?: number } = {}) => {
   const facts = { namespace: 'n', swarm: 's', name, uid: name, group: '', place: 0, revision: 'r', isCandidate: true, isDraining: false }
@@ -38,6 +38,28 @@ describe('power of two choices', () => {
   for (const [name, c] of Object.entries(cases)) {
     it(name, () => expect(lessLoadedOfTwo(c.slots, dice(0))?.facts.name).to.equal(c.want))
   }
+})
+
+describe('a choice of several', () => {
+  it('takes as many different ones as are wanted, or all there are, and leaves the list as it was', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(5), { maxLength: 12 }), fc.nat(14), fc.array(unit, { minLength: 1 }), (loads, count, chance) => {
+        const slots = loads.map((inFlight, i) => slot(`a${i}`, { inFlight }))
+        const before = [...slots]
+        const chosen = lessLoadedOfMany(slots, count, dice(...chance))
+        expect(new Set(chosen).size).to.equal(Math.min(count, loads.length))
+        expect(chosen.filter((one) => !slots.includes(one))).to.deep.equal([])
+        expect(slots).to.deep.equal(before)
+      }),
+    )
+  })
+
+  it('never takes the most loaded one when it can do without', () => {
+    const slots = [slot('a'), slot('b', { inFlight: 9 }), slot('c')]
+    fc.assert(fc.property(fc.array(unit, { minLength: 1 }), (chance) => {
+      expect(lessLoadedOfMany(slots, 1, dice(...chance))[0]?.facts.name).to.not.equal('b')
+    })) // prettier-ignore
+  })
 })
 
 describe('round-robin', () => {

@@ -1,8 +1,8 @@
 import { mixPair } from '../stats/hash.ts'
 import type { Slot } from './slot.ts'
 
-/** How one of several free agents is chosen. */
-export type Strategy = 'RoundRobin' | 'LeastLoaded'
+/** How one of several free agents is chosen; Consensus chooses several. */
+export type Strategy = 'RoundRobin' | 'LeastLoaded' | 'Consensus'
 
 /** Numbers from 0 up to, not including, 1. */
 export type Random = () => number
@@ -25,6 +25,20 @@ export function lessLoadedOfTwo(slots: readonly Slot[], random: Random): Slot | 
   if (!a || !b) return a ?? b
   if (a.inFlight !== b.inFlight) return a.inFlight < b.inFlight ? a : b
   return a.turn <= b.turn ? a : b
+}
+
+/** So many different agents, each the less loaded of two as above; fewer when there are not so many. */
+export function lessLoadedOfMany(slots: readonly Slot[], count: number, random: Random): readonly Slot[] {
+  const left = [...slots]
+  const chosen: Slot[] = []
+  while (chosen.length < count) {
+    const next = lessLoadedOfTwo(left, random)
+    if (!next) break
+    chosen.push(next)
+    const last = left.pop()
+    if (last && last !== next) left[left.indexOf(next)] = last
+  }
+  return chosen
 }
 
 /** The agent of a session: rendezvous hashing, so that only the sessions of an agent that leaves move. */

@@ -1,5 +1,7 @@
+import { startConsensus } from './consensus.ts'
 import { startSingle } from './single.ts'
 import type { StartWork } from './work.ts'
 
 /** Begins a task in the way that its swarm works: the topology decides, then the strategy. */
-export const startWork: StartWork = (task, desk, onEnd) => startSingle(task, desk, onEnd)
+export const startWork: StartWork = (task, desk, onEnd) =>
+  task.entry.fleet.rules.strategy === 'Consensus' ? startConsensus(task, desk, onEnd) : startSingle(task, desk, onEnd)

@@ -368,7 +368,33 @@ const READINESS: Cases = {
 const ROUTING: Cases = {
   'a strategy that does not exist': {
     spec: spec({ routing: { strategy: 'Random' } }),
-    told: unsupported('spec.routing.strategy', 'Random', 'RoundRobin', 'LeastLoaded'),
+    told: unsupported('spec.routing.strategy', 'Random', 'RoundRobin', 'LeastLoaded', 'Consensus'),
+  },
+  'voters where nobody votes': {
+    spec: spec({ routing: { consensus: { voters: 3 } } }),
+    told: ['spec.routing.consensus: Forbidden: consensus is for the strategy Consensus; set strategy to Consensus, or remove it'],
+  },
+  'a consensus of nobody': {
+    spec: spec({ routing: { strategy: 'Consensus', consensus: { voters: 0 } } }),
+    told: below('spec.routing.consensus.voters', 0, 1),
+  },
+  'more voters than there may be': {
+    spec: spec({ routing: { strategy: 'Consensus', consensus: { voters: 101 } } }),
+    told: above('spec.routing.consensus.voters', 101, 100),
+  },
+  'a threshold that nobody has to reach': {
+    spec: spec({ routing: { strategy: 'Consensus', consensus: { thresholdPercent: 0 } } }),
+    told: below('spec.routing.consensus.thresholdPercent', 0, 1),
+  },
+  'a threshold out of reach': {
+    spec: spec({ routing: { strategy: 'Consensus', consensus: { thresholdPercent: 101 } } }),
+    told: above('spec.routing.consensus.thresholdPercent', 101, 100),
+  },
+  'a vote around a ring': {
+    spec: spec({ topology: { type: 'Ring' }, routing: { strategy: 'Consensus' } }),
+    told: [
+      'spec.routing.strategy: Invalid value: the strategy Consensus asks agents that are alike: it goes with a Mesh or without a topology; choose another strategy',
+    ],
   },
   'no attempt': { spec: spec({ routing: { retries: { attempts: 0 } } }), told: below('spec.routing.retries.attempts', 0, 1) },
   'too many attempts': { spec: spec({ routing: { retries: { attempts: 11 } } }), told: above('spec.routing.retries.attempts', 11, 10) },

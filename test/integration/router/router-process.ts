@@ -25,6 +25,20 @@ export type ReplyBody = {
   readonly taskId?: string
   readonly agentStatus?: number
   readonly answer?: unknown
+  readonly reason?: string
+  readonly votes?: readonly Voted[]
+  readonly consensus?: { readonly voters: number; readonly thresholdPercent: number; readonly weight: number; readonly castWeight: number }
+}
+
+/** One voter of a consensus. */
+export type Voted = {
+  readonly agent: string
+  readonly choice?: unknown
+  readonly weight?: number
+  readonly outcome: string
+  readonly durationMs: number
+  readonly counted: boolean
+  readonly detail?: string
 }
 
 /** Where and how a router is run. `server` replaces the API server's address. */
