@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,6 @@ import {
   type Secret,
 } from '../../src/kube/objects.ts'
 import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
-import { useCluster } from './cluster.ts'
 import { isReady, watchCounts } from './counts.ts'
 import { keepAsking, type Load } from './load.ts'
 import { Program } from './programs.ts'
@@ -52,8 +51,10 @@ createServer((request, response) => {
 /** What a test runs: everything is real, only smaller. */
 export type SystemOptions = {
   e2b?: E2bLocalOptions
-  /** Runs a router as well. */
-  router?: boolean
+  /** Runs a router as well, or several. */
+  router?: boolean | number
+  /** The control plane; the one that all tests of a run share when left out. */
+  kubeconfig?: string
   operatorArgs?: readonly string[]
   /** Watches all namespaces and uses \`default\`, as the demo does. */
   everywhere?: boolean
@@ -72,7 +73,7 @@ export class System {
   readonly #token = randomBytes(24).toString('hex')
   operator: Program | undefined
   readonly #operators: Program[] = []
-  router: Program | undefined
+  readonly routers: Program[] = []
 
   private constructor(parts: { kubeconfig: string; namespace: string; e2b: E2bLocal; dataDir: string; options: SystemOptions }) {
     this.kubeconfig = parts.kubeconfig
@@ -84,22 +85,27 @@ export class System {
   }
 
   static async start(options: SystemOptions = {}): Promise<System> {
-    const { kubeconfig } = await useCluster()
+    const kubeconfig = options.kubeconfig ?? (await (await import('./cluster.ts')).useCluster()).kubeconfig
     const dataDir = mkdtempSync(join(tmpdir(), 'swarm-e2b-'))
     const e2b = await startE2bLocal({ dataDir, ...options.e2b })
     const namespace = options.everywhere ? 'default' : `t-${randomBytes(4).toString('hex')}`
     const system = new System({ kubeconfig, namespace, e2b, dataDir, options })
     if (!options.everywhere) await system.client.create(NAMESPACES, { metadata: { name: namespace } })
     if (!options.everywhere) await system.useAgentProgram()
-    if (options.router) await system.startRouter()
+    for (let i = 0; i < Number(options.router ?? 0); i += 1) await system.startRouter()
     await system.startOperator()
     return system
+  }
+
+  /** The first of the routers, if there is any. */
+  get router(): Program | undefined {
+    return this.routers[0]
   }
 
   async startRouter(): Promise<void> {
     const args = ['--port', '0', '--log-format', 'json', ...(this.#options.everywhere ? [] : ['--namespace', this.namespace])]
     const env = { KUBECONFIG: this.kubeconfig, E2B_SANDBOX_URL: this.e2b.url, SWARM_INTERNAL_TOKEN: this.#token }
-    this.router = await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' })
+    this.routers.push(await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' }))
   }
 
   async startOperator(): Promise<void> {
@@ -108,7 +114,7 @@ export class System {
       ...'--metrics-port 0 --create-rate 0 --lease-duration 2s --log-format json --lease-namespace'.split(' '),
       this.namespace,
       ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
-      ...(this.router ? ['--router-urls', this.routerUrl] : []),
+      ...(this.router ? ['--router-urls', this.routers.map(urlOf).join(',')] : []),
       ...(this.#options.operatorArgs ?? []),
     ]
     const env = {
@@ -123,7 +129,12 @@ export class System {
   }
 
   get routerUrl(): string {
-    return `http://127.0.0.1:${this.router?.port ?? 0}`
+    return this.router ? urlOf(this.router) : ''
+  }
+
+  /** Forgets the first router, which has been killed; the others move up. */
+  dropRouter(): void {
+    this.routers.shift()
   }
 
   /** Writes a ConfigMap. */
@@ -221,7 +232,7 @@ export class System {
 
   /** What the operator and the router export. */
   async metrics(): Promise<string> {
-    const ports = [this.operator, this.router].flatMap((program) => (program ? [program.port] : []))
+    const ports = [this.operator, ...this.routers].flatMap((program) => (program ? [program.port] : []))
     const texts = await Promise.all(ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()))
     return texts.join('\n')
   }
@@ -284,25 +295,35 @@ export class System {
     })
   }
 
-  /** Sends a task through the router. */
+  /** Sends a task through the router; when that goes away meanwhile, through the next one, as the same task. */
   async task(swarm: string, input: unknown, more: object = {}): Promise<{ status: number; body: Record<string, unknown> }> {
-    const response = await fetch(`${this.routerUrl}/v1/namespaces/${this.namespace}/swarms/${swarm}/tasks`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ input, ...more }),
-    })
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() }
+    const { status, text } = await this.#ask(`${swarm}/tasks`, { method: 'POST', headers, body: JSON.stringify({ input, ...more }) })
+    return { status, body: JSON.parse(text) as Record<string, unknown> }
+  }
+
+  /** Asks the first router that answers. */
+  async #ask(path: string, request: RequestInit = {}): Promise<{ status: number; text: string }> {
+    let failure: unknown = new Error('there is no router')
+    for (const router of [...this.routers]) {
+      try {
+        const response = await fetch(`${urlOf(router)}/v1/namespaces/${this.namespace}/swarms/${path}`, request)
+        return { status: response.status, text: await response.text() }
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
   }
 
   /** Sends tasks without end from some clients at once. */
-  keepAsking(swarm: string, clients = 4): Load {
-    return keepAsking(async () => this.task(swarm, {}), clients)
+  keepAsking(swarm: string, clients = 4, input: unknown = {}): Load {
+    return keepAsking(async () => this.task(swarm, input), clients)
   }
 
   /** The router's view of a swarm. */
-  async liveView(swarm: string): Promise<{ agents: { agent: string; health: string; inFlight: number }[] }> {
-    const response = await fetch(`${this.routerUrl}/v1/namespaces/${this.namespace}/swarms/${swarm}`)
-    return (await response.json()) as Awaited<ReturnType<System['liveView']>>
+  async liveView(swarm: string): Promise<LiveView> {
+    return JSON.parse((await this.#ask(swarm)).text) as LiveView
   }
 
   /** Counts the agents of a swarm at every change. */
@@ -313,12 +334,17 @@ export class System {
   /** Ends everything; what is left in the namespace goes with the control plane. */
   async stop(): Promise<void> {
     await Promise.all(this.#operators.map(async (operator) => operator.stop()))
-    await this.router?.stop()
+    await Promise.all(this.routers.map(async (router) => router.stop()))
     await this.e2b.stop()
     await this.client.close()
     rmSync(this.#dataDir, { recursive: true, force: true })
   }
 }
+
+const urlOf = ({ port }: Program) => `http://127.0.0.1:${port}`
+
+/** What tests read of a router's live view. */
+export type LiveView = { agents: { agent: string; health: string; inFlight: number }[] }
 
 /** Seen in its newest form, complete, and nothing to do. */
 export function isSettled({ metadata, status }: Swarm): boolean {
