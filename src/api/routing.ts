@@ -24,15 +24,38 @@ const Consensus = Type.Object(
 )
 export type Consensus = Static<typeof Consensus>
 
+/** How shares follow error rates unless the swarm says otherwise. */
+export const DEFAULT_ADAPTIVE = { explorationPercent: 5, halfLife: '30s' } as const
+
+const Adaptive = Type.Object(
+  {
+    explorationPercent: Type.Integer({
+      minimum: 0,
+      maximum: 100,
+      default: DEFAULT_ADAPTIVE.explorationPercent,
+      description:
+        'Part of the tasks that all groups share alike, whatever their error rates, so that one that has recovered is noticed. With 0 it may take long.',
+    }),
+    halfLife: duration({
+      default: DEFAULT_ADAPTIVE.halfLife,
+      min: '1s',
+      max: '24h',
+      description: 'Time in which what a group has done loses half of its weight.',
+    }),
+  },
+  { description: 'Adaptive: how the shares of groups follow their error rates. 5 percent and 30s when left out.' },
+)
+
 /** How tasks reach agents. */
 export const Routing = Type.Object(
   {
-    strategy: choice(['RoundRobin', 'LeastLoaded', 'Consensus'], {
+    strategy: choice(['RoundRobin', 'LeastLoaded', 'Consensus', 'Adaptive'], {
       default: 'LeastLoaded',
       description:
-        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random; Consensus sends a task to several agents, which vote on its output. Capability and session key always apply.',
+        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random; Consensus sends a task to several agents, which vote on its output; Adaptive gives more tasks to groups with lower error rates, and within a group does as LeastLoaded. Capability and session key always apply.',
     }),
     consensus: Type.Optional(Consensus),
+    adaptive: Type.Optional(Adaptive),
     timeout: duration({
       default: '30s',
       min: '10ms',
@@ -84,12 +107,20 @@ export const Routing = Type.Object(
   {
     default: {},
     description: 'How tasks reach agents.',
-    ...rules({
-      rule: "!has(self.consensus) || self.strategy == 'Consensus'",
-      message: 'consensus is for the strategy Consensus; set strategy to Consensus, or remove it',
-      fieldPath: '.consensus',
-      reason: 'FieldValueForbidden',
-    }),
+    ...rules(
+      {
+        rule: "!has(self.consensus) || self.strategy == 'Consensus'",
+        message: 'consensus is for the strategy Consensus; set strategy to Consensus, or remove it',
+        fieldPath: '.consensus',
+        reason: 'FieldValueForbidden',
+      },
+      {
+        rule: "!has(self.adaptive) || self.strategy == 'Adaptive'",
+        message: 'adaptive is for the strategy Adaptive; set strategy to Adaptive, or remove it',
+        fieldPath: '.adaptive',
+        reason: 'FieldValueForbidden',
+      },
+    ),
   },
 )
 export type Routing = Static<typeof Routing>

@@ -178,6 +178,11 @@ export const SwarmSpec = Type.Object(
         fieldPath: '.routing.strategy',
       },
       {
+        rule: "self.routing.strategy != 'Adaptive' || (has(self.groups) && self.groups.size() > 1)",
+        message: 'the strategy Adaptive shares tasks among groups; write at least two in spec.groups, or choose another strategy',
+        fieldPath: '.routing.strategy',
+      },
+      {
         rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
         message: `the groups of a swarm have at most ${MAX_AGENTS} agents together; lower their replicas or make several swarms`,
         fieldPath: '.groups',

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { GroupShare } from '../routing/adaptive.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
 import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
@@ -15,7 +16,7 @@ function healthOf({ slot }: Host): AgentHealth {
 }
 
 /** The swarm as this router sees it now. */
-export function viewOf(entry: SwarmEntry<Call>): object {
+export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
   const agents = [...entry.hosts.values()].map((host) => {
     const { slot } = host
@@ -28,11 +29,15 @@ export function viewOf(entry: SwarmEntry<Call>): object {
     name,
     strategy: fleet.rules.strategy,
     weights: settings?.rules.shares ?? [],
+    ...(fleet.rules.adaptive && { shares: fleet.groupShares(nowMs).map(sharesLine) }),
     queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },
     tasks: { done, failed },
     agents: agents.sort((a, b) => (a.agent < b.agent ? -1 : 1)),
   }
 }
+
+const sharesLine = ({ group, share, errorRate }: GroupShare) => ({ group, percent: percent(share), errorPercent: percent(errorRate) })
+const percent = (part: number) => Math.round(part * 10_000) / 100
 
 /** One line of the list of swarms. */
 export function summaryOf(entry: SwarmEntry<Call>): object {
@@ -51,7 +56,12 @@ type Viewer = { readonly entry: SwarmEntry<Call>; readonly response: ServerRespo
 /** Streams of the live view (server-sent events): at most four a second and only when something changed. */
 export class LiveViews {
   readonly #viewers = new Set<Viewer>()
+  readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
 
   get isFull(): boolean {
     return this.#viewers.size >= MAX_VIEWERS
@@ -60,7 +70,7 @@ export class LiveViews {
   serve(entry: SwarmEntry<Call>, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     const viewer = { entry, response, seen: entry.version }
-    response.write(eventOf(JSON.stringify(viewOf(entry))))
+    response.write(eventOf(JSON.stringify(viewOf(entry, this.#now()))))
     this.#viewers.add(viewer)
     this.#timer ??= setInterval(() => this.#show(), VIEW_MS).unref()
     response.on('close', () => {
@@ -93,7 +103,7 @@ export class LiveViews {
         continue
       }
       let text = texts.get(entry)
-      if (text === undefined) texts.set(entry, (text = eventOf(JSON.stringify(viewOf(entry)))))
+      if (text === undefined) texts.set(entry, (text = eventOf(JSON.stringify(viewOf(entry, this.#now())))))
       response.write(text)
     }
   }

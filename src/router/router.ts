@@ -53,7 +53,7 @@ export class Router {
   readonly #prober: Prober
   readonly #metrics: RouterMetrics
   readonly #stats: StatsHub
-  readonly #views = new LiveViews()
+  readonly #views = new LiveViews(now)
   readonly #tasks: Tasks
   readonly #front: Front
   #isStopping = false
@@ -211,7 +211,7 @@ export class Router {
         const entries = [...this.#world.entries].filter((entry) => entry.namespace === namespace && entry.settings)
         sendJson(response, 200, JSON.stringify({ swarms: entries.map(summaryOf) }))
       },
-      swarm: (place, response) => sendJson(response, 200, JSON.stringify(viewOf(this.#entry(place)))),
+      swarm: (place, response) => sendJson(response, 200, JSON.stringify(viewOf(this.#entry(place), now()))),
       events: (place, response) => {
         const entry = this.#entry(place)
         if (this.#views.isFull) throw tooManyStreams()

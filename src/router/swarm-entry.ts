@@ -1,8 +1,9 @@
 import { durationMs } from '../api/duration.ts'
 import type { Agent, Swarm } from '../api/objects.ts'
-import { DEFAULT_CONSENSUS, type Consensus } from '../api/routing.ts'
+import { DEFAULT_ADAPTIVE, DEFAULT_CONSENSUS, type Consensus, type Routing } from '../api/routing.ts'
 import { groupsOf } from '../api/swarm.ts'
 import { templateOf } from '../api/template.ts'
+import type { AdaptiveRules } from '../routing/adaptive.ts'
 import type { AgentFacts } from '../routing/slot.ts'
 import { Fleet, type FleetRules } from '../routing/fleet.ts'
 import { WaitQueue } from '../routing/wait-queue.ts'
@@ -83,6 +84,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
     rules: {
       strategy: routing.strategy,
+      adaptive: adaptiveOf(routing),
       topology: spec.topology,
       shares: status?.traffic ?? [],
       groups: new Map(
@@ -97,6 +99,11 @@ export function settingsOf({ spec, status }: Swarm): Settings {
       },
     },
   }
+}
+
+function adaptiveOf({ strategy, adaptive = DEFAULT_ADAPTIVE }: Routing): AdaptiveRules | undefined {
+  if (strategy !== 'Adaptive') return undefined
+  return { explorationPercent: adaptive.explorationPercent, halfLifeMs: durationMs(adaptive.halfLife) }
 }
 
 /** What the routing needs to know of an Agent. */

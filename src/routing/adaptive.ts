@@ -56,6 +56,11 @@ export class AdaptiveShares {
     record.add(hasFailed, nowMs, rules.halfLifeMs)
   }
 
+  /** Forgets all groups but these. */
+  keep(groups: ReadonlyMap<string, unknown>): void {
+    for (const group of this.#records.keys()) if (!groups.has(group)) this.#records.delete(group)
+  }
+
   /** The shares among these groups, in their order; they sum to 1. */
   among(groups: readonly string[], nowMs: number, rules: AdaptiveRules): readonly GroupShare[] {
     const rates = groups.map((group) => this.#records.get(group)?.rate(nowMs, rules.halfLifeMs) ?? LEAST_RATE)

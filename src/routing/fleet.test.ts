@@ -125,6 +125,78 @@ describe('the choice of an agent', () => {
   })
 })
 
+describe('the choice by error rates', () => {
+  const groups = new Map(['a', 'b', 'c', 'd', 'z'].map((name) => [name, { capabilities: name === 'z' ? [] : ['trade'], limit: 1000 }]))
+  const adaptive: Partial<FleetRules> = { strategy: 'Adaptive', adaptive: { explorationPercent: 5, halfLifeMs: 30_000 }, groups }
+  const breaker = { consecutiveFailures: 1000, openForMs: 1000 }
+  /** Chance from a seed, the same in every run. */
+  const seeded = (seed: number) => () => (seed = (seed * 48_271) % 0x7fff_ffff) / 0x7fff_ffff
+  const agents = [...groups.keys()].flatMap((group) => [agent(`${group}1`, { group }), agent(`${group}2`, { group })])
+
+  /** Does tasks at 100 a second; each group fails as its rate says. Returns the percentage of tasks that each group got. */
+  const run = (of: Fleet, clock: { nowMs: number; random: () => number }, seconds: number, rates: Record<string, number>) => {
+    const counts: Record<string, number> = {}
+    for (let i = 0; i < seconds * 100; i++) {
+      clock.nowMs += 10
+      const slot = of.choose({ tried: [], capability: 'trade' }, clock.nowMs, clock.random)
+      if (typeof slot === 'string') throw new Error(slot)
+      const { group } = slot.facts
+      counts[group] = (counts[group] ?? 0) + 1 / seconds
+      of.begin(slot, clock.nowMs)
+      of.end(slot, clock.random() < (rates[group] ?? 0) ? 'Failed' : 'Answered', clock.nowMs)
+    }
+    return counts
+  }
+
+  it('gives groups that can do the task shares near 10, 25, 5 and 60 % for error rates of 5, 2, 8 and 1 %, and shows them', () => {
+    const some = fleet(agents, { ...adaptive, breaker })
+    const clock = { nowMs: 0, random: seeded(42) }
+    const rates = { a: 0.05, b: 0.02, c: 0.08, d: 0.01 }
+    run(some, clock, 120, rates)
+    const got = run(some, clock, 300, rates)
+    const want = { a: [5, 16], b: [15, 36], c: [3, 11], d: [47, 70] } as const
+    for (const [group, [low, high]] of Object.entries(want)) expect(got[group], JSON.stringify(got)).to.be.within(low, high)
+    expect(got['z']).to.equal(undefined)
+    expect(some.groupShares(clock.nowMs).map(({ group }) => group)).to.deep.equal(['a', 'b', 'c', 'd', 'z'])
+    expect(some.groupShares(clock.nowMs).reduce((sum, { share }) => sum + share, 0)).to.be.closeTo(1, 1e-9)
+  })
+
+  it('notices that a group has recovered', () => {
+    const some = fleet(agents.slice(0, 4), { ...adaptive, breaker })
+    const clock = { nowMs: 0, random: seeded(7) }
+    run(some, clock, 60, { a: 0.01, b: 0.9 })
+    expect(run(some, clock, 20, { a: 0.01, b: 0.9 })['b']).to.be.within(1, 6)
+    run(some, clock, 180, { a: 0.01, b: 0.01 })
+    expect(run(some, clock, 60, { a: 0.01, b: 0.01 })['b']).to.be.within(35, 65)
+  })
+
+  it('takes another group while one has nobody free, the less loaded of two agents within a group, and knows no shares otherwise', () => {
+    const some = fleet(agents.slice(0, 4), {
+      ...adaptive,
+      groups: new Map(['a', 'b'].map((name) => [name, { capabilities: [], limit: 1 }])),
+    })
+    const taken = take(some, 5).toSorted()
+    expect(taken).to.deep.equal(['Busy', 'a1', 'a2', 'b1', 'b2'])
+    expect(fleet(agents).groupShares(0)).to.deep.equal([])
+  })
+
+  it('does not blame groups for what is nobody’s fault, and forgets groups that are gone', () => {
+    const some = fleet(agents.slice(0, 4), { ...adaptive, breaker })
+    const slot = slotOf(some, 'a1')
+    for (let i = 0; i < 100; i++) {
+      some.begin(slot, 0)
+      some.end(slot, 'Abandoned', 0)
+    }
+    expect(new Set(some.groupShares(0).map(({ share }) => share))).to.deep.equal(new Set([0.2]))
+    some.begin(slot, 0)
+    some.end(slot, 'Failed', 0)
+    expect(some.groupShares(0)[0]?.share).to.be.below(0.2)
+    some.setRules({ ...RULES, ...adaptive, groups: new Map() }, 0)
+    some.setRules({ ...RULES, ...adaptive }, 0)
+    expect(some.groupShares(0)[0]?.share).to.equal(0.2)
+  })
+})
+
 describe('the choice of a panel', () => {
   const three = ['a', 'b', 'c'].map((name) => agent(name))
   const THREE = { size: 3, least: 2 }
@@ -274,23 +346,27 @@ describe('changes of a fleet', () => {
     })
     const groupOf = (name: string) => (name === 'c' ? 'pairs' : '')
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom('RoundRobin' as const, 'LeastLoaded' as const), (steps, strategy) => {
-        const some = fleet(['a', 'b', 'c'].map((name) => agent(name, { group: groupOf(name) })), { strategy }) // prettier-ignore
-        for (const { what, name, capability } of steps) {
-          const slot = some.slots.get(name)
-          if (what === 'take') {
-            const choice = choose(some, { capability })
-            const hasRoom = [...some.slots.values()].some(
-              (other) => other.isFree(0) && (capability === undefined || other.facts.group === 'pairs'),
-            )
-            if (typeof choice === 'string') expect(hasRoom).to.equal(false)
-            else some.begin(choice, 0)
-          } else if (what === 'leave') some.remove(name)
-          else if (what === 'return') some.put(agent(name, { group: groupOf(name) }), 0)
-          else if (slot && slot.inFlight > 0) some.end(slot, what === 'end' ? 'Answered' : 'Failed', 0)
-          for (const other of some.slots.values()) expect(other.inFlight).to.be.within(0, other.limit)
-        }
-      }),
+      fc.property(
+        fc.array(step, { maxLength: 80 }),
+        fc.constantFrom('RoundRobin' as const, 'LeastLoaded' as const, 'Adaptive' as const),
+        (steps, strategy) => {
+          const some = fleet(['a', 'b', 'c'].map((name) => agent(name, { group: groupOf(name) })), { strategy }) // prettier-ignore
+          for (const { what, name, capability } of steps) {
+            const slot = some.slots.get(name)
+            if (what === 'take') {
+              const choice = choose(some, { capability })
+              const hasRoom = [...some.slots.values()].some(
+                (other) => other.isFree(0) && (capability === undefined || other.facts.group === 'pairs'),
+              )
+              if (typeof choice === 'string') expect(hasRoom).to.equal(false)
+              else some.begin(choice, 0)
+            } else if (what === 'leave') some.remove(name)
+            else if (what === 'return') some.put(agent(name, { group: groupOf(name) }), 0)
+            else if (slot && slot.inFlight > 0) some.end(slot, what === 'end' ? 'Answered' : 'Failed', 0)
+            for (const other of some.slots.values()) expect(other.inFlight).to.be.within(0, other.limit)
+          }
+        },
+      ),
     )
   })
 })

@@ -1,5 +1,6 @@
 import type { Topology } from '../api/topology.ts'
 import { PART, partsOf } from '../topology/parts.ts'
+import { AdaptiveShares, drawGroup, type AdaptiveRules, type GroupShare } from './adaptive.ts'
 import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
@@ -12,6 +13,8 @@ export type GroupRules = { readonly capabilities: readonly string[]; readonly li
 /** What a swarm says about the choice of agents. */
 export type FleetRules = {
   readonly strategy: Strategy
+  /** There with the strategy Adaptive only. */
+  readonly adaptive?: AdaptiveRules | undefined
   readonly topology?: Topology | undefined
   readonly shares: readonly Share[]
   readonly groups: ReadonlyMap<string, GroupRules>
@@ -41,6 +44,9 @@ export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
 const poolKey = ({ part = PART.whole, capability = ANY }: Pick<Wish, 'part' | 'capability'>) =>
   part === PART.whole ? capability : `${part}\n${capability}`
 
+/** The same for the agents of one group; such pools are there with the strategy Adaptive only. */
+const groupKey = (wish: Pick<Wish, 'part' | 'capability'>, group: string) => `${poolKey(wish)}\n\n${group}`
+
 type Revision = { known: number; readonly pools: Map<string, Pool> }
 const ANY = ''
 const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
@@ -54,6 +60,7 @@ export class Fleet {
   readonly #slots = new Map<string, Slot>()
   readonly #revisions = new Map<string, Revision>()
   readonly #shares = new Map<string, SmoothShares>()
+  readonly #adaptive = new AdaptiveShares()
   /** What the agents of each part can do. */
   #capabilities = new Map<string, Set<string>>()
   #weighted: readonly Share[] = []
@@ -80,6 +87,12 @@ export class Fleet {
     return this.#weighted
   }
 
+  /** With the strategy Adaptive the share of each group in tasks that all of them can do; otherwise nothing. */
+  groupShares(nowMs: number): readonly GroupShare[] {
+    const { adaptive, groups } = this.#rules
+    return adaptive ? this.#adaptive.among([...groups.keys()], nowMs, adaptive) : []
+  }
+
   /** Takes other rules. Tasks that wait may have an agent now. */
   setRules(rules: FleetRules, nowMs: number): void {
     this.#rules = rules
@@ -92,6 +105,7 @@ export class Fleet {
       }
     }
     for (const slot of this.#slots.values()) this.#place(slot, nowMs)
+    this.#adaptive.keep(rules.groups)
     this.#weigh()
   }
 
@@ -189,12 +203,14 @@ export class Fleet {
   end(slot: Slot, ending: Ending, nowMs: number): boolean {
     slot.inFlight -= 1
     let opened = false
+    const { adaptive, breaker } = this.#rules
+    if (adaptive && ending !== 'Abandoned') this.#adaptive.observe(slot.facts.group, ending !== 'Answered', nowMs, adaptive)
     if (ending === 'Answered') {
       slot.breaker.succeeded()
       slot.isUnreachable = false
     } else if (ending === 'Abandoned') slot.breaker.abandoned()
     else {
-      opened = slot.breaker.failed(this.#rules.breaker, nowMs)
+      opened = slot.breaker.failed(breaker, nowMs)
       if (ending === 'Unreachable') slot.isUnreachable = true
     }
     if (slot.breaker.isOpen && slot.isKnown) this.#open.add(slot)
@@ -244,9 +260,27 @@ export class Fleet {
       case 'LeastLoaded':
       case 'Consensus':
         return lessLoadedOfTwo(options, random)
+      case 'Adaptive':
+        return lessLoadedOfTwo(this.#ofOneGroup(revision, wish, nowMs, random) ?? options, random)
       case 'RoundRobin':
         return leastRecent(options)
     }
+  }
+
+  /**
+   * The free agents of one of the groups that have any for the task, drawn by their shares. None when more than half of all agents are
+   * ejected: then error rates say nothing about groups.
+   */
+  #ofOneGroup(revision: string, wish: Wish, nowMs: number, random: Random): readonly Slot[] | undefined {
+    const { adaptive, groups } = this.#rules
+    const pools = this.#revisions.get(revision)?.pools
+    const all = pools?.get(poolKey(wish))
+    if (!adaptive || !pools || !all || this.#isPanic(all)) return undefined
+    const free = (group: string) => untried(pools.get(groupKey(wish, group))?.free ?? [], wish)
+    const usable: string[] = []
+    for (const group of groups.keys()) if (free(group).length > 0) usable.push(group)
+    const drawn = usable.length > 1 ? drawGroup(this.#adaptive.among(usable, nowMs, adaptive), random) : usable[0]
+    return drawn === undefined ? undefined : free(drawn)
   }
 
   #pickRevision(wish: Wish, usable: (revision: string) => boolean): string | undefined {
@@ -269,9 +303,12 @@ export class Fleet {
   #options(revision: string, wish: Wish, nowMs: number): readonly Slot[] {
     const pool = this.#revisions.get(revision)?.pools.get(poolKey(wish))
     if (!pool) return []
-    const isPanic = this.#open.size > 0 && pool.isMostlyEjected()
-    const options = isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free
-    return wish.tried.length === 0 ? options : options.filter((slot) => !wish.tried.includes(slot))
+    const isPanic = this.#isPanic(pool)
+    return untried(isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free, wish)
+  }
+
+  #isPanic(pool: Pool): boolean {
+    return this.#open.size > 0 && pool.isMostlyEjected()
   }
 
   /** Agents that could take the task in the end, were they free: at least one untried one if there is any. */
@@ -321,11 +358,8 @@ export class Fleet {
     const { pools } = this.#revision(slot.facts.revision)
     for (const part of [PART.whole, ...(this.#partsOf?.(slot.facts) ?? [])]) {
       for (const capability of [ANY, ...group.capabilities]) {
-        const key = poolKey({ part, capability })
-        let pool = pools.get(key)
-        if (!pool) pools.set(key, (pool = new Pool()))
-        pool.members.add(slot)
-        slot.places.push({ pool, at: -1 })
+        join(slot, pools, poolKey({ part, capability }))
+        if (this.#rules.adaptive) join(slot, pools, groupKey({ part, capability }, slot.facts.group))
       }
     }
     this.refresh(slot, nowMs)
@@ -338,4 +372,13 @@ export class Fleet {
     }
     slot.places.length = 0
   }
+}
+
+const untried = (slots: readonly Slot[], { tried }: Wish) => (tried.length === 0 ? slots : slots.filter((slot) => !tried.includes(slot)))
+
+function join(slot: Slot, pools: Map<string, Pool>, key: string): void {
+  let pool = pools.get(key)
+  if (!pool) pools.set(key, (pool = new Pool()))
+  pool.members.add(slot)
+  slot.places.push({ pool, at: -1 })
 }

@@ -1,8 +1,8 @@
 import { mixPair } from '../stats/hash.ts'
 import type { Slot } from './slot.ts'
 
-/** How one of several free agents is chosen; Consensus chooses several. */
-export type Strategy = 'RoundRobin' | 'LeastLoaded' | 'Consensus'
+/** How one of several free agents is chosen; Consensus chooses several, and Adaptive a group first. */
+export type Strategy = 'RoundRobin' | 'LeastLoaded' | 'Consensus' | 'Adaptive'
 
 /** Numbers from 0 up to, not including, 1. */
 export type Random = () => number

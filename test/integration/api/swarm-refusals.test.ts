@@ -368,11 +368,29 @@ const READINESS: Cases = {
 const ROUTING: Cases = {
   'a strategy that does not exist': {
     spec: spec({ routing: { strategy: 'Random' } }),
-    told: unsupported('spec.routing.strategy', 'Random', 'RoundRobin', 'LeastLoaded', 'Consensus'),
+    told: unsupported('spec.routing.strategy', 'Random', 'RoundRobin', 'LeastLoaded', 'Consensus', 'Adaptive'),
   },
   'voters where nobody votes': {
     spec: spec({ routing: { consensus: { voters: 3 } } }),
     told: ['spec.routing.consensus: Forbidden: consensus is for the strategy Consensus; set strategy to Consensus, or remove it'],
+  },
+  'shares that nothing follows': {
+    spec: spec({ routing: { adaptive: { explorationPercent: 5 } } }),
+    told: ['spec.routing.adaptive: Forbidden: adaptive is for the strategy Adaptive; set strategy to Adaptive, or remove it'],
+  },
+  'shares of one group': {
+    spec: spec({ groups: [{ name: 'a' }], routing: { strategy: 'Adaptive' } }),
+    told: [
+      'spec.routing.strategy: Invalid value: the strategy Adaptive shares tasks among groups; write at least two in spec.groups, or choose another strategy',
+    ],
+  },
+  'more exploration than there are tasks': {
+    spec: spec({ groups: [{ name: 'a' }, { name: 'b' }], routing: { strategy: 'Adaptive', adaptive: { explorationPercent: 101 } } }),
+    told: above('spec.routing.adaptive.explorationPercent', 101, 100),
+  },
+  'a memory that is too short': {
+    spec: spec({ groups: [{ name: 'a' }, { name: 'b' }], routing: { strategy: 'Adaptive', adaptive: { halfLife: '1ms' } } }),
+    told: noDuration('spec.routing.adaptive.halfLife', '1ms', '1s', '24h'),
   },
   'a consensus of nobody': {
     spec: spec({ routing: { strategy: 'Consensus', consensus: { voters: 0 } } }),

@@ -156,6 +156,7 @@ export type View = {
   readonly queue: { readonly length: number }
   readonly tasks: { readonly done: number; readonly failed: number }
   readonly weights: readonly { readonly revision: string; readonly percent: number }[]
+  readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
   readonly agents: readonly {
     readonly agent: string
     readonly health: string
