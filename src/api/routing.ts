@@ -70,6 +70,13 @@ export const Routing = Type.Object(
           default: 3,
           description: 'How often a task is tried in all, each time on another agent. 1 means no retry.',
         }),
+        budgetPercent: Type.Integer({
+          minimum: 0,
+          maximum: 1000,
+          default: 20,
+          description:
+            'Retries after an error that an agent answered, as a share of the tasks that one router began within 10 s; at least 10 a second are allowed. Tasks whose agent was lost are not counted.',
+        }),
       },
       { default: {}, description: 'What happens when an agent fails a task.' },
     ),

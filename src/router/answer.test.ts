@@ -9,6 +9,8 @@ const answer = (status: number, body: unknown, retryAfter?: string): Answer => (
   retryAfter,
   body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
 })
+const lists = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+const deep = (depth: number) => `{"output": ${lists(depth)}}`
 const failure = (code: string, wasSent: boolean): Answer => ({ kind: 'failure', wasSent, error: Object.assign(new Error('x'), { code }) })
 const CLOSED = { sandboxId: 'i1', port: 8080, code: 502, message: 'The sandbox is running but port is not open' }
 const GONE = { sandboxId: 'i1', code: 502, message: 'The sandbox was not found' }
@@ -20,6 +22,8 @@ describe('the answer of an agent', () => {
     'may have null as its output': { answer: answer(200, { output: null }), want: ['Done', null] },
     'without an output is invalid': { answer: answer(200, { result: 1 }), want: ['InvalidAnswer', undefined] },
     'that is not JSON is invalid': { answer: answer(200, 'ok'), want: ['InvalidAnswer', undefined] },
+    'that nests too deeply is invalid': { answer: answer(200, deep(100_000)), want: ['InvalidAnswer', undefined] },
+    'that nests as deeply as a task may is done': { answer: answer(200, deep(99)), want: ['Done', JSON.parse(lists(99))] },
     'that puts off is no failure': { answer: answer(503, 'busy', '1'), want: ['NotNow', undefined] },
     'with 500 is a failure': { answer: answer(500, { output: 1 }), want: ['AgentError', undefined] },
     'with 502 of its own is a failure that was begun': {
@@ -42,7 +46,12 @@ describe('the answer of an agent', () => {
     })
   }
 
+  it('says why it is invalid when it nests too deeply', () => {
+    expect(readAnswer(answer(200, deep(100))).why).to.equal('its answer nests deeper than 100 levels')
+  })
+
   it('is passed on where it is a rejection, as JSON or text, and cut', () => {
+    expect(refusalOf(answer(400, lists(2_000)))).to.equal(lists(2_000))
     expect(refusalOf(answer(400, { why: 'n' }))).to.deep.equal({ why: 'n' })
     expect(refusalOf(answer(400, 'no'))).to.equal('no')
     expect(refusalOf(answer(400, ''))).to.equal(undefined)

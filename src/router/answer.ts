@@ -1,5 +1,6 @@
 import { outcomeOfStatus, type Outcome } from '../routing/verdict.ts'
-import { MAX_REFUSAL_BYTES } from './limits.ts'
+import { isTooDeep } from './json-depth.ts'
+import { MAX_JSON_DEPTH, MAX_REFUSAL_BYTES } from './limits.ts'
 import type { Answer } from './upstream.ts'
 
 /** An agent's answer, understood. */
@@ -8,6 +9,7 @@ export type Reading = { readonly outcome: Outcome; readonly output?: unknown; re
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function parse(body: Buffer): unknown {
+  if (isTooDeep(body)) return undefined
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
@@ -38,6 +40,7 @@ export function readAnswer(answer: Answer): Reading {
   if (outcome === 'Done') {
     const parsed = parse(body)
     if (isRecord(parsed) && 'output' in parsed) return { outcome, output: parsed['output'], status, why: '' }
+    if (isTooDeep(body)) return { outcome: 'InvalidAnswer', status, why: `its answer nests deeper than ${MAX_JSON_DEPTH} levels` }
     return { outcome: 'InvalidAnswer', status, why: 'it answered 200 without a JSON object that has an output' }
   }
   const fromProxy = proxyOutcome(status, parse(body))

@@ -2,6 +2,9 @@ import type { PanelSize, Refusal } from '../routing/fleet.ts'
 import type { Call } from './call.ts'
 import { Problem } from './problem.ts'
 
+/** Longest pause that is asked of clients. */
+const MAX_RETRY_AFTER_SECONDS = 60
+
 const s = (count: number) => (count === 1 ? '' : 's')
 const where = (call: Call) => `swarm ${call.request.entry.namespace}/${call.request.entry.name}`
 const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
@@ -65,6 +68,18 @@ export function queueFullProblem(call: Call): Problem {
   })
 }
 
+/** By the speed of the agents its turn would not come in its time. */
+export function wouldTimeOutProblem(call: Call, waitMs: number, leftMs: number): Problem {
+  const { id: taskId, entry } = call.request
+  const ahead = entry.waiting.lengthOf(call.lane)
+  const turn = `its turn on ${where(call)} would come in about ${Math.round(waitMs)} ms, behind ${ahead} task${s(ahead)}`
+  return new Problem('WouldTimeOut', {
+    taskId,
+    retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, seconds(waitMs - leftMs)),
+    detail: `${turn}, and it may wait ${Math.round(leftMs)} ms; send it again later, send fewer tasks at once, or raise replicas`,
+  })
+}
+
 /** The swarm went away while the task waited. */
 export const goneProblem = (call: Call): Problem =>
   new Problem('SwarmNotFound', { taskId: call.request.id, detail: `${where(call)} was deleted while the task waited` })
@@ -88,6 +103,13 @@ export function unknownProblem(call: Call, why: string): Problem {
     detail: `agent ${agent} may have begun the task: ${why}; it is not idempotent and was not sent again: find out whether it took effect`,
     more: { attempts: call.attempts },
   })
+}
+
+/** An agent failed, and so many others have lately that the task is not tried again. */
+export function overBudgetProblem(call: Call, why: string): Problem {
+  const percent = call.request.entry.settings?.budgetPercent ?? 0
+  const budget = `the retry budget is spent (spec.routing.retries.budgetPercent is ${percent}): too many tasks fail`
+  return exhaustedProblem(call, `${why}; it was not tried again, ${budget}`)
 }
 
 /** Nothing is left to try. */

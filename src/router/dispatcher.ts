@@ -3,11 +3,20 @@ import { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
 import { readAnswer, refusalOf, type Reading } from './answer.ts'
 import { Call, type CallRequest, type CallResult } from './call.ts'
-import { exhaustedProblem, goneProblem, queueFullProblem, refusedProblem, timeoutProblem, unknownProblem } from './call-problems.ts'
+import {
+  exhaustedProblem,
+  goneProblem,
+  overBudgetProblem,
+  queueFullProblem,
+  refusedProblem,
+  timeoutProblem,
+  unknownProblem,
+  wouldTimeOutProblem,
+} from './call-problems.ts'
 import type { Host, Running } from './host.ts'
 import { MAX_ANSWER_BYTES, MAX_NOT_NOW, NOT_NOW_MS } from './limits.ts'
 import { Problem } from './problem.ts'
-import type { SwarmEntry } from './swarm-entry.ts'
+import type { Settings, SwarmEntry } from './swarm-entry.ts'
 import { traceparentOf } from './trace.ts'
 import type { Answer, Upstream } from './upstream.ts'
 
@@ -18,12 +27,13 @@ export interface DispatchObserver {
   queueChanged(entry: SwarmEntry<Call>): void
 }
 
-/** How an attempt ended; `willRetry` when the task goes on to another agent. */
+/** How an attempt ended; `willRetry` when the task goes on to another agent, `isOverBudget` when only the retry budget forbids it. */
 export type AttemptEnd = {
   readonly outcome: Outcome
   readonly durationMs: number
   readonly openedCircuit: boolean
   readonly willRetry: boolean
+  readonly isOverBudget: boolean
 }
 
 /** What the dispatcher works with; clock and chance are given. */
@@ -114,11 +124,24 @@ export class Dispatcher {
     const isFirst = call.attempts.length === 0
     const { settings } = entry
     if (!settings) return call.end(goneProblem(call))
-    if (isFirst && !call.request.isContinued && entry.waiting.size >= settings.maxPending) return call.end(queueFullProblem(call))
+    if (isFirst && !call.request.isContinued) {
+      const refusal = this.#noPlaceToWait(call, settings)
+      if (refusal) return call.end(refusal)
+    }
     call.waitingSinceMs = this.#o.now()
     call.ticket = entry.waiting.add(isFirst ? call.lane : `${call.lane}\nagain`, call, { atFront: !isFirst, isPicky: !isFirst })
     call.queueTimer = setTimeout(() => this.#waitedTooLong(call), settings.queueTimeoutMs)
     this.#o.observer.queueChanged(entry)
+  }
+
+  /** A new task is refused at once when too many wait, or when by the speed of the agents its turn would come too late. */
+  #noPlaceToWait(call: Call, { maxPending, queueTimeoutMs }: Settings): Problem | undefined {
+    const { entry, panel, agent, timeoutMs } = call.request
+    if (entry.waiting.size >= maxPending) return queueFullProblem(call)
+    if (agent !== undefined) return undefined
+    const leftMs = Math.min(timeoutMs, queueTimeoutMs)
+    const waitMs = entry.fleet.expectedWaitMs(call.wish, entry.waiting.lengthOf(call.lane), panel?.size ?? 1, this.#o.now())
+    return waitMs !== undefined && waitMs > leftMs ? wouldTimeOutProblem(call, waitMs, leftMs) : undefined
   }
 
   #stopWaiting(call: Call): void {
@@ -153,6 +176,7 @@ export class Dispatcher {
     if (!host?.address) return call.end(refusedProblem(call, 'NoAgentReady', 0)) // a candidate always has an address
     const number = call.attempts.length + 1
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
+    if (number === 1) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)
     const exchange = this.#o.upstream.send(
       {
@@ -209,6 +233,7 @@ export class Dispatcher {
     const ending = endingOf(outcome, durationMs, entry.settings?.timeoutMs ?? 0)
     call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: round(durationMs) })
     if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
+    if (ending === 'Answered' || ending === 'Failed') slot.service.add(durationMs, nowMs)
     if (outcome === 'Done') slot.done += 1
     else if (ending === 'Failed' || ending === 'Unreachable') slot.failed += 1
     const openedCircuit = entry.fleet.end(slot, ending, nowMs)
@@ -217,12 +242,16 @@ export class Dispatcher {
     if (outcome === 'NotNow') call.putOff += 1
     else call.spent += 1
     const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.putOff <= MAX_NOT_NOW
-    const willRetry = !call.hasEnded && mayRepeat && hasAttemptsLeft
-    this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, willRetry })
+    const isDue = !call.hasEnded && mayRepeat && hasAttemptsLeft
+    // An agent that is lost gets no more tasks: repeating those it had cannot become a flood, and none of them is given up for a budget.
+    const isOverBudget = isDue && ending === 'Failed' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
+    const willRetry = isDue && !isOverBudget
+    this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, willRetry, isOverBudget })
     if (willRetry) {
       if (!call.tried.includes(slot)) call.tried.push(slot)
       this.#seek(call)
-    } else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))
+    } else if (isOverBudget) call.end(overBudgetProblem(call, reading.why))
+    else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))
     this.pump(entry)
   }
 

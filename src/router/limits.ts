@@ -10,7 +10,7 @@ export const MAX_HEADER_BYTES = 16 * 1024
 /** Characters of a request's path and query. */
 export const MAX_URL_CHARS = 2048
 
-/** Objects and lists inside each other in a task. */
+/** Objects and lists inside each other in a task, and in an agent's answer. */
 export const MAX_JSON_DEPTH = 100
 
 /** Characters of a session key, a capability, an idempotency key. */

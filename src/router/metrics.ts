@@ -17,6 +17,8 @@ export interface RouterMetrics {
   readonly queueSeconds: Histogram<'namespace' | 'swarm'>
   readonly attempts: Counter<(typeof TASK)[number]>
   readonly retries: Counter<'namespace' | 'swarm'>
+  /** Tasks that were not tried again because the retry budget was spent. */
+  readonly overBudget: Counter<'namespace' | 'swarm'>
   readonly circuitOpens: Counter<'namespace' | 'swarm'>
   readonly probes: Counter<'namespace' | 'swarm' | 'result'>
   /** Requests refused before they became a task. */
@@ -39,6 +41,7 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     queueSeconds: histogram('queue_seconds', 'Time that tasks which had to wait waited for an agent.', SWARM),
     attempts: counter('attempts_total', 'Requests to agents that ended, by outcome.', TASK),
     retries: counter('retries_total', 'Attempts after the first.', SWARM),
+    overBudget: counter('retries_over_budget_total', 'Tasks that were not tried again because the retry budget was spent.', SWARM),
     circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
     probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),

@@ -14,6 +14,7 @@ const PROBLEMS = {
   BadRequest: [400, 'The request is not valid HTTP'],
   RequestTimeout: [408, 'The request did not arrive in time'],
   QueueFull: [429, 'Too many tasks wait for an agent'],
+  WouldTimeOut: [429, 'No agent would be free in time'],
   QueueTimeout: [429, 'All agents stayed busy'],
   TooManyTasks: [429, 'The router has too many tasks'],
   TooManyStreams: [429, 'Too many streams are open'],

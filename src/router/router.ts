@@ -160,12 +160,13 @@ export class Router {
   #attemptEnded(entry: SwarmEntry<Call>, host: Host, ended: AttemptEnd): void {
     const { namespace, name: swarm } = entry
     const { group, revision, name: agent } = host.slot.facts
-    const { outcome, openedCircuit, willRetry } = ended
+    const { outcome, openedCircuit, willRetry, isOverBudget } = ended
     entry.version += 1
     this.#prober.ended(entry, host, ALIVE.has(outcome))
     this.#stats.attemptEnded(entry, host, ended)
     this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
     if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
+    if (isOverBudget) this.#metrics.overBudget.inc({ namespace, swarm })
     if (openedCircuit) {
       this.#metrics.circuitOpens.inc({ namespace, swarm })
       this.#o.log.warn('circuit opened', { namespace, swarm, agent, outcome })

@@ -6,6 +6,7 @@ import { templateOf } from '../api/template.ts'
 import type { AdaptiveRules } from '../routing/adaptive.ts'
 import type { AgentFacts } from '../routing/slot.ts'
 import { Fleet, type FleetRules } from '../routing/fleet.ts'
+import { RetryBudget } from '../routing/retry-budget.ts'
 import { WaitQueue } from '../routing/wait-queue.ts'
 import type { Topology } from '../api/topology.ts'
 import type { Leadership } from '../topology/leader.ts'
@@ -17,6 +18,8 @@ import type { Host, ProbeRules } from './host.ts'
 export type Settings = {
   readonly timeoutMs: number
   readonly attempts: number
+  /** Retries as a share of tasks. */
+  readonly budgetPercent: number
   readonly maxPending: number
   readonly queueTimeoutMs: number
   readonly probe: ProbeRules
@@ -38,6 +41,7 @@ export class SwarmEntry<T> {
   readonly fleet: Fleet
   readonly hosts = new Map<string, Host>()
   readonly waiting = new WaitQueue<T>()
+  readonly retries = new RetryBudget()
   /** Absent while there is no Swarm object: its agents may be seen before it, or after it. */
   settings: Settings | undefined
   tokens: ReadonlyMap<string, string> = new Map()
@@ -75,6 +79,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
   return {
     timeoutMs: durationMs(routing.timeout),
     attempts: routing.retries.attempts,
+    budgetPercent: routing.retries.budgetPercent,
     maxPending: routing.queue.maxPending,
     queueTimeoutMs: durationMs(routing.queue.timeout),
     probe: { path, timeoutMs: durationMs(timeout), intervalMs: durationMs(interval), failureThreshold },

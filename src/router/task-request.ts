@@ -1,4 +1,5 @@
 import { parseDuration } from '../api/duration.ts'
+import { isTooDeep } from './json-depth.ts'
 import { MAX_JSON_DEPTH, MAX_KEY_CHARS, MAX_TASK_MS } from './limits.ts'
 import { Problem } from './problem.ts'
 
@@ -12,8 +13,6 @@ export type TaskRequest = {
 }
 
 const FIELDS = ['input', 'capability', 'sessionKey', 'timeout', 'idempotent'] as const
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
 
 /** Reads and checks the body of a task. Throws a Problem that says what is wrong, where, and what to write instead. */
 export function parseTask(body: Buffer): TaskRequest {
@@ -59,23 +58,6 @@ function timeoutOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' && value.length <= 24 ? parseDuration(value) : undefined
   if (ms !== undefined && ms >= 1 && ms <= MAX_TASK_MS) return ms
   throw invalid('InvalidTask', 'timeout must be a duration from 1ms to 24h, such as 500ms, 30s or 1m30s')
-}
-
-/** Looks at the bytes only, before anything recursive touches the text. */
-function isTooDeep(body: Buffer): boolean {
-  let depth = 0
-  let isText = false
-  for (let i = 0; i < body.length; i++) {
-    const byte = body[i]
-    if (isText) {
-      if (byte === BACKSLASH) i++
-      else if (byte === QUOTE) isText = false
-    } else if (byte === QUOTE) isText = true
-    else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > MAX_JSON_DEPTH) return true
-    } else if (byte === 0x7d || byte === 0x5d) depth--
-  }
-  return false
 }
 
 const quote = (text: string) => JSON.stringify(text.slice(0, 60))

@@ -1,7 +1,7 @@
 import { Decayed } from './decayed.ts'
 
 /** Time in which the memory of a service time loses half of its weight. */
-const HALF_LIFE_MS = 10_000
+const HALF_LIFE_MS = 60_000
 
 /** Service times, by weight, below which nothing is expected: better to wait in vain once than to be refused by chance. */
 const LEAST_SAMPLES = 3
@@ -27,15 +27,10 @@ export class ServiceTime {
 export type Server = { readonly places: number; readonly serviceMs: number | undefined }
 
 /**
- * How long a task waits for an agent when all are busy:
- *
- *     wait = (ahead + 1/2) * needs / sum over the agents of (places / serviceMs)
- *
- * `ahead` are the tasks before it, each of which `needs` so many places (1, or the voters of a consensus). The sum is the rate, in
- * tasks a millisecond, at which busy agents give up places; of the next one, a task that comes at any moment waits half the time.
- * Agents of which nothing is known count with the mean rate of the others; undefined when nothing is known of any.
+ * The rate, in places a millisecond, at which busy agents give up places: the sum of places / serviceMs. Agents of which nothing is known
+ * count with the mean rate of the others; undefined when nothing is known of any.
  */
-export function expectedWaitMs(ahead: number, needs: number, servers: Iterable<Server>): number | undefined {
+export function placesPerMs(servers: Iterable<Server>): number | undefined {
   let rate = 0
   let knownPlaces = 0
   let places = 0
@@ -45,5 +40,15 @@ export function expectedWaitMs(ahead: number, needs: number, servers: Iterable<S
     knownPlaces += server.places
     rate += server.places / Math.max(server.serviceMs, 0.01)
   }
-  return rate === 0 ? undefined : ((ahead + 0.5) * needs) / ((rate * places) / knownPlaces)
+  return rate === 0 ? undefined : (rate * places) / knownPlaces
 }
+
+/**
+ * How long a task waits for an agent when all are busy:
+ *
+ *     wait = (ahead + 1/2) * needs / rate
+ *
+ * `ahead` are the tasks before it, each of which `needs` so many places (1, or the voters of a consensus), and `rate` is that of
+ * `placesPerMs`. For the next place a task that comes at any moment waits half the time.
+ */
+export const expectedWaitMs = (ahead: number, needs: number, rate: number): number => ((ahead + 0.5) * needs) / rate

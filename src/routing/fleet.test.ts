@@ -321,6 +321,44 @@ describe('health in the choice', () => {
   })
 })
 
+describe('the expected wait in a fleet', () => {
+  const busy = (of: Fleet, name: string, serviceMs: number) => {
+    for (let i = 0; i < 10; i++) slotOf(of, name).service.add(serviceMs, 0)
+  }
+  const wait = (of: Fleet, wish: Partial<Wish>, ahead: number, needs = 1) => of.expectedWaitMs({ tried: [], ...wish }, ahead, needs, 0)
+
+  it('is not known before agents have done tasks', () => {
+    expect(wait(fleet([agent('a')]), {}, 5)).to.equal(undefined)
+    expect(wait(fleet([]), {}, 5)).to.equal(undefined)
+  })
+
+  it('goes by the places of the agents that are up and can do the task', () => {
+    const some = fleet([agent('a'), agent('b'), agent('p', { group: 'pairs' }), agent('c')])
+    for (const name of ['a', 'b', 'p']) busy(some, name, 100)
+    slotOf(some, 'c').isUnreachable = true
+    // a and b have two places each, p has one.
+    expect(wait(some, {}, 9.5)).to.be.closeTo(200, 1e-6)
+    expect(wait(some, { capability: 'pairs' }, 9.5)).to.be.closeTo(1_000, 1e-6)
+    expect(wait(some, {}, 9.5, 3)).to.be.closeTo(600, 1e-6)
+  })
+
+  it('goes by the agents of a pinned revision', () => {
+    const some = fleet([agent('a'), agent('b', { revision: 'r2' })])
+    busy(some, 'a', 100)
+    busy(some, 'b', 1_000)
+    expect(wait(some, { revision: 'r2' }, 0.5)).to.be.closeTo(500, 1e-6)
+  })
+
+  it('looks at the agents again soon', () => {
+    const some = fleet([agent('a')])
+    busy(some, 'a', 100)
+    expect(wait(some, {}, 1.5)).to.be.closeTo(100, 1e-6)
+    some.setRules({ ...RULES, groups: new Map([['', { capabilities: [], limit: 4 }]]) }, 0)
+    expect(some.expectedWaitMs({ tried: [] }, 1.5, 1, 99)).to.be.closeTo(100, 1e-6)
+    expect(some.expectedWaitMs({ tried: [] }, 1.5, 1, 100)).to.be.closeTo(50, 1)
+  })
+})
+
 describe('changes of a fleet', () => {
   it('takes a new agent of the same name for another one', () => {
     const some = fleet([agent('a')])

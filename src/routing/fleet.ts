@@ -1,5 +1,6 @@
 import type { Topology } from '../api/topology.ts'
 import { PART, partsOf } from '../topology/parts.ts'
+import { expectedWaitMs, placesPerMs, type Server } from './expected-wait.ts'
 import { AdaptiveShares, drawGroup, type AdaptiveRules, type GroupShare } from './adaptive.ts'
 import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
@@ -47,6 +48,12 @@ const poolKey = ({ part = PART.whole, capability = ANY }: Pick<Wish, 'part' | 'c
 /** The same for the agents of one group; such pools are there with the strategy Adaptive only. */
 const groupKey = (wish: Pick<Wish, 'part' | 'capability'>, group: string) => `${poolKey(wish)}\n\n${group}`
 
+/** Time for which a rate is taken as it was: many tasks may ask for it while all agents are busy. */
+const RATE_MS = 100
+
+/** Rates that are kept; each is one of a revision and a capability. */
+const MAX_RATES = 256
+
 type Revision = { known: number; readonly pools: Map<string, Pool> }
 const ANY = ''
 const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
@@ -67,6 +74,8 @@ export class Fleet {
   #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
   readonly #open = new Set<Slot>()
+  /** How fast busy agents give up places, and when that was looked at. */
+  readonly #rates = new Map<string, { readonly perMs: number | undefined; readonly atMs: number }>()
   #turns = 0
 
   constructor(rules: FleetRules) {
@@ -191,6 +200,18 @@ export class Fleet {
     }
   }
 
+  /** How long a task behind so many others, each of which needs so many places, waits for an agent; undefined while that is not known. */
+  expectedWaitMs(wish: Wish, ahead: number, needs: number, nowMs: number): number | undefined {
+    const revision = wish.revision ?? this.revisionOfSession(wish)
+    const key = `${revision ?? ''}\n${poolKey(wish)}`
+    let rate = this.#rates.get(key)
+    if (!rate || nowMs - rate.atMs >= RATE_MS) {
+      if (this.#rates.size >= MAX_RATES) this.#rates.clear()
+      this.#rates.set(key, (rate = { perMs: placesPerMs(this.#servers(wish, revision, nowMs)), atMs: nowMs }))
+    }
+    return rate.perMs === undefined ? undefined : expectedWaitMs(ahead, needs, rate.perMs)
+  }
+
   /** A task goes to the agent. */
   begin(slot: Slot, nowMs: number): void {
     slot.inFlight += 1
@@ -244,6 +265,14 @@ export class Fleet {
     let count = 0
     for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) if (slot.isUp(nowMs)) count += 1
     return count
+  }
+
+  *#servers(wish: Wish, only: string | undefined, nowMs: number): Generator<Server> {
+    for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {
+      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
+        if (slot.isUp(nowMs)) yield { places: slot.limit, serviceMs: slot.service.meanMs(nowMs) }
+      }
+    }
   }
 
   #pick(wish: Wish, nowMs: number, random: Random): Slot | undefined {

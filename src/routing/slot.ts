@@ -1,4 +1,5 @@
 import { Breaker } from './breaker.ts'
+import { ServiceTime } from './expected-wait.ts'
 import { hashText } from '../stats/hash.ts'
 
 /** What the routing needs to know of an agent; compared by value when the agent changes. */
@@ -22,6 +23,8 @@ export class Slot {
   facts: AgentFacts
   readonly hash: number
   readonly breaker = new Breaker()
+  /** How long it works on a task. */
+  readonly service = new ServiceTime()
   /** No connection or no answer: out until a probe is answered. */
   isUnreachable = false
   /** It asked not to be called before this moment. */

@@ -66,6 +66,7 @@ describe('waiting queue', () => {
         }
         const left = steps.map((_, i) => i).filter((i) => !gone.has(i))
         expect(queue.size).to.equal(left.length)
+        for (const lane of ['x', 'y', 'z']) expect(queue.lengthOf(lane)).to.equal(left.filter((i) => steps[i]?.lane === lane).length)
         expect([...queue.items()].toSorted((a, b) => a - b)).to.deep.equal(left)
         const order: number[] = []
         queue.pump((item) => order.push(item) > 0)

@@ -10,7 +10,7 @@ export type Ticket<T> = {
   isWaiting: boolean
 }
 
-type Lane<T> = { head: Ticket<T> | undefined; tail: Ticket<T> | undefined }
+type Lane<T> = { head: Ticket<T> | undefined; tail: Ticket<T> | undefined; size: number }
 
 /** Picky tasks that are passed over in one look at a lane. */
 const MAX_PASSED_OVER = 16
@@ -34,13 +34,18 @@ export class WaitQueue<T> {
     return this.#lanes.has(lane)
   }
 
+  /** Tasks that wait in this lane. */
+  lengthOf(lane: string): number {
+    return this.#lanes.get(lane)?.size ?? 0
+  }
+
   /** Adds a task at the end, or, when it has waited before, at the front. */
   add(lane: string, item: T, options: { readonly atFront?: boolean; readonly isPicky?: boolean } = {}): Ticket<T> {
     const { atFront = false, isPicky = false } = options
     const order = atFront ? --this.#first : ++this.#last
     const ticket: Ticket<T> = { item, lane, order, isPicky, before: undefined, after: undefined, isWaiting: true }
     let queue = this.#lanes.get(lane)
-    if (!queue) this.#lanes.set(lane, (queue = { head: undefined, tail: undefined }))
+    if (!queue) this.#lanes.set(lane, (queue = { head: undefined, tail: undefined, size: 0 }))
     if (atFront) {
       ticket.after = queue.head
       if (queue.head) queue.head.before = ticket
@@ -52,6 +57,7 @@ export class WaitQueue<T> {
       else queue.head = ticket
       queue.tail = ticket
     }
+    queue.size += 1
     this.#size += 1
     return ticket
   }
@@ -65,6 +71,7 @@ export class WaitQueue<T> {
     else lane.head = ticket.after
     if (ticket.after) ticket.after.before = ticket.before
     else lane.tail = ticket.before
+    lane.size -= 1
     if (!lane.head) this.#lanes.delete(ticket.lane)
     this.#size -= 1
   }
