@@ -1,7 +1,7 @@
 # Everything a developer or a newcomer runs. Each target sets up what it needs first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test bench lint format generate verify clean
+.PHONY: help setup up down demo example test bench lint format generate verify clean
 # Node 24 of the checkout comes first when there is one, then the tools of the packages.
 export PATH := $(CURDIR)/dev/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -14,6 +14,11 @@ setup:
 demo: setup ## Start everything and take the tour: real tasks, a killed sandbox, scaling, a rolling update
 	@node dev/up.ts
 	@. ./.dev/env && node examples/trading-desk/demo.ts
+
+example: setup ## Run an example on a system that is up: make example NAME=ring (mesh, consensus, hierarchical, ring, star)
+	@test -f "examples/$(NAME)/run.ts" || { echo "write NAME=mesh, consensus, hierarchical, ring or star"; exit 2; }
+	@test -f "$${SWARM_DEV_DIR:-.dev}/env" || { echo "nothing is up: make up"; exit 2; }
+	@. "$$(realpath "$${SWARM_DEV_DIR:-.dev}")/env" && node "examples/$(NAME)/run.ts"
 
 up: setup ## Start the local system in the background: control plane, e2b-local, operator, router
 	@node dev/up.ts

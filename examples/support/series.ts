@@ -6,8 +6,11 @@ const WINDOW = 36
 /** One task for the desk. */
 export type DeskTask = { input: { strategy: string; [field: string]: unknown }; capability: string }
 
-/** Monthly closing prices by symbol, from the CSV (symbol, date, price) of the vega-datasets package. */
-export function readPrices(file = new URL('../data/stocks.csv', import.meta.resolve('vega-datasets'))): Map<string, number[]> {
+/** Monthly closing prices of five shares, from the vega-datasets package: CSV of symbol, date, price. */
+export const PRICES_FILE = new URL('../data/stocks.csv', import.meta.resolve('vega-datasets'))
+
+/** Prices by symbol. */
+export function readPrices(file = PRICES_FILE): Map<string, number[]> {
   const prices = new Map<string, number[]>()
   for (const line of readFileSync(file, 'utf8').trim().split('\n').slice(1)) {
     const [symbol = '', , price = ''] = line.split(',')
@@ -34,4 +37,11 @@ export function tasksFrom(prices: ReadonlyMap<string, readonly number[]>, count:
     }
   }
   return Array.from({ length: count }, (_, i) => all[i % all.length]).filter((task) => task !== undefined)
+}
+
+/** Prices of the same months for every symbol: `months` of them, ending `back` months before the last one. */
+export function pricesUntil(prices: ReadonlyMap<string, readonly number[]>, back = 0, months = WINDOW): Record<string, readonly number[]> {
+  return Object.fromEntries(
+    [...prices].map(([symbol, series]) => [symbol, series.slice(series.length - back - months, series.length - back)]),
+  )
 }

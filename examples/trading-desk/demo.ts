@@ -1,9 +1,10 @@
 import { relative } from 'node:path'
 import { Sandbox } from 'e2b'
-import { Desk } from './demo/load.ts'
+import { agentsOf, isReady } from '../support/agents.ts'
+import { SwarmClient } from '../support/client.ts'
 import { readPrices, tasksFrom } from '../support/series.ts'
 import { kubectl, show, step, until } from '../support/shell.ts'
-import { revisions, shares, summary } from './demo/tables.ts'
+import { revisions, shares, summary } from '../support/tables.ts'
 
 // The tour of the product that `make demo` gives. It uses what a user would: kubectl, the task API, and E2B's own package.
 const router = process.env['SWARM_ROUTER_URL']
@@ -11,25 +12,16 @@ if (!router || !process.env['KUBECONFIG'] || !process.env['E2B_API_KEY']) {
   throw new Error('start the system first: make up, then: . .dev/env')
 }
 const here = import.meta.dirname
-const desk = new Desk(router, 'desk')
-const specialists = new Desk(router, 'specialists')
-const tasks = tasksFrom(readPrices(), 400)
+const desk = new SwarmClient(router, 'desk')
+const specialists = new SwarmClient(router, 'specialists')
+const special = tasksFrom(readPrices(), 400)
+const tasks = special.map(({ input }) => ({ input }))
 const failures: string[] = []
 
 const check = (isGood: boolean, what: string) => {
   console.log(`  ${isGood ? '✓' : '✗'} ${what}`)
   if (!isGood) failures.push(what)
 }
-type Listed = {
-  items: {
-    metadata: { name: string; creationTimestamp: string }
-    status?: { sandbox?: { id: string }; conditions?: { type: string; status: string }[] }
-  }[]
-}
-const agentsOf = async (swarm: string) =>
-  (JSON.parse(await kubectl('get', 'agents', '-l', `swarmops.dev/swarm=${swarm}`, '-o', 'json')) as Listed).items
-const isReady = (agent: Listed['items'][number]) =>
-  agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 
 step('1  Apply the manifests and wait until the agents are ready')
 await show('apply', '-k', relative(process.cwd(), here))
@@ -45,10 +37,10 @@ check(
   first.every((a) => a.ok),
   'every task was done',
 )
-const special = await specialists.askAll(tasks.slice(0, 120), { withCapability: true })
-console.log(`\n  With a capability, tasks reach only the group that has it:\n${shares(special)}`)
+const asked = await specialists.askAll(special.slice(0, 120))
+console.log(`\n  With a capability, tasks reach only the group that has it:\n${shares(asked)}`)
 check(
-  special.every((a, i) => a.ok && i >= 0),
+  asked.every(({ ok, body }, i) => ok && body.group && special[i]?.capability.endsWith(body.group)),
   'every task found an agent with its capability',
 )
 

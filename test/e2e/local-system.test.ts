@@ -1,42 +1,23 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { startTimeOf } from '../../dev/cluster/process-record.ts'
 import { isPortFree } from '../../dev/cluster/ports.ts'
+import { LocalSystem } from '../support/local-system.ts'
 import { eventually } from '../support/wait.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
 
 /** Away from a local system that a developer may have running. */
 const OFFSET = 300
 const ROUTER_PORT = 14000 + OFFSET
 
-type Ran = { code: number; output: string }
-
 describe('the local system, as a newcomer uses it', function () {
   this.timeout(300_000)
-  const dir = mkdtempSync(join(tmpdir(), 'swarm-dev-'))
-  const base = { ...process.env, SWARM_DEV_DIR: dir, SWARM_PORT_OFFSET: String(OFFSET), NO_COLOR: '1' }
-  let environment: NodeJS.ProcessEnv = base
-
-  /** Runs a command of ours or of the user's, and gives its exit code and all it printed. */
-  async function run(command: string, args: string[], env = environment): Promise<Ran> {
-    const child = promisify(execFile)(command, args, { cwd: ROOT, env, maxBuffer: 16 * 1024 * 1024 })
-    return child.then(
-      ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
-      (error: { code?: number; stdout?: string; stderr?: string }) => ({
-        code: error.code ?? 1,
-        output: `${error.stdout ?? ''}${error.stderr ?? ''}`,
-      }),
-    )
-  }
-  const up = async () => run(process.execPath, ['dev/up.ts'])
-  const down = async () => run(process.execPath, ['dev/down.ts'])
+  const system = new LocalSystem(OFFSET)
+  const run = async (command: string, args: string[]) => system.run(command, args)
+  const up = async () => system.up()
+  const down = async () => system.down()
   const pidsIn = (output: string) => [...output.matchAll(/(?:pid |etcd |apiserver |manager )(\d+)/g)].map((m) => Number(m[1]))
   let pids: number[] = []
 
@@ -46,19 +27,12 @@ describe('the local system, as a newcomer uses it', function () {
     pids = pidsIn(output)
   })
   after(async () => {
-    await down()
-    rmSync(dir, { recursive: true, force: true })
+    await system.remove()
   })
 
   it('tells in .dev/env how to reach it', () => {
     const names = ['KUBECONFIG', 'SWARM_ROUTER_URL', 'E2B_API_URL', 'E2B_SANDBOX_URL', 'E2B_API_KEY']
-    const lines = readFileSync(join(dir, 'env'), 'utf8').trim().split('\n')
-    const assigned = lines.flatMap((line) => {
-      const match = /^export (\w+)='([^']*)'$/.exec(line)
-      return match ? [[match[1] ?? '', match[2] ?? ''] as const] : []
-    })
-    expect(assigned.map(([name]) => name)).to.include.members(names)
-    environment = { ...base, ...Object.fromEntries(assigned) }
+    expect(system.readEnvironment()).to.include.members(names)
   })
 
   it('is started once, however often it is asked for', async () => {
@@ -92,9 +66,7 @@ describe('the local system, as a newcomer uses it', function () {
     expect(code, output).to.equal(0)
     await eventually('agents and sandboxes are gone', async () => {
       const agents = (await run('kubectl', ['get', 'agents', '-o', 'name'])).output.trim()
-      const headers = { 'x-api-key': environment['E2B_API_KEY'] ?? '' }
-      const sandboxes = await fetch(`${environment['E2B_API_URL']}/v2/sandboxes`, { headers })
-      return agents === '' && ((await sandboxes.json()) as unknown[]).length === 0
+      return agents === '' && (await system.sandboxes()).length === 0
     })
   })
 
@@ -103,7 +75,7 @@ describe('the local system, as a newcomer uses it', function () {
     expect(code, output).to.equal(0)
     expect(pids).to.have.length.of.at.least(4)
     for (const pid of pids) expect(startTimeOf(pid), `pid ${pid}`).to.equal(undefined)
-    expect(existsSync(join(dir, 'env'))).to.equal(false)
+    expect(existsSync(join(system.dir, 'env'))).to.equal(false)
     expect((await down()).output).to.contain('nothing was running')
   })
 

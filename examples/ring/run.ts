@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import type { Answer, Task } from '../support/client.ts'
+import { PRICES_FILE } from '../support/series.ts'
+import { shares, summary, table } from '../support/tables.ts'
+import { Tour } from '../support/tour.ts'
+
+// Sends raw CSV lines through the stages clean, features, signal and risk; then kills an agent of one stage.
+
+/** What the last stage answers. */
+type Position = { symbol: string; price: number; signal: string; score: number; positionPercent: number; dropped: number }
+type Stage = { stage: string; agent: string; durationMs: number }
+
+const STAGES = ['clean', 'features', 'signal', 'risk']
+const MONTHS = 24
+
+const stagesOf = ({ body }: Answer) => (body['stages'] ?? []) as Stage[]
+
+/** The lines of each share, up to so many months before the last one. */
+function tasksFrom(csv: string): Task[] {
+  const lines = csv.trim().split('\n').slice(1)
+  const shares = Object.values(Object.groupBy(lines, (line) => line.split(',')[0] ?? ''))
+  return Array.from({ length: MONTHS }, (_, back) =>
+    shares.map((own = []) => ({ input: { csv: own.slice(0, own.length - back).join('\n') } })),
+  ).flat()
+}
+
+await Tour.run(import.meta.filename, 'ring', async (tour) => {
+  const tasks = tasksFrom(readFileSync(PRICES_FILE, 'utf8'))
+
+  tour.step(`${tasks.length} tasks through ${STAGES.length} stages: raw lines in, a position out`)
+  const answers = await tour.client.askAll(tasks, { parallel: 4 })
+  const rows = answers.slice(0, 5).map((answer) => {
+    const { symbol, price, signal, score, positionPercent } = answer.output as Position
+    return [symbol, price.toFixed(2), score.toFixed(2), signal, `${positionPercent.toFixed(1)} %`, ...stagesOf(answer).map((s) => `${s.durationMs.toFixed(1)} ms`)] // prettier-ignore
+  })
+  tour.say(table(['share', 'price', 'score', 'signal', 'position', ...STAGES], rows))
+  tour.say(`\n${summary(answers).trim()}`)
+  tour.check(
+    answers.every((a) => a.ok),
+    'every task was done',
+  )
+  tour.check(
+    answers.every((a) => stagesOf(a).map((s) => s.stage).join() === STAGES.join()), // prettier-ignore
+    'every task went through the stages in their order',
+  )
+
+  tour.step('Kill an agent of one stage under load')
+  const [victim] = await tour.ready('signal')
+  if (!victim) return
+  const { answers: during } = await tour.kill({ victim, tasks, parallel: 4 })
+  const worked = during.flatMap((a) => stagesOf(a).filter((s) => s.stage === 'signal').map((s) => ({ ...a, agent: s.agent }))) // prettier-ignore
+  tour.say(`Who did the stage signal meanwhile:\n${shares(worked)}`)
+})

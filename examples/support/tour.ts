@@ -1,0 +1,117 @@
+import { dirname, relative } from 'node:path'
+import { Sandbox } from 'e2b'
+import { agentsOf, isReady, type Agent } from './agents.ts'
+import { SwarmClient, type Answer, type Task } from './client.ts'
+import { show, step, until } from './shell.ts'
+import { summary } from './tables.ts'
+
+/** An agent to be killed while tasks run. Any answer that is not in `fine` is a lost task; the codes in it are answers, too. */
+export type Kill = {
+  readonly victim: Agent
+  readonly tasks: readonly Task[]
+  readonly parallel?: number
+  readonly fine?: readonly string[]
+}
+
+/** What became of the tasks meanwhile. `killedMs` is on the clock of `performance.now()`. */
+export type Survived = { readonly answers: readonly Answer[]; readonly killedMs: number; readonly successor: Agent }
+
+/** Answers that are waited for before a kill, so that it meets a swarm at work. */
+const WARM = 100
+
+/** One example at work: what all of them do alike. */
+export class Tour {
+  readonly client: SwarmClient
+  readonly #swarm: string
+  readonly #failures: string[] = []
+  #steps = 0
+
+  private constructor(router: string, swarm: string) {
+    this.#swarm = swarm
+    this.client = new SwarmClient(router, swarm)
+  }
+
+  /**
+   * Applies the example in the directory of `file`, waits until it is ready, runs `steps`, and deletes it again unless
+   * `--keep` was asked for. The process fails when a check did.
+   */
+  static async run(file: string, swarm: string, steps: (tour: Tour) => Promise<void>): Promise<void> {
+    const router = process.env['SWARM_ROUTER_URL']
+    if (!router || !process.env['KUBECONFIG'] || !process.env['E2B_API_KEY'])
+      throw new Error('start the system first: make up, then: . .dev/env')
+    const directory = relative(process.cwd(), dirname(file)) || '.'
+    const tour = new Tour(router, swarm)
+    try {
+      tour.step('Apply the manifest and wait until the agents are ready')
+      await show('apply', '-k', directory)
+      await show('wait', `swarm/${swarm}`, '--for=condition=Ready', '--timeout=120s')
+      await tour.whole()
+      await steps(tour)
+    } finally {
+      await tour.client.close()
+      if (!process.argv.includes('--keep')) {
+        tour.step('Clean up: agents and sandboxes go with the Swarm')
+        await show('delete', '-k', directory, '--timeout=60s')
+      }
+    }
+    if (tour.#failures.length > 0) console.log(`\n${tour.#failures.length} checks failed`)
+    process.exitCode = tour.#failures.length === 0 ? 0 : 1
+  }
+
+  step(title: string): void {
+    this.#steps += 1
+    step(`${this.#steps}  ${title}`)
+  }
+
+  say(text: string): void {
+    for (const line of text.split('\n')) console.log(line === '' ? '' : `  ${line}`)
+  }
+
+  check(isGood: boolean, what: string): void {
+    this.say(`${isGood ? '✓' : '✗'} ${what}`)
+    if (!isGood) this.#failures.push(what)
+  }
+
+  /** The ready agents of a group, or all. */
+  async ready(group?: string): Promise<Agent[]> {
+    return (await agentsOf(this.#swarm)).filter((agent) => isReady(agent) && (group === undefined || agent.spec?.group === group))
+  }
+
+  /** Resolves when the router has every agent that the operator says is ready, and nothing comes or goes. */
+  async whole(): Promise<void> {
+    await until('the router knows all agents', async () => {
+      const agents = await agentsOf(this.#swarm)
+      const { agents: seen } = await this.client.view()
+      return agents.every(isReady) && seen.length === agents.length && seen.every((a) => a.health === 'Healthy') ? true : undefined
+    })
+  }
+
+  /** Ends the sandbox of an agent at the provider, behind the operator's back, and tells how the swarm gets over it. */
+  async kill({ victim, tasks, parallel = 8, fine = [] }: Kill): Promise<Survived> {
+    const before = new Set((await agentsOf(this.#swarm)).map((a) => a.metadata.name))
+    const load = this.client.keepAsking(tasks, parallel)
+    await until('tasks are running', () => (load.answers.length >= WARM ? true : undefined))
+    this.say(`${parallel} clients send tasks; killing the sandbox of ${victim.metadata.name} behind the operator's back`)
+    const killedMs = performance.now()
+    await Sandbox.kill(victim.status?.sandbox?.id ?? '')
+    const successor = await until('a replacement is ready', async () =>
+      (await this.ready(victim.spec?.group)).find((a) => !before.has(a.metadata.name)),
+    )
+    const seconds = ((performance.now() - killedMs) / 1000).toFixed(1)
+    this.say(`${successor.metadata.name} took its place and was ready ${seconds} s after the kill`)
+    await this.whole()
+    const answers = (await load.stop()).map((a) => (fine.includes(a.body.code ?? '') ? { ...a, ok: true } : a))
+    this.say(summary(answers).trim())
+    const slowest = Math.max(...answers.filter((a) => a.endedMs > killedMs).map((a) => a.ms))
+    this.say(`the slowest task after the kill took ${slowest.toFixed(0)} ms`)
+    const lost = answers.filter((a) => !a.ok).length
+    this.check(lost === 0, `no task was lost${lost > 0 ? `, but ${lost} were` : ''}`)
+    return { answers, killedMs, successor }
+  }
+}
+
+/** The first answer after a moment that is by another agent than `old`, and how long after. */
+export function firstBy(answers: readonly Answer[], sinceMs: number, old: string): { agent: string; afterMs: number } | undefined {
+  const [first] = answers.filter((a) => a.ok && a.endedMs > sinceMs && a.agent !== old).sort((a, b) => a.endedMs - b.endedMs)
+  return first && { agent: first.agent, afterMs: first.endedMs - sinceMs }
+}
