@@ -59,6 +59,7 @@ export const REASON = {
   revisionCreated: 'RevisionCreated',
   leaderElected: 'LeaderElected',
   epochRaised: 'EpochRaised',
+  neighboursNotTaken: 'NeighboursNotTaken',
   // advice
   neighboursLimited: 'NeighboursLimited',
 } as const

@@ -12,7 +12,7 @@ export const Topology = Type.Object(
       Type.Integer({
         minimum: 2,
         maximum: 100,
-        description: 'Mesh: neighbours that an agent knows at most; the graph stays connected. All others when left out.',
+        description: 'Mesh: neighbours that an agent knows at most; the graph stays connected. All others when left out, up to 200.',
       }),
     ),
     bidirectional: Type.Optional(
@@ -46,6 +46,7 @@ export const TopologyStatus = Type.Object(
       format: 'int64',
       minimum: 0,
       description: 'Grows with every change of the leader. Agents refuse what is said in the name of a lower one.',
+      ...rules({ rule: 'self >= oldSelf', message: 'the epoch never goes down: agents would refuse what is said in its name' }),
     }),
     leader: Type.Optional(Type.String({ description: 'Agent that coordinates (Hierarchical, Star); the others of its group stand by.' })),
     agents: Type.Integer({ minimum: 0, description: 'Agents in the graph: those that take tasks.' }),

@@ -1,5 +1,6 @@
 import { Agent } from 'undici'
 import { addressOf } from '../api/address.ts'
+import { startOf } from './body.ts'
 import { nameOf } from './errors.ts'
 import type { ProbeOutcome, ProbeTarget } from './types.ts'
 
@@ -44,7 +45,7 @@ export class Probes {
         await answer.body.dump({ limit: PROXY_ANSWER_BYTES, signal: controller.signal })
         return answer.statusCode >= 200 && answer.statusCode < 300 ? 'ready' : 'unhealthy'
       }
-      return outcomeOf502(await startOf(answer.body), sandboxId)
+      return outcomeOf502(await startOf(answer.body, PROXY_ANSWER_BYTES), sandboxId)
     } catch (error) {
       if (nameOf(error) === 'InvalidArgumentError') return 'unhealthy' // a path that is none
       return 'no-answer'
@@ -57,17 +58,6 @@ export class Probes {
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
-}
-
-async function startOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > PROXY_ANSWER_BYTES) break
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 /**

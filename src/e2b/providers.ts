@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Registry } from 'prom-client'
+import { addressOf, type Address, type Sandbox } from '../api/address.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { Credential } from './credential.ts'
+import { Deliveries, type Delivered, type Delivery } from './deliveries.ts'
 import { type ProviderMetrics, providerMetrics } from './metrics.ts'
 import { Probes } from './probe.ts'
 import { Provider } from './provider.ts'
@@ -21,6 +23,7 @@ export class Providers {
   readonly #providers = new Map<string, Provider>()
   readonly #metrics: ProviderMetrics
   readonly #probes: Probes
+  readonly #deliveries = new Deliveries()
 
   constructor(options: ProvidersOptions) {
     this.#options = options
@@ -47,9 +50,20 @@ export class Providers {
     return outcome
   }
 
-  /** Closes the connections of the checks. */
+  /** Where the port of a sandbox is reached. */
+  addressOf(sandbox: Sandbox, token: string | undefined): Address {
+    const { sandboxUrl, domain } = this.#options.endpoints
+    return addressOf({ ...sandbox, domain: sandbox.domain ?? domain }, token, sandboxUrl)
+  }
+
+  /** Brings JSON to a port of a sandbox; never throws and needs no key. */
+  deliver(delivery: Delivery, timeoutMs: number): Promise<Delivered> {
+    return this.#deliveries.put(delivery, timeoutMs)
+  }
+
+  /** Closes the connections to agents. */
   async close(): Promise<void> {
-    await this.#probes.close()
+    await Promise.all([this.#probes.close(), this.#deliveries.close()])
   }
 
   #waiting(): number {

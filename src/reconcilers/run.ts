@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
-import { TOKENS_SECRET_TYPE } from '../api/names.ts'
+import { LABEL, TOKENS_SECRET_TYPE } from '../api/names.ts'
 import type { Agent, Swarm } from '../api/objects.ts'
 import type { Providers } from '../e2b/providers.ts'
 import type { KubeClient } from '../kube/client.ts'
@@ -21,7 +21,9 @@ import { AGENTS, SWARMS } from './shared/kinds.ts'
 import { bySwarm } from './shared/owners.ts'
 import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
-import { reconcileSwarm } from './swarm/index.ts'
+import { Graphs } from './swarm/graphs.ts'
+import { reconcileSwarm, type SwarmDeps } from './swarm/index.ts'
+import { Publisher } from './topology/publisher.ts'
 
 /** Changes of agents that come within this time are one look at their swarm. Milliseconds. */
 const GATHER_MS = 40
@@ -61,6 +63,7 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   })
   await parts.sweeper.run(signal)
   await Promise.all([swarmController.stop(), agentController.stop()])
+  parts.publisher.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
   await stores.events.stop()
@@ -71,11 +74,18 @@ function build(options: RunOptions) {
   const stores = storesOf(options, (owners) => wake(owners))
   const sightings = new Sightings()
   const credentials = new CredentialStore({ providers, references: stores.references, ownKey })
-  const prober = new Prober({ onChange: (key) => agentController.enqueue(key), now: Date.now })
+  const prober = new Prober({ onChange: (key) => checked(key), now: Date.now })
   const tokens = new TokenStore(client, stores.tokens)
   const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
   const deps: AgentDeps = { stores, credentials, sightings, prober, tokens, operatorId, probe }
-  const { agentController, swarmController } = controllersOf(options, deps)
+  const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
+  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher }
+  const { agentController, swarmController } = controllersOf(options, deps, swarmDeps)
+  const checked = (key: string) => {
+    agentController.enqueue(key)
+    const agent = stores.agents.get(key)
+    if (agent) wakeLinked(swarmController, stores, `${agent.metadata.namespace}/${agent.spec.swarm}`)
+  }
   const wake = (owners: ReadonlySet<string>) => {
     for (const owner of owners) {
       const colon = owner.indexOf(':')
@@ -88,7 +98,7 @@ function build(options: RunOptions) {
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
-  return { stores, swarmController, agentController, prober, sweeper }
+  return { stores, swarmController, agentController, prober, publisher, sweeper }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {
@@ -109,7 +119,27 @@ function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onR
   }
 }
 
-function controllersOf({ log, metrics }: RunOptions, deps: AgentDeps): { agentController: Controller; swarmController: Controller } {
+function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {
+  return new Publisher({
+    deliver: (delivery, timeoutMs) => providers.deliver(delivery, timeoutMs),
+    addressOf: (sandbox, token) => providers.addressOf(sandbox, token),
+    tokenOf: (namespace, swarm, agent) => tokens.get(namespace, swarm, agent),
+    answersSinceMs: (uid) => {
+      const health = prober.health(uid)
+      return health?.outcome === 'ready' ? health.sinceMs : undefined
+    },
+    wake,
+    events: stores.events,
+    registry,
+    now: () => performance.now(),
+  })
+}
+
+function controllersOf(
+  { log, metrics }: RunOptions,
+  deps: AgentDeps,
+  swarmDeps: SwarmDeps,
+): { agentController: Controller; swarmController: Controller } {
   const { stores } = deps
   const ready = async (signal: AbortSignal) => {
     await Promise.all([stores.swarms, stores.agents, stores.revisions, stores.tokens].map((informer) => informer.synced(signal)))
@@ -130,7 +160,7 @@ function controllersOf({ log, metrics }: RunOptions, deps: AgentDeps): { agentCo
     name: 'swarm',
     concurrency: SWARM_PASSES,
     reconcile: async (key, signal) => {
-      const result = await reconcileSwarm(key, stores, signal)
+      const result = await reconcileSwarm(key, swarmDeps, signal)
       await tidyTokens(key, deps)
       return result
     },
@@ -145,7 +175,8 @@ function connect({ stores, swarmController, agentController, routers }: Connecti
   const wakeSwarmOf = (agent: Agent) => swarmController.enqueueAfter(`${agent.metadata.namespace}/${agent.spec.swarm}`, GATHER_MS)
   stores.swarms.onChange((type, swarm, old) => {
     const statusOnly = type === 'updated' && old?.metadata.generation === swarm.metadata.generation && sameMetadata(old, swarm)
-    if (statusOnly) return
+    // An epoch that another operator has settled meanwhile: ours would be refused.
+    if (statusOnly && old.status?.topology?.epoch === swarm.status?.topology?.epoch) return
     swarmController.enqueue(keyOf(swarm))
     if (type === 'updated')
       for (const agent of stores.agents.index('swarm', swarm.metadata.uid))
@@ -156,10 +187,18 @@ function connect({ stores, swarmController, agentController, routers }: Connecti
     if (!isOwnStatus) agentController.enqueue(keyOf(agent))
     wakeSwarmOf(agent)
   })
+  stores.tokens.onChange((_type, { metadata }) => {
+    wakeLinked(swarmController, stores, `${metadata.namespace}/${metadata.labels?.[LABEL.swarm] ?? ''}`)
+  })
   routers.onDrain((namespace, name) => {
     const agent = stores.agents.get({ namespace, name })
     if (agent?.spec.state === 'Draining') swarmController.enqueue(`${namespace}/${agent.spec.swarm}`)
   })
+}
+
+/** Agents of a swarm with a topology may have to be told something: one answers again, or has another token. */
+function wakeLinked(swarmController: Controller, { swarms }: Stores, key: string): void {
+  if (swarms.get(key)?.spec.topology) swarmController.enqueueAfter(key, GATHER_MS)
 }
 
 /** Whether nothing but the status has changed: that was our own write. */

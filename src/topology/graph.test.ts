@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { GroupSpec } from '../api/swarm.ts'
 import type { Topology } from '../api/topology.ts'
 import { graphOf, linksIn, type Graph, type Member } from './graph.ts'
+import { MAX_NEIGHBOURS } from './limits.ts'
 
 const group = (name: string, over: Partial<GroupSpec> = {}): GroupSpec => ({ name, role: 'Worker', replicas: 1, capabilities: [], ...over })
 const member = (name: string, over: Partial<Member> = {}): Member => ({ name, group: '', place: 0, ...over })
@@ -93,6 +94,42 @@ describe('graph of a topology', () => {
         expect(reached(graph, list[0] ?? '')).to.equal(list.length)
       }),
     )
+  })
+
+  const many = (group: string, count: number) => Array.from({ length: count }, (_, place) => member(`${group}-${place}`, { group, place }))
+  const large: Record<string, { topology: Topology; groups: readonly GroupSpec[]; members: readonly Member[] }> = {
+    'a mesh': { topology: { type: 'Mesh' }, groups: PLAIN, members: many('', 300) },
+    'a hierarchy': { topology: { type: 'Hierarchical' }, groups: LED, members: [...many('lead', 3), ...many('work', 300)] },
+    'a star': { topology: { type: 'Star' }, groups: LED, members: [...many('lead', 3), ...many('work', 300)] },
+    'a ring whose stages are large': {
+      topology: { type: 'Ring', bidirectional: true },
+      groups: [group('x'), group('y'), group('z')],
+      members: [...many('x', 250), ...many('y', 300), ...many('z', 2)],
+    },
+  }
+  for (const [what, { topology, groups, members }] of Object.entries(large)) {
+    it(`is bounded in ${what} of hundreds; all stay connected, and one that goes changes each list by one`, () => {
+      const graph = graphOf(topology, groups, members)
+      for (const [name, known] of graph) {
+        expect(known.length, name).to.be.within(1, MAX_NEIGHBOURS)
+        expect(new Set(known).size).to.equal(known.length)
+        expect(known).to.not.include(name)
+      }
+      expect(reached(graph, members[0]?.name ?? '')).to.equal(members.length)
+      const gone = members[100]?.name ?? ''
+      const after = graphOf(
+        topology,
+        groups,
+        members.filter((m) => m.name !== gone),
+      )
+      const joined = [...after].map(([name, known]) => known.filter((n) => !graph.get(name)?.includes(n)).length)
+      expect(Math.max(...joined)).to.be.at.most(1)
+    })
+  }
+
+  it('lets every worker of a large hierarchy know every coordinator', () => {
+    const graph = graphOf({ type: 'Hierarchical' }, LED, large['a hierarchy']?.members ?? [])
+    for (const [name, known] of graph) if (name.startsWith('work')) expect(known).to.include.members(['lead-0', 'lead-1', 'lead-2'])
   })
 
   it('does not depend on the order in which agents are seen', () => {

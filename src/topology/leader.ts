@@ -22,8 +22,11 @@ export function settle(before: Leadership | undefined, candidates: readonly Cand
   const { epoch = 0, leader: old } = before ?? {}
   const leader = electLeader(candidates, old)
   if (leader === undefined) return { epoch }
-  return { epoch: leader === old && epoch > 0 ? epoch : (Math.floor(epoch / TERM) + 1) * TERM, leader }
+  return { epoch: leader === old && epoch > 0 ? epoch : termAfter(epoch), leader }
 }
+
+/** The first epoch of the term after the one that an epoch is in. */
+export const termAfter = (epoch: number) => (Math.floor(epoch / TERM) + 1) * TERM
 
 /**
  * A router's leadership after a look: what the operator has settled counts when it is newer and its leader is up; otherwise

@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { Candidate, Leadership } from './leader.ts'
-import { succeed, takeOver } from './succession.ts'
+import { raise, succeed, takeOver } from './succession.ts'
 
 const up = (name: string, place = 0): Candidate => ({ name, place, isUp: true })
 const down = (name: string, place = 0): Candidate => ({ name, place, isUp: false })
@@ -62,4 +62,17 @@ describe('an epoch that an agent knows of', () => {
     'is not believed when it is no whole number': { refused: 1000, known: 1000.5, want: undefined },
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(takeOver(own, c.refused, c.known)).to.deep.equal(c.want))
+})
+
+describe("the operator's epoch", () => {
+  const cases: Record<string, { epoch: number; known: number; want: number }> = {
+    'is raised to the term above what an agent knows of': { epoch: 1000, known: 1001, want: 2000 },
+    'is raised above a whole term, too': { epoch: 1000, known: 7000, want: 8000 },
+    'is raised where nobody leads': { epoch: 0, known: 1, want: 1000 },
+    'stays when it is the higher one by now': { epoch: 3000, known: 2001, want: 3000 },
+    'stays when it is the same': { epoch: 3000, known: 3000, want: 3000 },
+    'stays when the other is absurd': { epoch: 1000, known: 2_000_000_000, want: 1000 },
+    'stays when the other is no whole number': { epoch: 1000, known: 1000.5, want: 1000 },
+  }
+  for (const [name, c] of Object.entries(cases)) it(name, () => expect(raise(c.epoch, c.known)).to.equal(c.want))
 })

@@ -1,6 +1,6 @@
-import { follow, TERM, type Candidate, type Leadership } from './leader.ts'
+import { follow, termAfter, TERM, type Candidate, type Leadership } from './leader.ts'
 
-/** How far an agent may be ahead of a router: a thousand terms. What is further away is a mistake and not believed. */
+/** How far an agent may be ahead of a router or the operator: a thousand terms. What is further away is a mistake and not believed. */
 const MOST_AHEAD = 1_000 * TERM
 
 /**
@@ -21,4 +21,9 @@ export function succeed(own: Leadership, settled: Leadership, candidates: readon
 export function takeOver(own: Leadership, refused: number, known: number): Leadership | undefined {
   if (!Number.isSafeInteger(known) || known <= refused || known - Math.max(own.epoch, refused) > MOST_AHEAD) return undefined
   return known > own.epoch ? { ...own, epoch: known } : own
+}
+
+/** The operator's epoch when agents know of a higher one: the term above that; as it was when that is not to be believed. */
+export function raise(epoch: number, known: number): number {
+  return Number.isSafeInteger(known) && known > epoch && known - epoch <= MOST_AHEAD ? termAfter(known) : epoch
 }

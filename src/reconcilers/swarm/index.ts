@@ -1,18 +1,27 @@
 import { OperatorError } from '../../errors.ts'
 import type { Swarm } from '../../api/objects.ts'
+import { REASON } from '../../api/reasons.ts'
 import type { SwarmStatus } from '../../api/swarm.ts'
+import type { TopologyStatus } from '../../api/topology.ts'
 import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
 import { sameStatus } from '../shared/same-status.ts'
+import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
+import type { Graphs, Linked } from './graphs.ts'
+import { epochMessage, leaderMessage, leavingIn, linkedIn, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
-import { planSwarm } from './plan.ts'
+import { planSwarm, type Plan } from './plan.ts'
 import { statusOf, waitingStatus } from './status.ts'
 
+/** What the swarm reconciler works with. */
+export type SwarmDeps = { stores: Stores; graphs: Graphs; publisher: Publisher }
+
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
-export async function reconcileSwarm(key: string, stores: Stores, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+  const { stores } = deps
   const swarm = stores.swarms.get(key)
   if (swarm && !swarm.metadata.deletionTimestamp) {
     await defaultReplicas(swarm, stores, signal)
@@ -25,9 +34,12 @@ export async function reconcileSwarm(key: string, stores: Stores, signal: AbortS
     if (error instanceof OperatorError) await tellWaiting(key, error, stores, signal)
     throw error
   }
+  if (!seen?.world.topology) forget(key, deps)
   if (!seen) return {}
   const plan = planSwarm(seen.world)
   await keepRevisions(seen, stores, signal)
+  const links = linksOf(key, { seen, plan }, deps)
+  if (links) await handOver(seen, links, stores, signal)
   const error = await act(seen, plan.actions, stores, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
   const status = statusOf(seen.world, plan, error, {
@@ -35,11 +47,64 @@ export async function reconcileSwarm(key: string, stores: Stores, signal: AbortS
     stored,
     selector: swarmSelector(metadata.name),
     troubles: seen.troubles,
+    topology: links?.status,
     now: new Date(stores.now()).toISOString(),
   })
   await writeStatus(seen.swarm, status, stores, signal)
+  if (links) publish(key, { seen, links }, deps)
   if (error) throw error
   return plan.checkAgainMs === undefined ? {} : { requeueAfterMs: plan.checkAgainMs }
+}
+
+type Links = Linked & { leaving: ReadonlySet<string>; heardEpoch: number; status: TopologyStatus }
+
+/** Who leads and who is linked to whom once the plan is done; undefined for a swarm without a topology. */
+function linksOf(key: string, { seen, plan }: { seen: Seen; plan: Plan }, { graphs, publisher }: SwarmDeps): Links | undefined {
+  const { world, swarm } = seen
+  if (!world.topology) return undefined
+  const leaving = leavingIn(plan)
+  const linked = graphs.of(key, world.topology, linkedIn(world, leaving))
+  const heardEpoch = publisher.heardEpoch(key, swarm.metadata.uid)
+  const known = { stored: swarm.status?.topology, heardEpoch, agents: linked.graph.size, links: linked.links }
+  const status = topologyStatus(world, leaving, known)
+  return status && { ...linked, leaving, heardEpoch, status }
+}
+
+/** Settles the next leader before the one that leads drains, so that nobody is led by one that takes no more tasks. */
+async function handOver({ swarm }: Seen, { leaving, status: topology }: Links, stores: Stores, signal: AbortSignal): Promise<void> {
+  const { status } = swarm
+  const leader = status?.topology?.leader
+  if (!status || leader === undefined || leader === topology.leader || !leaving.has(leader)) return
+  await writeStatus(swarm, { ...status, topology }, stores, signal)
+}
+
+/** Tells people of another leader, and the agents what has changed for them; the status is stored by then. */
+function publish(key: string, { seen, links }: { seen: Seen; links: Links }, { stores, publisher }: SwarmDeps): void {
+  const { swarm, world, agents } = seen
+  const before = swarm.status?.topology
+  const { status, leaving, heardEpoch, graph } = links
+  const leads = leaderMessage(before, status, world)
+  if (leads !== undefined) stores.events.record(swarm, { type: 'Normal', reason: REASON.leaderElected, message: leads })
+  const raised = epochMessage(before, status, heardEpoch)
+  if (raised !== undefined) stores.events.record(swarm, { type: 'Normal', reason: REASON.epochRaised, message: raised })
+  if (!world.topology) return
+  const stillThere = world.agents.filter((a) => a.ready && !a.deleting && a.state !== 'Paused' && !graph.has(a.name))
+  const linked = linkedIn(world, leaving)
+  publisher.update(key, {
+    swarm,
+    shape: world.topology,
+    epoch: status.epoch,
+    leader: status.leader,
+    graph,
+    linked,
+    leaving: stillThere,
+    agents,
+  })
+}
+
+function forget(key: string, { graphs, publisher }: SwarmDeps): void {
+  graphs.forget(key)
+  publisher.forget(key)
 }
 
 /**

@@ -1,26 +1,60 @@
 import type { TopologyStatus } from '../../api/topology.ts'
-import { graphOf, linksIn, type Graph } from '../../topology/graph.ts'
+import type { Member } from '../../topology/graph.ts'
 import { settle } from '../../topology/leader.ts'
 import { PART, partsOf } from '../../topology/parts.ts'
-import type { AgentSeen, World } from './plan.ts'
+import { raise } from '../../topology/succession.ts'
+import type { AgentSeen, Plan, World } from './plan.ts'
 
 /** Takes new tasks. */
 export const isServing = (a: AgentSeen) => a.ready && a.state === 'Running' && !a.deleting && !a.failed
 
-/** Who knows whom among the agents that take tasks; undefined for a swarm without a topology. */
-export function graphIn({ topology, agents }: World): Graph | undefined {
-  return topology && graphOf(topology.spec, topology.groups, agents.filter(isServing))
-}
+/** The agents that a plan lets go. They count as gone before that is done, so that a leader hands over and then drains. */
+export const leavingIn = ({ actions }: Pick<Plan, 'actions'>): ReadonlySet<string> =>
+  new Set(actions.flatMap((action) => (action.do === 'drainAgent' || action.do === 'deleteAgent' ? [action.name] : [])))
 
-/** Who leads, and how the agents are linked; a leader that is lost is followed by another one, in another term. */
-export function topologyStatus(world: World, stored: TopologyStatus | undefined, graph = graphIn(world)): TopologyStatus | undefined {
+/** The agents that are linked: those that take tasks and stay. */
+export const linkedIn = ({ agents }: Pick<World, 'agents'>, leaving: ReadonlySet<string>): readonly Member[] =>
+  agents.filter((agent) => isServing(agent) && !leaving.has(agent.name))
+
+/** What is known of a topology beside the world: what was stored, the highest epoch that an agent has told, and the graph. */
+export type Known = { stored: TopologyStatus | undefined; heardEpoch: number; agents: number; links: number }
+
+/** Who leads, and how the agents are linked; a leader that is lost or leaves is followed by another one, in another term. */
+export function topologyStatus(world: World, leaving: ReadonlySet<string>, known: Known): TopologyStatus | undefined {
   const { topology, agents } = world
-  if (!topology || !graph) return undefined
+  if (!topology) return undefined
   const parts = partsOf(topology.spec, topology.groups)
   const coordinators = agents.filter((agent) => parts?.(agent).includes(PART.coordinators) && !agent.deleting)
+  const { epoch = 0, leader } = known.stored ?? {}
   const leadership = settle(
-    stored,
-    coordinators.map((agent) => ({ name: agent.name, place: agent.place, isUp: isServing(agent) })),
+    { epoch: raise(epoch, known.heardEpoch), ...(leader !== undefined && { leader }) },
+    coordinators.map((agent) => ({ name: agent.name, place: agent.place, isUp: isServing(agent) && !leaving.has(agent.name) })),
   )
-  return { ...leadership, agents: graph.size, links: linksIn(graph) }
+  return { ...leadership, agents: known.agents, links: known.links }
+}
+
+/** What people are told when another one leads: who, since which epoch, whom it follows and why. Undefined when nothing of that has changed. */
+export function leaderMessage(
+  before: TopologyStatus | undefined,
+  { leader, epoch }: TopologyStatus,
+  { agents }: Pick<World, 'agents'>,
+): string | undefined {
+  if (leader === undefined || leader === before?.leader) return undefined
+  const leads = `${leader} leads from epoch ${epoch} on`
+  if (before?.leader === undefined) return leads
+  const old = agents.find((agent) => agent.name === before.leader)
+  return `${leads}, after ${before.leader}, which ${old ? whyNot(old) : 'is gone'}`
+}
+
+function whyNot(old: AgentSeen): string {
+  if (old.failed) return `is lost: ${old.failed.reason}`
+  if (old.deleting) return 'is being deleted'
+  if (old.state === 'Paused') return 'is paused'
+  return old.ready ? 'is leaving' : 'is not ready'
+}
+
+/** What people are told when agents knew of a higher epoch; undefined when they did not. */
+export function epochMessage(before: TopologyStatus | undefined, { epoch }: TopologyStatus, heardEpoch: number): string | undefined {
+  if (before === undefined || heardEpoch <= before.epoch || heardEpoch >= epoch) return undefined
+  return `an agent knows of epoch ${heardEpoch}, which is above ${before.epoch}: epoch ${epoch} is settled above both`
 }

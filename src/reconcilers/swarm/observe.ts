@@ -46,6 +46,7 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
       drainTimeoutMs: durationMs(spec.lifecycle.drainTimeout),
       onScaleDown: spec.lifecycle.onScaleDown,
       ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
+      ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
       ...(spec.budget && { maxAgents: spec.budget.maxAgents }),
       agents: owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs })),

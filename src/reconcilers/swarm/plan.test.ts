@@ -50,6 +50,23 @@ const CASES: Record<string, Case> = {
       { do: 'drainAgent', name: 'c', reason: 'ScaledDown' },
     ],
   },
+  'drains one that leads after those that do not, however busy they are': {
+    world: world({ leader: 'a', agents: [agent(), agent({ name: 'busy', inFlight: 3 })] }),
+    want: [{ do: 'drainAgent', name: 'busy', reason: 'ScaledDown' }],
+  },
+  'spares no leader that is not ready': {
+    world: world({ leader: 'a', agents: [agent({ ready: false }), agent({ name: 'b' })] }),
+    want: [{ do: 'drainAgent', name: 'a', reason: 'ScaledDown' }],
+  },
+  'renews one that leads last': {
+    world: world({
+      ...replicas(2),
+      leader: 'a',
+      updateRevision: 'r2',
+      agents: [agent(), agent({ name: 'b', place: 1 }), agent({ name: 'c', revision: 'r2' })],
+    }),
+    want: [{ do: 'drainAgent', name: 'b', reason: 'Outdated' }],
+  },
   'deletes surplus that never worked without draining it': {
     world: world({ agents: [agent(), fresh({ name: 'b' })] }),
     want: [{ do: 'deleteAgent', name: 'b', reason: 'NeverReady' }],

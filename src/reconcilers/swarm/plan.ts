@@ -43,6 +43,8 @@ export type World = {
   onScaleDown: 'Delete' | 'Pause'
   /** How its agents work together, if they do, and the groups with their roles. */
   topology?: { spec: Topology; groups: readonly GroupSpec[] }
+  /** The agent that leads, if one does: of several that could go it goes last. */
+  leader?: string
   /** Each place counts, as the stages of a ring: fewer agents means fewer places, not the idlest. */
   isOrdered: boolean
   /** Sandboxes that may exist at once; paused ones do not count. */
@@ -134,7 +136,7 @@ function planGroup(pass: GroupPass): void {
   )
   fill(missing - taken, here, pass)
   for (const agent of [...current]
-    .sort(world.isOrdered ? lastPlaceFirst : idlestFirst)
+    .sort(world.isOrdered ? lastPlaceFirst : dispensableFirst(world))
     .slice(0, Math.max(0, current.length - group.replicas)))
     retire(agent, 'ScaledDown', actions)
   dropOutdated(outdated, needed, pass)
@@ -206,7 +208,7 @@ function fill(missing: number, here: readonly AgentSeen[], { group, world, allow
  * worked holds nothing up and goes at once.
  */
 function dropOutdated(outdated: readonly AgentSeen[], needed: number, { world, actions }: GroupPass): void {
-  const worked = outdated.filter((a) => a.wasReady).sort(idlestFirst)
+  const worked = outdated.filter((a) => a.wasReady).sort(dispensableFirst(world))
   const surplus = worked.slice(0, Math.max(0, worked.length - needed))
   for (const agent of outdated) {
     if (agent.wasReady && !surplus.includes(agent)) continue
@@ -283,4 +285,7 @@ const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.re
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
 const byAttempt = (a: AgentSeen, b: AgentSeen) => b.attempt - a.attempt || byName(a, b)
 const lastPlaceFirst = (a: AgentSeen, b: AgentSeen) => b.place - a.place || idlestFirst(a, b)
+/** One that leads goes last: in an update its group hands over once, to one that stays. */
+const dispensableFirst = (world: World) => (a: AgentSeen, b: AgentSeen) =>
+  Number(a.ready && a.name === world.leader) - Number(b.ready && b.name === world.leader) || idlestFirst(a, b)
 const idlestFirst = (a: AgentSeen, b: AgentSeen) => Number(a.ready) - Number(b.ready) || a.inFlight - b.inFlight || byName(a, b)

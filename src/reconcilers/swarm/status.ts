@@ -2,8 +2,9 @@ import type { Condition } from '../../api/condition.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
+import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
-import { isServing, topologyStatus } from './links.ts'
+import { isServing } from './links.ts'
 import type { AgentSeen, GroupWanted, Plan, World } from './plan.ts'
 
 /** What an agent says about itself while it is not ready. */
@@ -15,6 +16,7 @@ export type Before = {
   stored: SwarmStatus
   selector: string
   troubles: readonly Trouble[]
+  topology?: TopologyStatus | undefined
   now: string
 }
 
@@ -25,7 +27,6 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
   const desired = total(world.groups)
   const updated = existing.filter((a) => a.revision === world.updateRevision && a.state === 'Running')
   const complete = isComplete(world, plan)
-  const topology = topologyStatus(world, before.stored.topology)
   return {
     observedGeneration: before.generation,
     desiredReplicas: desired,
@@ -37,7 +38,7 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     currentRevision: complete ? world.updateRevision : (before.stored.currentRevision ?? world.updateRevision),
     updateRevision: world.updateRevision,
     traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
-    ...(topology && { topology }),
+    ...(before.topology && { topology: before.topology }),
     conditions: conditionsOf({ world, plan, error, before, ready: serving.length, complete }),
   }
 }

@@ -1,0 +1,145 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import type { GroupSpec } from '../../api/swarm.ts'
+import type { TopologyStatus } from '../../api/topology.ts'
+import { epochMessage, leaderMessage, leavingIn, linkedIn, topologyStatus } from './links.ts'
+import type { AgentSeen, World } from './plan.ts'
+
+const agent = (name: string, over: Partial<AgentSeen> = {}): AgentSeen => ({
+  name,
+  group: 'lead',
+  place: 0,
+  revision: 'r1',
+  state: 'Running',
+  stateSinceMs: 0,
+  deleting: false,
+  ready: true,
+  wasReady: true,
+  attempt: 0,
+  inFlight: 0,
+  drained: false,
+  expiring: false,
+  ...over,
+})
+const GROUPS: GroupSpec[] = [
+  { name: 'lead', role: 'Coordinator', replicas: 2, capabilities: [] },
+  { name: 'work', role: 'Worker', replicas: 1, capabilities: [] },
+]
+const world = (agents: AgentSeen[], topology?: World['topology']): World => ({
+  groups: GROUPS,
+  updateRevision: 'r1',
+  maxSurge: 1,
+  maxUnavailable: 0,
+  drainTimeoutMs: 0,
+  onScaleDown: 'Delete',
+  isOrdered: false,
+  agents,
+  nowMs: 0,
+  ...(topology && { topology }),
+})
+const STAR = { spec: { type: 'Star' as const }, groups: GROUPS }
+const MESH = { spec: { type: 'Mesh' as const }, groups: GROUPS }
+const stored = (epoch: number, leader?: string): TopologyStatus => ({ epoch, agents: 9, links: 9, ...(leader && { leader }) })
+
+describe('the topology in the status', () => {
+  const two = [agent('a'), agent('b', { place: 1 })]
+  const cases: Record<string, { world: World; leaving?: string[]; stored?: TopologyStatus; heard?: number; want: object | undefined }> = {
+    'is not there without a topology': { world: world(two), want: undefined },
+    'has the first leader': { world: world(two, STAR), want: { epoch: 1000, leader: 'a' } },
+    'keeps the leader': { world: world(two, STAR), stored: stored(2000, 'b'), want: { epoch: 2000, leader: 'b' } },
+    'has another one in the next term when the leader leaves by the plan': {
+      world: world(two, STAR),
+      leaving: ['a'],
+      stored: stored(1000, 'a'),
+      want: { epoch: 2000, leader: 'b' },
+    },
+    'has another one when the leader is not ready': {
+      world: world([agent('a', { ready: false }), agent('b')], STAR),
+      stored: stored(1000, 'a'),
+      want: { epoch: 2000, leader: 'b' },
+    },
+    'keeps one that leaves when nobody could follow': {
+      world: world([agent('a')], STAR),
+      leaving: ['a'],
+      stored: stored(1000, 'a'),
+      want: { epoch: 1000, leader: 'a' },
+    },
+    'goes to the term above an epoch that an agent knows of': {
+      world: world(two, STAR),
+      stored: stored(1000, 'a'),
+      heard: 4711,
+      want: { epoch: 5000, leader: 'a' },
+    },
+    'goes above it with another leader, too': {
+      world: world(two, STAR),
+      leaving: ['a'],
+      stored: stored(1000, 'a'),
+      heard: 4711,
+      want: { epoch: 6000, leader: 'b' },
+    },
+    'stays where that is absurd': {
+      world: world(two, STAR),
+      stored: stored(1000, 'a'),
+      heard: 1e15,
+      want: { epoch: 1000, leader: 'a' },
+    },
+    'has no leader in a mesh, but an epoch above that of its agents': {
+      world: world(two, MESH),
+      stored: stored(0),
+      heard: 12,
+      want: { epoch: 1000 },
+    },
+  }
+  for (const [name, c] of Object.entries(cases)) {
+    it(name, () => {
+      const known = { stored: c.stored, heardEpoch: c.heard ?? 0, agents: 2, links: 1 }
+      const status = topologyStatus(c.world, new Set(c.leaving), known)
+      expect(status).to.deep.equal(c.want && { ...c.want, agents: 2, links: 1 })
+    })
+  }
+
+  it('links the agents that take tasks and stay', () => {
+    const all = [agent('a'), agent('b', { ready: false }), agent('c', { state: 'Draining' }), agent('d'), agent('e', { deleting: true })]
+    const leaving = leavingIn({ actions: [{ do: 'drainAgent', name: 'd', reason: 'Outdated' }] })
+    expect(linkedIn(world(all, STAR), leaving).map((m) => m.name)).to.deep.equal(['a'])
+  })
+})
+
+describe('what people are told', () => {
+  const cases: Record<string, { before?: TopologyStatus; old?: AgentSeen; want: string | undefined }> = {
+    'of the first leader': { want: 'b leads from epoch 2000 on' },
+    'of nothing new': { before: stored(2000, 'b'), want: undefined },
+    'of one that is gone': { before: stored(1000, 'a'), want: 'b leads from epoch 2000 on, after a, which is gone' },
+    'of one that is lost': {
+      before: stored(1000, 'a'),
+      old: agent('a', { ready: false, failed: { reason: 'SandboxGone', atMs: 0, readyForMs: 0 } }),
+      want: 'b leads from epoch 2000 on, after a, which is lost: SandboxGone',
+    },
+    'of one that is not ready': {
+      before: stored(1000, 'a'),
+      old: agent('a', { ready: false }),
+      want: 'b leads from epoch 2000 on, after a, which is not ready',
+    },
+    'of one that leaves': { before: stored(1000, 'a'), old: agent('a'), want: 'b leads from epoch 2000 on, after a, which is leaving' },
+    'of one that is deleted': {
+      before: stored(1000, 'a'),
+      old: agent('a', { deleting: true }),
+      want: 'b leads from epoch 2000 on, after a, which is being deleted',
+    },
+    'of one that is paused': {
+      before: stored(1000, 'a'),
+      old: agent('a', { state: 'Paused', ready: false }),
+      want: 'b leads from epoch 2000 on, after a, which is paused',
+    },
+  }
+  for (const [name, c] of Object.entries(cases))
+    it(name, () => expect(leaderMessage(c.before, stored(2000, 'b'), world(c.old ? [c.old] : []))).to.equal(c.want))
+
+  it('of an epoch that was raised', () => {
+    expect(epochMessage(stored(1000), stored(5000), 4711)).to.equal(
+      'an agent knows of epoch 4711, which is above 1000: epoch 5000 is settled above both',
+    )
+    expect(epochMessage(stored(5000), stored(5000), 4711)).to.equal(undefined)
+    expect(epochMessage(stored(1000), stored(1000), 1e15)).to.equal(undefined)
+  })
+})

@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { expect } from 'chai'
+import type { Agent } from '../../../src/api/objects.ts'
+import type { Topology } from '../../../src/api/topology.ts'
+import { groupsOf } from '../../../src/api/swarm.ts'
+import { SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
+import { graphOf } from '../../../src/topology/graph.ts'
+import { ask, everyoneKnows, LINKED_AGENT, memories, type Told } from '../../support/linked-agents.ts'
+import { System } from '../../support/system.ts'
+import { eventually } from '../../support/wait.ts'
+
+const LED = [
+  { name: 'lead', role: 'Coordinator', replicas: 2 },
+  { name: 'work', replicas: 2, capabilities: ['sums', 'words'] },
+]
+const names = (agents: readonly Agent[]) => agents.map((a) => a.metadata.name)
+const othersOf = (agent: Agent, all: readonly Agent[]) => names(all).filter((name) => name !== agent.metadata.name)
+
+describe('a topology', function () {
+  this.timeout(180_000)
+  let system: System
+  beforeEach(async () => {
+    system = await System.start()
+    await system.useAgentProgram('agent', LINKED_AGENT)
+  })
+  afterEach(async () => system.stop())
+
+  /** What agents were told agrees with the graph of the topology over those that are ready. */
+  async function knowsGraph(topology: Topology): Promise<Map<string, Told>> {
+    const swarm = await system.settled('desk')
+    const members = (await system.agents('desk')).map(({ metadata, spec }) => ({
+      name: metadata.name,
+      group: spec.group,
+      place: spec.place,
+    }))
+    const graph = graphOf(topology, groupsOf(swarm.spec), members)
+    return everyoneKnows(system, 'desk', (agent) => graph.get(agent.metadata.name) ?? [])
+  }
+
+  const leaderOf = async () => (await system.swarm('desk'))?.status?.topology?.leader ?? ''
+  const sandboxOf = async (name: string) => (await system.agents('desk')).find((a) => a.metadata.name === name)?.status?.sandbox?.id ?? ''
+
+  it('Mesh: everybody knows everybody and can reach them with what it was given, and nobody else can', async () => {
+    await system.apply('desk', { replicas: 3, topology: { type: 'Mesh' } })
+    await system.settled('desk')
+    const told = await everyoneKnows(system, 'desk', othersOf)
+    const agents = await system.agents('desk')
+    for (const agent of agents) {
+      const own = told.get(agent.metadata.name)
+      expect(own).to.include({ epoch: 0, topology: 'Mesh', role: 'Worker' })
+      for (const { agent: name, role, url, capabilities } of own?.neighbours ?? []) {
+        expect([role, url, capabilities]).to.deep.equal(['Worker', system.e2b.url, []])
+        expect(await ask(system, agent, `/ask?agent=${name}`)).to.deep.equal({ status: 200, body: { hello: name } })
+      }
+    }
+    const [neighbour] = told.get(names(agents)[0] ?? '')?.neighbours ?? []
+    const { 'e2b-traffic-access-token': token, ...rest } = neighbour?.headers ?? {}
+    expect(token).to.be.oneOf(await system.tokens('desk'))
+    expect((await fetch(`${neighbour?.url}/hello`, { headers: rest })).status, 'without the token').to.equal(403)
+    expect((await system.swarm('desk'))?.status?.topology).to.deep.equal({ epoch: 0, agents: 3, links: 3 })
+  })
+
+  it('follows agents that come, go and are replaced, and forgets nobody', async () => {
+    await system.apply('desk', { replicas: 2, topology: { type: 'Mesh' } })
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+    await system.scale('desk', 4)
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+    const [victim] = await system.agents('desk')
+    await system.e2b.admin.fault(victim?.status?.sandbox?.id ?? '', { type: 'kill' })
+    await eventually('it is replaced', async () => !names(await system.agents('desk')).includes(victim?.metadata.name ?? ''))
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+    await system.scale('desk', 3)
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+  })
+
+  it('Mesh with maxDegree: a connected graph in which nobody knows more than that', async () => {
+    const topology: Topology = { type: 'Mesh', maxDegree: 2 }
+    await system.apply('desk', { replicas: 5, topology })
+    const told = await knowsGraph(topology)
+    expect([...told.values()].map((t) => t.neighbours.length)).to.deep.equal([2, 2, 2, 2, 2])
+    expect((await system.swarm('desk'))?.status?.topology).to.deep.equal({ epoch: 0, agents: 5, links: 5 })
+  })
+
+  for (const type of ['Hierarchical', 'Star'] as const) {
+    it(`${type}: one leads, one stands by, workers know whom they may`, async () => {
+      await system.apply('desk', { groups: LED, topology: { type } })
+      const told = await knowsGraph({ type })
+      const leader = await leaderOf()
+      expect(told.get(leader)).to.include({ epoch: 1000, topology: type, role: 'Leader' })
+      expect([...told.values()].map((t) => t.role).sort()).to.deep.equal(['Leader', 'Standby', 'Worker', 'Worker'])
+      const workers = [...told].filter(([, { role }]) => role === 'Worker')
+      for (const [, { neighbours }] of workers) {
+        const roles = neighbours.map((n) => n.role).sort()
+        expect(roles).to.deep.equal(type === 'Star' ? ['Leader', 'Standby'] : ['Leader', 'Standby', 'Worker'])
+      }
+      expect(told.get(leader)?.neighbours.find((n) => n.role === 'Worker')?.capabilities).to.deep.equal(['sums', 'words'])
+      await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch 1000 on$`))
+      expect((await system.swarm('desk'))?.status?.topology).to.deep.equal({
+        epoch: 1000,
+        leader,
+        agents: 4,
+        links: type === 'Star' ? 5 : 6,
+      })
+    })
+  }
+
+  for (const bidirectional of [false, true]) {
+    it(`Ring${bidirectional ? ', both ways' : ''}: each agent knows its stage and the next one${bidirectional ? ' and the one before' : ''}`, async () => {
+      const topology: Topology = { type: 'Ring', ...(bidirectional && { bidirectional }) }
+      const groups = ['a', 'b', 'c'].map((name) => ({ name, replicas: name === 'b' ? 2 : 1 }))
+      await system.apply('desk', { groups, topology })
+      const told = await knowsGraph(topology)
+      const seen = [...told.values()].map((t) => [t.stage, t.stages, t.role, ...new Set(t.neighbours.map((n) => n.stage))].join(' '))
+      const wanted = bidirectional
+        ? ['0 3 Worker 1 2', '1 3 Worker 0 2', '1 3 Worker 0 2', '2 3 Worker 0 1']
+        : ['0 3 Worker 1', '1 3 Worker 2', '1 3 Worker 2', '2 3 Worker 0']
+      expect(seen.sort()).to.deep.equal(wanted)
+    })
+  }
+
+  it('is led by the next one when the leader is lost; the epoch grows, and people are told why', async () => {
+    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' } })
+    await system.settled('desk')
+    const first = await leaderOf()
+    await everyoneKnows(system, 'desk', othersOf)
+    await system.e2b.admin.fault(await sandboxOf(first), { type: 'kill' })
+    const next = await eventually('another one leads', async () => {
+      const leader = await leaderOf()
+      return leader !== first && leader
+    })
+    await system.settled('desk')
+    const told = await everyoneKnows(system, 'desk', othersOf)
+    expect(told.get(next)).to.include({ epoch: 2000, role: 'Leader' })
+    expect([...told.values()].every((t) => t.epoch === 2000)).to.equal(true)
+    await system.told('desk', 'LeaderElected', new RegExp(`^${next} leads from epoch 2000 on, after ${first}, which is `))
+  })
+
+  it('tells an old leader that comes back that it stands by', async () => {
+    const template = { readiness: { replaceAfter: '10m' } }
+    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' }, template })
+    await system.settled('desk')
+    const first = await leaderOf()
+    await everyoneKnows(system, 'desk', othersOf)
+    const sandbox = await sandboxOf(first)
+    await system.e2b.admin.fault(sandbox, { type: 'freeze' })
+    await eventually('another one leads', async () => (await leaderOf()) !== first)
+    await system.told('desk', 'LeaderElected', new RegExp(`after ${first}, which is not ready$`))
+    await system.e2b.admin.fault(sandbox, { type: 'restore' })
+    await system.settled('desk')
+    const told = await everyoneKnows(system, 'desk', othersOf)
+    expect(told.get(first)).to.include({ epoch: 2000, role: 'Standby' })
+    expect((await leaderOf()) === first, 'the old one leads again').to.equal(false)
+  })
+
+  it('settles a term above the epoch that an agent knows of', async () => {
+    await system.apply('desk', {
+      groups: LED,
+      topology: { type: 'Star' },
+      template: { env: [{ name: 'KNOWS', value: '5500' }] },
+    })
+    await system.settled('desk')
+    const swarm = await eventually('the epoch is above', async () => {
+      const seen = await system.swarm('desk')
+      return (seen?.status?.topology?.epoch ?? 0) > 5500 && seen
+    })
+    expect(swarm.status?.topology?.epoch).to.equal(6000)
+    await eventually('all have taken it', async () => [...(await memories(system, 'desk')).values()].every((m) => m.told?.epoch === 6000))
+    await system.told('desk', 'EpochRaised', /knows of epoch 5500, which is above 1000: epoch 6000 is settled/)
+    const refused = await system.client
+      .patchStatus(SWARMS, swarm, { ...swarm.status, topology: { ...swarm.status?.topology, epoch: 5999 } }, { precondition: 'uid' })
+      .catch((error: unknown) => String(error))
+    expect(refused).to.match(/the epoch never goes down/)
+  })
+
+  it('is not for agents that answer 404: they are asked once', async () => {
+    await system.useAgentProgram(
+      'agent',
+      `
+      globalThis.asked ??= 0
+      if (request.url === '/asked') return answer(response, 200, { asked: globalThis.asked })
+      if (request.url === '/swarm') return globalThis.asked++, answer(response, 404, {})
+      `,
+    )
+    const asked = async () => {
+      const answers = await Promise.all((await system.agents('desk')).map((agent) => ask(system, agent, '/asked')))
+      return answers.map(({ body }) => (body as { asked: number }).asked)
+    }
+    await system.apply('desk', { replicas: 2, topology: { type: 'Mesh' } })
+    await system.settled('desk')
+    await eventually('each was asked', async () => (await asked()).join() === '1,1')
+    await system.scale('desk', 3)
+    await system.settled('desk')
+    await eventually('the new one was asked, the others were not', async () => (await asked()).join() === '1,1,1')
+    await eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()))
+    expect(await system.metrics()).to.match(/^swarmops_topology_publications_total\{result="unsupported"\} 3$/m)
+    expect(await asked()).to.deep.equal([1, 1, 1])
+  })
+
+  it('is told again until it is taken, and to people when that goes on', async () => {
+    const more = (status: number) => `if (request.url === '/swarm') return answer(response, globalThis.mended ? 200 : ${status}, {})
+      if (request.url === '/mend') return (globalThis.mended = true), answer(response, 200, {})`
+    await system.useAgentProgram('agent', more(500))
+    await system.apply('desk', { replicas: 1, topology: { type: 'Mesh' } })
+    await system.settled('desk')
+    const [agent] = await system.agents('desk')
+    if (!agent) throw new Error('there is no agent')
+    const { message } = await eventually(
+      'people are told',
+      async () => system.told(agent.metadata.name, 'NeighboursNotTaken', /it answers 500/),
+      { timeoutMs: 60_000 },
+    )
+    for (const token of await system.tokens('desk')) expect(message).to.not.contain(token)
+    await ask(system, agent, '/mend')
+    await eventually('it is taken', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()), { timeoutMs: 60_000 })
+  })
+
+  it('is told again after a restart of the operator, and of an agent that was frozen', async () => {
+    await system.apply('desk', { replicas: 2, topology: { type: 'Mesh' }, template: { readiness: { replaceAfter: '10m' } } })
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+    const taken = async () => [...(await memories(system, 'desk')).values()].map((m) => m.taken)
+    const before = await taken()
+    await system.operator?.kill()
+    await system.startOperator()
+    await eventually('all are told again', async () => (await taken()).every((n, i) => n > (before[i] ?? 0)), { timeoutMs: 60_000 })
+    await eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()))
+    const [first] = await taken()
+    const [agent] = await system.agents('desk')
+    const sandbox = agent?.status?.sandbox?.id ?? ''
+    await system.e2b.admin.fault(sandbox, { type: 'freeze' })
+    await eventually('it is not ready', async () => (await system.swarm('desk'))?.status?.readyReplicas === 1)
+    await system.e2b.admin.fault(sandbox, { type: 'restore' })
+    await eventually('it is told again', async () => ((await taken())[0] ?? 0) > (first ?? 0), { timeoutMs: 60_000 })
+  })
+
+  it('hands over before a leader drains, once in a whole update', async () => {
+    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' } })
+    await system.settled('desk')
+    const first = await leaderOf()
+    await everyoneKnows(system, 'desk', othersOf)
+    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' }, template: { env: [{ name: 'MODE', value: 'new' }] } })
+    await system.settled('desk')
+    const told = await everyoneKnows(system, 'desk', othersOf)
+    const leader = await leaderOf()
+    expect(told.get(leader)).to.include({ epoch: 2000, role: 'Leader' })
+    await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch 2000 on, after ${first}, which is leaving$`))
+  })
+
+  it('shows no token to anybody but the agents', async () => {
+    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' } })
+    await system.settled('desk')
+    await everyoneKnows(system, 'desk', othersOf)
+    const shown = JSON.stringify([await system.swarm('desk'), await system.agents('desk'), await system.allEvents(), system.operator?.log])
+    const tokens = await system.tokens('desk')
+    expect(tokens).to.have.length(4)
+    expect(tokens.filter((token) => shown.includes(token) || shown.includes(Buffer.from(token).toString('base64')))).to.deep.equal([])
+  })
+})
