@@ -78,3 +78,12 @@ export const DRAIN_MS = 30_000
 
 /** Time that the last answers get to be written. */
 export const FLUSH_MS = 500
+
+/** Answers of tasks with an idempotency key that are remembered. */
+export const MAX_REPEATS = 10_000
+
+/** Bytes of these answers. */
+export const MAX_REPEAT_BYTES = 64 * 1024 * 1024
+
+/** Time for which they are. */
+export const REPEAT_MS = 120_000

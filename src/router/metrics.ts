@@ -21,6 +21,8 @@ export interface RouterMetrics {
   readonly overBudget: Counter<'namespace' | 'swarm'>
   readonly circuitOpens: Counter<'namespace' | 'swarm'>
   readonly probes: Counter<'namespace' | 'swarm' | 'result'>
+  /** Requests with a known idempotency key that were answered without doing the task again. */
+  readonly repeats: Counter<'namespace' | 'swarm' | 'result'>
   /** Requests refused before they became a task. */
   readonly refused: Counter<'code'>
   /** Drops the series of a swarm that is gone. */
@@ -44,6 +46,7 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     overBudget: counter('retries_over_budget_total', 'Tasks that were not tried again because the retry budget was spent.', SWARM),
     circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
     probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
+    repeats: counter('repeats_total', 'Repeats answered without doing the task again.', [...SWARM, 'result'] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
   }
   return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }

@@ -22,6 +22,7 @@ const PROBLEMS = {
   NoAgentReady: [503, 'No agent is ready'],
   NotReady: [503, 'The router does not know the swarms yet'],
   ShuttingDown: [503, 'The router is stopping'],
+  IdempotencyKeyReused: [422, 'The idempotency key belongs to another task'],
   TaskRejected: [422, 'The agent rejected the task'],
   AgentFailed: [502, 'Every attempt failed'],
   OutcomeUnknown: [502, 'An agent may have begun the task'],
@@ -29,6 +30,7 @@ const PROBLEMS = {
   TaskTimeout: [504, 'The time of the task was up'],
   Unauthorized: [401, 'The token is not the right one'],
   Forbidden: [403, 'This is not open'],
+  Cancelled: [499, 'The client went away'],
   Internal: [500, 'The router made a mistake'],
 } as const satisfies Record<string, readonly [number, string]>
 export type ProblemCode = keyof typeof PROBLEMS

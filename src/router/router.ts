@@ -143,6 +143,7 @@ export class Router {
       },
       swarmGone: (entry) => {
         this.#dispatcher.swarmGone(entry)
+        this.#tasks.swarmGone(entry)
         this.#stats.swarmGone(entry)
         this.#views.swarmGone(entry)
         this.#metrics.forget(entry.namespace, entry.name)

@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hash, randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
 import { FLUSH_MS, MAX_KEY_CHARS } from './limits.ts'
 import type { RouterMetrics } from './metrics.ts'
-import { Problem } from './problem.ts'
+import { Problem, type ProblemCode } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
-import { parseTask } from './task-request.ts'
+import { Repeats } from './repeats.ts'
+import { parseTask, type TaskRequest } from './task-request.ts'
 import { traceOf } from './trace.ts'
 import { startWork } from './work/start.ts'
 import type { Answered, Desk, Work } from './work/work.ts'
@@ -22,10 +23,29 @@ export type TasksOptions = {
   readonly broken: (error: unknown, response: ServerResponse) => void
 }
 
+/** An accepted task that has not ended, with those who wait for its answer: its client, and those who have repeated it. */
+type OpenTask = {
+  readonly id: string
+  readonly entry: SwarmEntry<Call>
+  readonly isIdempotent: boolean
+  readonly waiting: ServerResponse[]
+  /** Where repeats find it; absent without an idempotency key. */
+  readonly key: string | undefined
+  work?: Work
+  hasEnded: boolean
+}
+
+/** What a client with an idempotency key sends; `key` is its `text` with the swarm. */
+type Keyed = { readonly text: string; readonly key: string; readonly fingerprint: string }
+
+/** Failures that are final for the task: a repeat would only do it twice. */
+const FINAL = new Set<string>(['TaskRejected', 'OutcomeUnknown', 'AnswerTooLarge'] satisfies ProblemCode[])
+
 /** Tasks over HTTP: each one that is accepted is answered exactly once, unless its client goes away. */
 export class Tasks {
   readonly #o: TasksOptions
-  readonly #works = new Map<string, Work>()
+  readonly #tasks = new Map<string, OpenTask>()
+  readonly #repeats = new Repeats<OpenTask, string | Problem>()
   #open = 0
   #isStopping = false
   #whenIdle: (() => void) | undefined
@@ -45,9 +65,9 @@ export class Tasks {
     if (this.#open === 0) return
     const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve))
     const force = setTimeout(() => {
-      for (const [taskId, work] of this.#works) {
+      for (const { id: taskId, work } of this.#tasks.values()) {
         const detail = `the router stopped before the task ended, after waiting for it for ${drainMs} ms`
-        work.fail(new Problem('ShuttingDown', { taskId, detail }))
+        work?.fail(new Problem('ShuttingDown', { taskId, detail }))
       }
     }, drainMs)
     // A client that never finishes sending its task does not hold up the stop.
@@ -63,10 +83,9 @@ export class Tasks {
     const refusal = this.#refusal(place)
     if (refusal) return this.#refuse(response, refusal)
     this.#open += 1
-    let id: string | undefined
+    let task: OpenTask | undefined
     response.on('close', () => {
-      const work = id === undefined ? undefined : this.#works.get(id)
-      if (id !== undefined && work) this.#cancelled(place, id, work)
+      if (task) this.#left(task, response)
       this.#open -= 1
       if (this.#open === 0) this.#whenIdle?.()
     })
@@ -74,12 +93,17 @@ export class Tasks {
       if (body instanceof Problem) return this.#refuse(response, body)
       if (response.destroyed) return
       try {
-        id = this.#start(place, request, body, response)
+        task = this.#take(place, request.headers, body, response)
       } catch (error) {
         if (error instanceof Problem) this.#refuse(response, error)
         else this.#o.broken(error, response)
       }
     })
+  }
+
+  /** The Swarm object is gone: another one of its name has other answers. */
+  swarmGone(entry: SwarmEntry<Call>): void {
+    this.#repeats.forget(scopeOf(entry))
   }
 
   #refusal({ namespace, swarm }: SwarmPlace): Problem | undefined {
@@ -98,69 +122,138 @@ export class Tasks {
     sendProblem(response, problem, { mustClose: this.#isStopping })
   }
 
-  /** Begins the task; returns its id. */
-  #start({ namespace, swarm }: SwarmPlace, request: IncomingMessage, body: Buffer, response: ServerResponse): string {
+  /** Begins the task, or joins the one that it repeats, or gives the answer that this one had. */
+  #take(place: SwarmPlace, headers: IncomingHttpHeaders, body: Buffer, response: ServerResponse): OpenTask | undefined {
+    const { namespace, swarm } = place
     const asked = parseTask(body)
     const entry = this.#o.world.find(namespace, swarm)
     if (!entry?.settings) throw swarmNotFound(namespace, swarm)
-    const id = randomUUID()
-    const { headers } = request
-    const { desk } = this.#o
-    const { timeoutMs } = entry.settings
-    let hasEnded = false
-    const work = startWork(
-      {
-        id,
-        entry,
-        input: JSON.stringify(asked.input),
-        capability: asked.capability,
-        sessionKey: asked.sessionKey,
-        revision: keyHeader(headers['swarm-revision'], 'Swarm-Revision'),
-        isIdempotent: asked.isIdempotent,
-        idempotencyKey: keyHeader(headers['idempotency-key'], 'Idempotency-Key') ?? id,
-        trace: traceOf(keyHeader(headers['traceparent'], 'traceparent')),
-        timeoutMs: Math.min(asked.timeoutMs ?? timeoutMs, timeoutMs),
-        startedMs: desk.now(),
-      },
-      desk,
-      (result) => {
-        hasEnded = true
-        this.#works.delete(id)
-        this.#ended({ entry, id, response, result })
-      },
-    )
-    if (!hasEnded) this.#works.set(id, work)
-    return id
+    const revision = keyHeader(headers['swarm-revision'], 'Swarm-Revision')
+    const keyed = keyedOf({ entry, text: keyHeader(headers['idempotency-key'], 'Idempotency-Key'), body, revision })
+    const known = keyed && this.#repeats.find(keyed.key, keyed.fingerprint, this.#o.desk.now())
+    if (!known) return this.#start({ entry, asked, revision, headers, response, keyed })
+    if (known.kind === 'Reused') throw keyReused(keyed.text)
+    this.#o.metrics.repeats.inc({ namespace, swarm, result: known.kind === 'Running' ? 'joined' : 'replayed' })
+    response.setHeader('idempotent-replayed', 'true')
+    if (known.kind === 'Ended') {
+      this.#send(response, known.answer)
+      return undefined
+    }
+    known.task.waiting.push(response)
+    return known.task
   }
 
-  #ended(end: { entry: SwarmEntry<Call>; id: string; response: ServerResponse; result: Answered | Problem }): void {
-    const { entry, id, response, result } = end
+  #start({ entry, asked, revision, headers, response, keyed }: Order): OpenTask | undefined {
+    const { desk } = this.#o
+    const id = randomUUID()
+    const timeoutMs = entry.settings?.timeoutMs ?? 0
+    const trace = traceOf(keyHeader(headers['traceparent'], 'traceparent'))
+    const { isIdempotent, capability, sessionKey } = asked
+    const task: OpenTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, hasEnded: false }
+    if (keyed) this.#repeats.begin(keyed.key, keyed.fingerprint, task)
+    try {
+      task.work = startWork(
+        {
+          id,
+          entry,
+          input: JSON.stringify(asked.input),
+          capability,
+          sessionKey,
+          revision,
+          isIdempotent,
+          idempotencyKey: keyed?.text ?? id,
+          trace,
+          timeoutMs: Math.min(asked.timeoutMs ?? timeoutMs, timeoutMs),
+          startedMs: desk.now(),
+        },
+        desk,
+        (result) => this.#ended(task, result),
+      )
+    } catch (error) {
+      if (keyed) this.#repeats.drop(keyed.key, task)
+      throw error
+    }
+    if (task.hasEnded) return undefined
+    this.#tasks.set(id, task)
+    return task
+  }
+
+  #ended(task: OpenTask, result: Answered | Problem): void {
+    const { id, entry, key } = task
+    task.hasEnded = true
+    this.#tasks.delete(id)
     entry.version += 1
     const isDone = !(result instanceof Problem)
     if (isDone) entry.done += 1
     else entry.failed += 1
     const { group = '', revision = '' } = isDone ? result : {}
     const { namespace, name: swarm } = entry
-    this.#o.metrics.tasks.inc({ namespace, swarm, group, revision, outcome: isDone ? 'Done' : result.code })
-    if (!isDone) return sendProblem(response, result, { mustClose: this.#isStopping })
-    const { output, agent, attempts, queuedMs, agentMs, totalMs, more } = result
-    this.#o.metrics.taskSeconds.observe({ namespace, swarm, revision }, totalMs / 1000)
-    if (queuedMs > 0) this.#o.metrics.queueSeconds.observe({ namespace, swarm }, queuedMs / 1000)
-    const timings = { queuedMs, agentMs, totalMs }
-    if (this.#isStopping && !response.headersSent) response.setHeader('connection', 'close')
-    sendJson(response, 200, JSON.stringify({ id, output, agent, group, revision, attempts, timings, ...more }))
+    const outcome = isDone ? 'Done' : task.waiting.length === 0 ? 'Cancelled' : result.code
+    this.#o.metrics.tasks.inc({ namespace, swarm, group, revision, outcome })
+    if (isDone) this.#o.metrics.taskSeconds.observe({ namespace, swarm, revision }, result.totalMs / 1000)
+    if (isDone && result.queuedMs > 0) this.#o.metrics.queueSeconds.observe({ namespace, swarm }, result.queuedMs / 1000)
+    const answer = isDone ? textOf(id, result) : result
+    for (const response of task.waiting) this.#send(response, answer)
+    if (key === undefined) return
+    if (answer instanceof Problem && !FINAL.has(answer.code)) this.#repeats.drop(key, task)
+    else this.#repeats.keep(key, task, answer, { bytes: bytesOf(answer), atMs: this.#o.desk.now() })
   }
 
-  #cancelled({ namespace, swarm }: SwarmPlace, id: string, work: Work): void {
-    this.#works.delete(id)
-    work.cancel()
+  #send(response: ServerResponse, answer: string | Problem): void {
+    if (answer instanceof Problem) return sendProblem(response, answer, { mustClose: this.#isStopping })
+    if (this.#isStopping && !response.headersSent) response.setHeader('connection', 'close')
+    sendJson(response, 200, answer)
+  }
+
+  /** Somebody who waited for the answer is gone; the last one takes the task along. */
+  #left(task: OpenTask, response: ServerResponse): void {
+    if (task.hasEnded) return
+    task.waiting.splice(task.waiting.indexOf(response), 1)
+    if (task.waiting.length > 0) return
+    const { entry, key, isIdempotent, work } = task
+    if (key !== undefined && !isIdempotent) {
+      // A repeat must learn that an agent may have begun it.
+      work?.fail(new Problem('Cancelled', { taskId: task.id, detail: 'the client went away' }))
+      return
+    }
+    task.hasEnded = true
+    this.#tasks.delete(task.id)
+    if (key !== undefined) this.#repeats.drop(key, task)
+    work?.cancel()
+    const { namespace, name: swarm } = entry
     this.#o.metrics.tasks.inc({ namespace, swarm, group: '', revision: '', outcome: 'Cancelled' })
-    const entry = this.#o.world.find(namespace, swarm)
-    if (!entry) return
     entry.failed += 1
     entry.version += 1
   }
 }
+
+/** What a new task is begun from. */
+type Order = {
+  readonly entry: SwarmEntry<Call>
+  readonly asked: TaskRequest
+  readonly revision: string | undefined
+  readonly headers: IncomingHttpHeaders
+  readonly response: ServerResponse
+  readonly keyed: Keyed | undefined
+}
+
+const textOf = (id: string, { output, agent, group, revision, attempts, queuedMs, agentMs, totalMs, more }: Answered) =>
+  JSON.stringify({ id, output, agent, group, revision, attempts, timings: { queuedMs, agentMs, totalMs }, ...more })
+
+const bytesOf = (answer: string | Problem) => Buffer.byteLength(typeof answer === 'string' ? answer : answer.body())
+
+type KeyParts = { entry: SwarmEntry<Call>; text: string | undefined; body: Buffer; revision: string | undefined }
+
+const keyedOf = ({ entry, text, body, revision = '' }: KeyParts): Keyed | undefined =>
+  text === undefined ? undefined : { text, key: `${scopeOf(entry)}${text}`, fingerprint: `${hash('sha256', body, 'base64')} ${revision}` }
+
+/** What the keys of a swarm begin with; no name and no key has a line break. */
+const scopeOf = ({ namespace, name }: SwarmEntry<Call>) => `${namespace}/${name}\n`
+
+const keyReused = (key: string) =>
+  new Problem('IdempotencyKeyReused', {
+    detail: `the Idempotency-Key ${key} came with another body or Swarm-Revision not long ago; use a new key for each task, and the same one only to repeat it`,
+  })
 
 /** No such swarm; says where to look. */
 export const swarmNotFound = (namespace: string, swarm: string): Problem =>

@@ -19,7 +19,7 @@ const DEFAULTS = {
   routing: {
     strategy: 'LeastLoaded',
     timeout: '30s',
-    retries: { attempts: 3 },
+    retries: { attempts: 3, budgetPercent: 20 },
     circuitBreaker: { consecutiveFailures: 5, openFor: '5s' },
     queue: { maxPending: 1000, timeout: '10s' },
   },
