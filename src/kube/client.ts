@@ -109,10 +109,11 @@ export class KubeClient {
         timeoutMs: LIST_TIMEOUT_MS,
         ...options,
       })
-      if (!Array.isArray(body?.items) || !body.metadata?.resourceVersion) {
+      const found = body?.items === null ? [] : body?.items // what the API server says for no metadata at all
+      if (!Array.isArray(found) || !body.metadata?.resourceVersion) {
         throw new KubeApiError({ code: 200, reason: 'BadAnswer', message: `the API server's answer to list ${kind.plural} is not a list` })
       }
-      return { items: body.items, next: body.metadata.continue ?? '', resourceVersion: body.metadata.resourceVersion }
+      return { items: found, next: body.metadata.continue ?? '', resourceVersion: body.metadata.resourceVersion }
     }
     const items: T[] = []
     try {
@@ -299,7 +300,7 @@ export interface WatchOptions {
 }
 
 interface RawList<T> {
-  readonly items?: T[]
+  readonly items?: T[] | null
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
 }
 

@@ -56,6 +56,7 @@ describe('client against a real API server', () => {
     expect((await client.list(CONFIG_MAPS, { namespace, fieldSelector: 'metadata.name=page-4' })).items.length).to.equal(1)
     const [light] = (await client.list(CONFIG_MAPS, { ...labelled('odd=0'), metadataOnly: true })).items
     expect([light?.metadata.name, light?.data]).to.deep.equal(['page-0', undefined])
+    expect((await client.list(CONFIG_MAPS, { ...labelled('odd=2'), metadataOnly: true })).items).to.deep.equal([])
   })
 
   it('applies with a field manager: another manager conflicts unless it forces', async () => {
