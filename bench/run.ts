@@ -9,11 +9,12 @@ import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
 import { operatorScale } from './operator-scale.ts'
 import { router } from './router.ts'
+import { topologies } from './topologies.ts'
 import { Ends } from './support/ends.ts'
 import { Lab } from './support/lab.ts'
 import { reportText, type Report, type Result } from './support/report.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [hotPaths, router, operatorScale, operatorMany, operatorIdle]
+const BENCHMARKS: readonly Benchmark[] = [hotPaths, router, topologies, operatorScale, operatorMany, operatorIdle]
 const RESULTS = join(import.meta.dirname, 'results')
 
 /** Longest time of one benchmark, in milliseconds. */

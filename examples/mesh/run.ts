@@ -1,13 +1,13 @@
 import type { Task } from '../support/client.ts'
 import { readPrices } from '../support/series.ts'
-import { kubectl } from '../support/shell.ts'
+import { kubectl, until } from '../support/shell.ts'
 import { shares, summary, table } from '../support/tables.ts'
 import { Tour } from '../support/tour.ts'
 
 // Backtests every pair of moving averages on every share, by whichever agent is next; then kills one of the agents.
 
 /** What an agent answers. */
-type Tested = { symbol: string; fast: number; slow: number; totalReturnPercent: number; holdReturnPercent: number; sharpe: number; betterThanLuckPercent: number; luckFrom: string } // prettier-ignore
+type Tested = { symbol: string; fast: number; slow: number; totalReturnPercent: number; holdReturnPercent: number; sharpe: number; betterThanLuckPercent: number; luckFrom: string; neighbours: number } // prettier-ignore
 
 const FAST = [1, 2, 3, 4, 5, 6]
 const SLOW = [8, 10, 12, 15, 18]
@@ -23,7 +23,14 @@ const percent = (n: number) => `${n.toFixed(1)} %`
 await Tour.run(import.meta.filename, 'mesh', async (tour) => {
   const prices = readPrices()
   const tasks = tasksOf(prices)
-  tour.say(`links between agents: ${await kubectl('get', 'swarm/mesh', '-o', 'jsonpath={.status.topology.links}')}`)
+  const lonely = { symbol: 'flat', prices: Array.from({ length: 12 }, () => 1), fast: 1, slow: 2 }
+  await until('all agents know all others', async () => {
+    const answers = await tour.client.askAll(Array.from({ length: 5 }, () => ({ input: lonely })))
+    const knowing = answers.filter((answer) => (answer.output as Tested | undefined)?.neighbours === 4)
+    return new Set(knowing.map((answer) => answer.agent)).size === 5 ? true : undefined
+  })
+  const links = await kubectl('get', 'swarm/mesh', '-o', 'jsonpath={.status.topology.links}')
+  tour.check(links === '10', `each of the 5 agents knows the 4 others: ${links} links`)
 
   tour.step(`${tasks.length} backtests: ${FAST.length * SLOW.length} strategies on each of ${prices.size} shares`)
   const answers = await tour.client.askAll(tasks)

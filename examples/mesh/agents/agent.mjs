@@ -1,7 +1,7 @@
 // An agent of the mesh: any of them backtests any strategy on any prices.
 import { backtest } from './backtest.mjs'
 import { luckOf } from './luck.mjs'
-import { badInput, serve } from './serve.mjs'
+import { badInput, serve, swarm } from './serve.mjs'
 import { once, routes } from './shared.mjs'
 
 serve({
@@ -12,7 +12,8 @@ serve({
     // How well chance does depends on the prices only: one agent works it out, the others ask that one.
     const { value: luck, from } = await once('luck', prices)
     const below = luck.filter((sharpe) => sharpe < tested.sharpe).length
-    return { symbol, fast, slow, ...tested, betterThanLuckPercent: Math.round((below * 1000) / luck.length) / 10, luckFrom: from }
+    const betterThanLuckPercent = Math.round((below * 1000) / luck.length) / 10
+    return { symbol, fast, slow, ...tested, betterThanLuckPercent, luckFrom: from, neighbours: swarm.neighbours.length }
   },
   routes: routes({ luck: luckOf }),
 })

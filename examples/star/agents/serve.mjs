@@ -47,11 +47,11 @@ export function serve({ work, plan, merge, routes = {} }) {
 }
 
 /** The operator tells who leads and who the neighbours are. What comes in the name of an earlier epoch is out of date. */
-function learn({ epoch, role, neighbours }) {
-  if (epoch < swarm.epoch) throw refusal(409, { epoch: swarm.epoch })
-  Object.assign(swarm, { epoch, role, neighbours })
-  console.log(`epoch ${epoch}: ${role}, neighbours ${neighbours.map((n) => n.agent).join(' ') || 'none'}`)
-  return { epoch }
+function learn(told) {
+  if (told.epoch < swarm.epoch) throw refusal(409, { epoch: swarm.epoch })
+  Object.assign(swarm, told)
+  console.log(`epoch ${swarm.epoch}: ${swarm.role}, neighbours ${swarm.neighbours.map((n) => n.agent).join(' ') || 'none'}`)
+  return {}
 }
 
 /** Asks a neighbour directly. Its address, and the headers that open its sandbox, came with PUT /swarm. */

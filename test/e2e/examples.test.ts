@@ -1,0 +1,81 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { SwarmClient, type Answer, type Task } from '../../examples/support/client.ts'
+import { pricesUntil, readPrices } from '../../examples/support/series.ts'
+import { LocalSystem } from '../support/local-system.ts'
+import { eventually } from '../support/wait.ts'
+
+/** Away from a local system that a developer may have running, and from the one of the other end-to-end test. */
+const OFFSET = 400
+
+const prices = readPrices()
+const at = (series: readonly number[], i: number) => series.at(i) ?? NaN
+const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0)
+const mean = (numbers: readonly number[]) => sum(numbers) / numbers.length
+const returnsOf = (series: readonly number[]) => series.slice(1).map((price, i) => price / at(series, i) - 1)
+
+describe('examples of topologies, as a newcomer runs them', function () {
+  this.timeout(300_000)
+  const system = new LocalSystem(OFFSET)
+
+  before(async () => {
+    const { code, output } = await system.up()
+    expect(code, output).to.equal(0)
+    system.readEnvironment()
+  })
+  after(async () => system.remove())
+
+  /** Runs an example as `make example` does, asks it once more, and deletes it. */
+  function example(name: string, task: Task, isTrue: (answer: Answer) => void): void {
+    describe(name, () => {
+      it('runs: all of its checks hold, and nothing is lost when an agent is killed', async () => {
+        const { code, output } = await system.run(process.execPath, [`examples/${name}/run.ts`, '--keep'])
+        expect(code, output).to.equal(0)
+        expect(output).to.contain('✓ no task was lost').and.to.not.contain('✗')
+      })
+
+      it('answers what is true', async () => {
+        const client = new SwarmClient(system.environment['SWARM_ROUTER_URL'] ?? '', name)
+        const answer = await client.ask(task)
+        await client.close()
+        isTrue(answer)
+      })
+
+      it('leaves nothing behind when it is deleted', async () => {
+        const { code, output } = await system.run('kubectl', ['delete', '-k', `examples/${name}`, '--timeout=60s'])
+        expect(code, output).to.equal(0)
+        await eventually('the sandboxes are gone', async () => (await system.sandboxes()).length === 0)
+      })
+    })
+  }
+
+  const apple = prices.get('AAPL') ?? []
+  example('mesh', { input: { symbol: 'AAPL', prices: apple, fast: 2, slow: 12 } }, ({ output, problem }) => {
+    expect(problem).to.equal(undefined)
+    let value = 1
+    for (let month = 11; month < apple.length - 1; month += 1) {
+      const isHeld = mean(apple.slice(month - 1, month + 1)) > mean(apple.slice(month - 11, month + 1))
+      if (isHeld) value *= at(apple, month + 1) / at(apple, month)
+    }
+    const tested = output as { totalReturnPercent: number; holdReturnPercent: number; betterThanLuckPercent: number; luckFrom: string }
+    expect(tested.totalReturnPercent).to.be.closeTo((value - 1) * 100, 0.01)
+    expect(tested.holdReturnPercent).to.be.closeTo((at(apple, -1) / at(apple, 11) - 1) * 100, 0.01)
+    expect(tested.betterThanLuckPercent).to.be.within(0, 100)
+    expect(tested.luckFrom).to.match(/^mesh-/)
+  })
+
+  const recent = pricesUntil(prices)
+  const year = (recent['MSFT'] ?? []).slice(-13)
+  const trend = (at(year, -1) / at(year, 0) - 1) / Math.sqrt(sum(returnsOf(year).map((r) => r * r)))
+
+  example('consensus', { input: { symbol: 'MSFT', prices: recent } }, ({ output, problem, body }) => {
+    expect(problem).to.equal(undefined)
+    const votes = body['votes'] as { agent: string; choice: string; weight: number }[]
+    const weightOf = (choice: unknown) => sum(votes.filter((vote) => vote.choice === choice).map((vote) => vote.weight))
+    expect(votes).to.have.length(3)
+    expect(weightOf(output) / sum(votes.map((vote) => vote.weight))).to.be.at.least(0.66)
+    const momentum = votes.find((vote) => vote.agent.includes('momentum'))
+    expect([momentum?.choice, momentum?.weight]).to.deep.equal(['buy', Math.min(1, Math.round((trend / 2) * 100) / 100)])
+    expect(trend, 'a choice of buy').to.be.above(0.5)
+  })
+})
