@@ -305,7 +305,7 @@ export class System {
   /** Asks the first router that answers. */
   async #ask(path: string, request: RequestInit = {}): Promise<{ status: number; text: string }> {
     let failure: unknown = new Error('there is no router')
-    for (const router of [...this.routers]) {
+    for (const router of this.routers.slice()) {
       try {
         const response = await fetch(`${urlOf(router)}/v1/namespaces/${this.namespace}/swarms/${path}`, request)
         return { status: response.status, text: await response.text() }
