@@ -1,10 +1,18 @@
+import { readSubtasks, type Subtask } from '../routing/subtasks.ts'
 import { outcomeOfStatus, type Outcome } from '../routing/verdict.ts'
 import { isTooDeep } from './json-depth.ts'
-import { MAX_JSON_DEPTH, MAX_REFUSAL_BYTES } from './limits.ts'
+import { MAX_JSON_DEPTH, MAX_KEY_CHARS, MAX_REFUSAL_BYTES } from './limits.ts'
 import type { Answer } from './upstream.ts'
 
 /** An agent's answer, understood. */
-export type Reading = { readonly outcome: Outcome; readonly output?: unknown; readonly status?: number; readonly why: string }
+export type Reading = {
+  readonly outcome: Outcome
+  readonly output?: unknown
+  /** Given instead of an output. */
+  readonly subtasks?: readonly Subtask[]
+  readonly status?: number
+  readonly why: string
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -27,8 +35,8 @@ function proxyOutcome(status: number, body: unknown): 'SandboxUnreachable' | 'Re
   return /port is not open|traffic access token/i.test(body['message']) ? 'SandboxUnreachable' : 'Reset'
 }
 
-/** Says what an answer to POST /tasks means. */
-export function readAnswer(answer: Answer): Reading {
+/** Says what an answer to POST /tasks means; `mayPlan` when it may give subtasks instead of an output. */
+export function readAnswer(answer: Answer, mayPlan = false): Reading {
   if (answer.kind === 'tooLarge') return { outcome: 'AnswerTooLarge', status: answer.status, why: 'its answer was too large' }
   if (answer.kind === 'failure') {
     return answer.wasSent
@@ -39,6 +47,11 @@ export function readAnswer(answer: Answer): Reading {
   const outcome = outcomeOfStatus(status, answer.retryAfter !== undefined)
   if (outcome === 'Done') {
     const parsed = parse(body)
+    if (mayPlan && isRecord(parsed) && isPlan(parsed)) {
+      const subtasks = readSubtasks(parsed['subtasks'], MAX_KEY_CHARS)
+      if (typeof subtasks === 'string') return { outcome: 'InvalidAnswer', status, why: `it answered 200 with ${subtasks}` }
+      return { outcome, subtasks, status, why: '' }
+    }
     if (isRecord(parsed) && 'output' in parsed) return { outcome, output: parsed['output'], status, why: '' }
     if (isTooDeep(body)) return { outcome: 'InvalidAnswer', status, why: `its answer nests deeper than ${MAX_JSON_DEPTH} levels` }
     return { outcome: 'InvalidAnswer', status, why: 'it answered 200 without a JSON object that has an output' }
@@ -46,6 +59,12 @@ export function readAnswer(answer: Answer): Reading {
   const fromProxy = proxyOutcome(status, parse(body))
   if (fromProxy) return { outcome: fromProxy, status, why: 'the sandbox proxy could not reach it' }
   return { outcome, status, why: `it answered ${status}` }
+}
+
+/** Whether it gives subtasks. Some programs write the members they do not use, too: as null, or as an empty list. */
+function isPlan({ output, subtasks }: Record<string, unknown>): boolean {
+  if (subtasks === undefined || subtasks === null) return false
+  return output === undefined || (output === null && !(Array.isArray(subtasks) && subtasks.length === 0))
 }
 
 /** Says whether a probe found the agent well, at least answering, or not at all. */

@@ -1,4 +1,5 @@
 import type { PanelSize, Refusal } from '../routing/fleet.ts'
+import { PART } from '../topology/parts.ts'
 import type { Call } from './call.ts'
 import { Problem } from './problem.ts'
 
@@ -7,6 +8,16 @@ const MAX_RETRY_AFTER_SECONDS = 60
 
 const s = (count: number) => (count === 1 ? '' : 's')
 const where = (call: Call) => `swarm ${call.request.entry.namespace}/${call.request.entry.name}`
+
+/** The agents that may have the call, in words. */
+function who(call: Call): string {
+  const { part, entry } = call.request
+  if (part !== PART.coordinators && part !== PART.workers) return where(call)
+  const role = part === PART.coordinators ? 'Coordinator' : 'Worker'
+  const groups = [...entry.fleet.rules.groups].filter(([, group]) => (group.role ?? 'Worker') === role).map(([name]) => name)
+  return `the ${role} group${s(groups.length)} ${groups.join(', ')} of ${where(call)}`
+}
+
 const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
 
 /** Why a task cannot be placed at all, or was not placed in the time that it may wait. */
@@ -31,14 +42,14 @@ export function refusedProblem(call: Call, refusal: Refusal, waitedMs: number): 
       return new Problem('QueueTimeout', {
         taskId,
         retryAfterSeconds,
-        detail: `all agents of ${where(call)} stayed busy for ${waitedMs} ms; send fewer tasks at once, or raise replicas or maxConcurrentTasks`,
+        detail: `all agents of ${who(call)} stayed busy for ${waitedMs} ms; send fewer tasks at once, or raise replicas or maxConcurrentTasks`,
       })
     case 'NoAgentReady':
       if (call.request.panel) return noQuorumProblem(call, call.request.panel, waitedMs)
       return new Problem('NoAgentReady', {
         taskId,
         retryAfterSeconds,
-        detail: `no agent of ${where(call)} was ready for ${waitedMs} ms; kubectl -n ${entry.namespace} get agents says why`,
+        detail: `no agent of ${who(call)} was ready for ${waitedMs} ms; kubectl -n ${entry.namespace} get agents says why`,
       })
   }
 }
@@ -118,9 +129,9 @@ export function exhaustedProblem(call: Call, why: string): Problem {
   const more = { attempts: call.attempts }
   const last = call.attempts.at(-1)
   if (call.attempts.every((attempt) => attempt.outcome === 'NotNow')) {
-    const detail = `every agent of ${where(call)} that was asked put the task off; send it again later`
+    const detail = `every agent of ${who(call)} that was asked put the task off; send it again later`
     return new Problem('AgentsBusy', { taskId, retryAfterSeconds: 1, detail, more })
   }
-  const detail = `${call.attempts.length} attempt${s(call.attempts.length)} failed on ${where(call)}; the last, on ${last?.agent}: ${why}`
+  const detail = `${call.attempts.length} attempt${s(call.attempts.length)} failed on ${who(call)}; the last, on ${last?.agent}: ${why}`
   return new Problem('AgentFailed', { taskId, detail, more })
 }

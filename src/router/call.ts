@@ -1,6 +1,7 @@
 import type { PanelSize, Wish } from '../routing/fleet.ts'
 import type { Outcome } from '../routing/verdict.ts'
 import type { Slot } from '../routing/slot.ts'
+import type { Subtask } from '../routing/subtasks.ts'
 import type { Ticket } from '../routing/wait-queue.ts'
 import type { Problem } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
@@ -28,6 +29,8 @@ export type CallRequest = {
   readonly isContinued?: boolean | undefined
   /** Term of the leader in whose name it is made; 0 where nobody leads. */
   readonly epoch?: number | undefined
+  /** Its agent may answer with subtasks instead of an output. */
+  readonly mayPlan?: boolean | undefined
   readonly capability: string | undefined
   readonly sessionKey: string | undefined
   readonly revision: string | undefined
@@ -43,6 +46,8 @@ export type AttemptReport = { readonly agent: string; readonly outcome: Outcome;
 /** How a call ended well. */
 export type CallResult = {
   readonly output: unknown
+  /** What the agent answered instead of an output, where it may. */
+  readonly subtasks?: readonly Subtask[]
   readonly slot: Slot
   readonly attempts: readonly AttemptReport[]
   readonly queuedMs: number
@@ -77,10 +82,10 @@ export class Call {
     this.#onEnd = onEnd
   }
 
-  /** Tasks that the same agents can do share a lane of the waiting queue. */
+  /** Calls that the same agents can do share a lane of the waiting queue; those that go on with a task have one of their own. */
   get lane(): string {
-    const { revision, capability = '', part = '', agent = '', entry } = this.request
-    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}`
+    const { revision, capability = '', part = '', agent = '', entry, isContinued } = this.request
+    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}${isContinued ? '\ngoes on' : ''}`
   }
 
   /** What the choice of an agent goes by. */

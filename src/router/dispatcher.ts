@@ -124,12 +124,17 @@ export class Dispatcher {
     const isFirst = call.attempts.length === 0
     const { settings } = entry
     if (!settings) return call.end(goneProblem(call))
-    if (isFirst && !call.request.isContinued) {
+    const isUrgent = call.request.isContinued === true
+    if (isFirst && !isUrgent) {
       const refusal = this.#noPlaceToWait(call, settings)
       if (refusal) return call.end(refusal)
     }
     call.waitingSinceMs = this.#o.now()
-    call.ticket = entry.waiting.add(isFirst ? call.lane : `${call.lane}\nagain`, call, { atFront: !isFirst, isPicky: !isFirst })
+    call.ticket = entry.waiting.add(isFirst ? call.lane : `${call.lane}\nagain`, call, {
+      atFront: !isFirst && !isUrgent,
+      isPicky: !isFirst,
+      isUrgent,
+    })
     call.queueTimer = setTimeout(() => this.#waitedTooLong(call), settings.queueTimeoutMs)
     this.#o.observer.queueChanged(entry)
   }
@@ -158,6 +163,7 @@ export class Dispatcher {
     this.#stopWaiting(call)
     const choice = this.#choose(call)
     if (typeof choice !== 'string') return this.#give(call, choice)
+    if (choice === 'Busy' && call.request.isContinued) return this.#wait(call)
     if (call.attempts.length > 0) return call.end(exhaustedProblem(call, `no other agent became free in ${Math.round(call.queuedMs)} ms`))
     call.end(refusedProblem(call, choice, Math.round(call.queuedMs)))
   }
@@ -187,7 +193,7 @@ export class Dispatcher {
         body: `{${request.bodyFields},"attempt":${number},"epoch":${request.epoch ?? 0}}`,
         maxBytes: MAX_ANSWER_BYTES,
       },
-      (answer) => ended(readAnswer(answer), answer),
+      (answer) => ended(readAnswer(answer, request.mayPlan), answer),
     )
     const running: Running = {
       abort: (outcome) => {
@@ -262,7 +268,9 @@ export class Dispatcher {
     const agentMs = call.attempts.at(-1)?.durationMs ?? 0
     const { attempts, queuedMs } = call
     if (outcome === 'Done') {
-      return { output: reading.output, slot, attempts, queuedMs: round(queuedMs), agentMs, totalMs: round(this.#o.now() - call.startedMs) }
+      const { output, subtasks } = reading
+      const times = { queuedMs: round(queuedMs), agentMs, totalMs: round(this.#o.now() - call.startedMs) }
+      return { output, ...(subtasks && { subtasks }), slot, attempts, ...times }
     }
     if (outcome === 'Rejected') {
       const refusal = answer && refusalOf(answer)

@@ -1,5 +1,6 @@
 import type { Slot } from '../routing/slot.ts'
 import type { Address } from '../api/address.ts'
+import { IDLE_PROBE_MS } from './limits.ts'
 
 /** A request to an agent that has not ended; `abort` ends it now. */
 export type Running = { abort(outcome: 'Hung' | 'Timeout' | 'Cancelled'): void }
@@ -27,6 +28,8 @@ export class Host {
   /** Probes in a row that found nobody. */
   misses = 0
   nextProbeMs = 0
+  /** Time between two probes while it has no tasks. */
+  idleProbeMs = IDLE_PROBE_MS
 
   constructor(slot: Slot, probe: ProbeRules) {
     this.slot = slot

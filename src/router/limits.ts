@@ -19,6 +19,21 @@ export const MAX_KEY_CHARS = 256
 /** Bytes of an agent's answer that the router keeps. */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
+/** Subtasks that a coordinator may plan for one task. */
+export const MAX_SUBTASKS = 256
+
+/** Subtasks of one task that are with agents, or wait for them, at once. */
+export const SUBTASKS_AT_ONCE = 64
+
+/** Bytes of all results of the subtasks of one task. */
+export const MAX_RESULTS_BYTES = 8 * 1024 * 1024
+
+/** Part of the time that a task has left after it was planned that is kept for the coordinator to merge the results. */
+export const MERGE_SHARE = 0.2
+
+/** How often a call is sent again because its agent knows of a higher epoch. */
+export const MAX_TAKE_OVERS = 5
+
 /** Bytes of an agent's refusal that are passed on to the client. */
 export const MAX_REFUSAL_BYTES = 4 * 1024
 
@@ -51,6 +66,9 @@ export const SUSPECT_MAX_MS = 1_000
 
 /** Time between two probes of an agent without tasks. */
 export const IDLE_PROBE_MS = 30_000
+
+/** Time between two probes of a leader without tasks: it is to be followed before a task finds out. */
+export const LEADER_PROBE_MS = 250
 
 /** Probes that may run at once. */
 export const MAX_PROBES_RUNNING = 200

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { GroupShare } from '../routing/adaptive.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
+import { isLed } from './leadership.ts'
 import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 
@@ -15,19 +16,38 @@ function healthOf({ slot }: Host): AgentHealth {
   return slot.breaker.isOpen ? 'CircuitOpen' : 'Healthy'
 }
 
+/** What an agent is in a swarm that is led. */
+type AgentRole = 'Leader' | 'Standby' | 'Worker'
+
+function roleOf(entry: SwarmEntry<Call>, { slot: { facts } }: Host): AgentRole {
+  if (facts.name === entry.succession.own.leader) return 'Leader'
+  return entry.fleet.rules.groups.get(facts.group)?.role === 'Coordinator' ? 'Standby' : 'Worker'
+}
+
+/** The topology, and who leads as this router goes by it. */
+function topologyOf(entry: SwarmEntry<Call>): object {
+  const { settings, succession } = entry
+  if (!settings?.topology) return {}
+  const { type } = settings.topology
+  return { topology: isLed(entry) ? { type, ...succession.own } : { type } }
+}
+
 /** The swarm as this router sees it now. */
 export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
+  const hasRoles = isLed(entry)
   const agents = [...entry.hosts.values()].map((host) => {
     const { slot } = host
     const { name: agent, group, revision } = slot.facts
     const { inFlight, limit } = slot
-    return { agent, group, revision, health: healthOf(host), inFlight, limit, done: slot.done, failed: slot.failed }
+    const role = hasRoles ? { role: roleOf(entry, host) } : {}
+    return { agent, group, revision, ...role, health: healthOf(host), inFlight, limit, done: slot.done, failed: slot.failed }
   })
   return {
     namespace,
     name,
     strategy: fleet.rules.strategy,
+    ...topologyOf(entry),
     weights: settings?.rules.shares ?? [],
     ...(fleet.rules.adaptive && { shares: fleet.groupShares(nowMs).map(sharesLine) }),
     queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },

@@ -23,6 +23,9 @@ export interface RouterMetrics {
   readonly probes: Counter<'namespace' | 'swarm' | 'result'>
   /** Requests with a known idempotency key that were answered without doing the task again. */
   readonly repeats: Counter<'namespace' | 'swarm' | 'result'>
+  readonly leaderChanges: Counter<'namespace' | 'swarm' | 'cause'>
+  /** Subtasks of delegated tasks, by `Done` or the code of what became of them. */
+  readonly subtasks: Counter<'namespace' | 'swarm' | 'outcome'>
   /** Requests refused before they became a task. */
   readonly refused: Counter<'code'>
   /** Drops the series of a swarm that is gone. */
@@ -47,6 +50,8 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
     probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
     repeats: counter('repeats_total', 'Repeats answered without doing the task again.', [...SWARM, 'result'] as const),
+    leaderChanges: counter('leader_changes_total', 'Times that another agent came to lead, by cause.', [...SWARM, 'cause'] as const),
+    subtasks: counter('subtasks_total', 'Subtasks that ended, by outcome.', [...SWARM, 'outcome'] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
   }
   return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }

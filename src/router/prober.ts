@@ -1,7 +1,7 @@
 import { readProbe } from './answer.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
-import { IDLE_PROBE_MS, MAX_PROBES_RUNNING, PROBE_TICK_MS, QUIET_MS, SUSPECT_MAX_MS } from './limits.ts'
+import { IDLE_PROBE_MS, LEADER_PROBE_MS, MAX_PROBES_RUNNING, PROBE_TICK_MS, QUIET_MS, SUSPECT_MAX_MS } from './limits.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { Answer, Upstream } from './upstream.ts'
 
@@ -31,6 +31,7 @@ const MAX_PROBE_BYTES = 64 * 1024
  * - an agent with tasks that gives no sign of life is probed at once; a missed probe takes it out of the choice, as many as its
  *   failure threshold end its requests, so that a hang or a partition costs its tasks less than a second;
  * - an agent that is out is probed until it answers well, then it is back;
+ * - one that leads is probed several times a second, so that it is followed before a task finds out;
  * - the others are probed now and then.
  */
 export class Prober {
@@ -62,7 +63,7 @@ export class Prober {
   know(entry: SwarmEntry<Call>, host: Host): void {
     if (host.slot.facts.isCandidate) {
       if (!this.#idle.has(host)) {
-        host.nextProbeMs = this.#o.now() + IDLE_PROBE_MS
+        host.nextProbeMs = this.#o.now() + host.idleProbeMs
         this.#idle.set(host, entry)
       }
       if (host.slot.isUnreachable) this.suspect(entry, host)
@@ -70,6 +71,12 @@ export class Prober {
     }
     this.#idle.delete(host)
     this.#suspects.delete(host)
+  }
+
+  /** The agent leads from now on, or does not any more. */
+  lead(host: Host, isLeading: boolean): void {
+    host.idleProbeMs = isLeading ? LEADER_PROBE_MS : IDLE_PROBE_MS
+    if (isLeading && !host.slot.isUnreachable) host.nextProbeMs = Math.min(host.nextProbeMs, this.#o.now() + LEADER_PROBE_MS)
   }
 
   forget(host: Host): void {
@@ -110,7 +117,7 @@ export class Prober {
     const isDue = (host: Host) => nowMs >= host.nextProbeMs
     this.#probeSome(this.#suspects, perSecond * (1 - SUSPECT_SHARE), isDue)
     this.#probeSome(this.#busy, 0, (host) => nowMs - host.aliveMs >= QUIET_MS && (host.misses === 0 || isDue(host)))
-    this.#probeSome(this.#idle, perSecond * (1 - IDLE_SHARE), (host) => isDue(host) && nowMs - host.aliveMs >= IDLE_PROBE_MS)
+    this.#probeSome(this.#idle, perSecond * (1 - IDLE_SHARE), (host) => isDue(host) && nowMs - host.aliveMs >= host.idleProbeMs)
   }
 
   /** Probes agents that are due while more than `reserve` probes are left; who was probed goes to the end of the line. */
@@ -169,7 +176,7 @@ export class Prober {
     host.misses = 0
     host.aliveMs = nowMs
     const isBack = slot.isUnreachable && probe.finding === 'well'
-    host.nextProbeMs = nowMs + (slot.isUnreachable && !isBack ? SUSPECT_MAX_MS : IDLE_PROBE_MS)
+    host.nextProbeMs = nowMs + (slot.isUnreachable && !isBack ? SUSPECT_MAX_MS : host.idleProbeMs)
     if (probe.finding === 'well') this.#suspects.delete(host)
     if (!isBack) return
     slot.isUnreachable = false

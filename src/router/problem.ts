@@ -26,6 +26,8 @@ const PROBLEMS = {
   TaskRejected: [422, 'The agent rejected the task'],
   AgentFailed: [502, 'Every attempt failed'],
   OutcomeUnknown: [502, 'An agent may have begun the task'],
+  TooManySubtasks: [502, 'The coordinator planned too many subtasks'],
+  NestedSubtasks: [502, 'Subtasks were planned where none may be'],
   AnswerTooLarge: [502, 'The answer of the agent is too large'],
   TaskTimeout: [504, 'The time of the task was up'],
   Unauthorized: [401, 'The token is not the right one'],

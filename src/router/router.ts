@@ -9,6 +9,7 @@ import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
 import type { Host } from './host.ts'
+import { Leaders, type LeaderChange } from './leadership.ts'
 import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
@@ -51,6 +52,7 @@ export class Router {
   readonly #watch: Watch<Call>
   readonly #dispatcher: Dispatcher
   readonly #prober: Prober
+  readonly #leaders: Leaders
   readonly #metrics: RouterMetrics
   readonly #stats: StatsHub
   readonly #views = new LiveViews(now)
@@ -84,9 +86,14 @@ export class Router {
         this.#metrics.probes.inc({ namespace, swarm, result: isFound ? 'found' : 'missed' }),
       healthChanged: (entry, host) => this.#healthChanged(entry, host),
     })
+    this.#leaders = new Leaders({
+      now,
+      isKnowing: () => this.#watch.hasSynced,
+      changed: (entry, change) => this.#leaderChanged(entry, change),
+    })
     this.#tasks = new Tasks({
       world,
-      desk: { dispatcher: this.#dispatcher, now, random: Math.random },
+      desk: { dispatcher: this.#dispatcher, leaders: this.#leaders, metrics: this.#metrics, now, random: Math.random },
       metrics: this.#metrics,
       maxOpen: options.maxInFlight,
       isKnowing: () => this.#watch.hasSynced,
@@ -130,15 +137,19 @@ export class Router {
       agentChanged: (entry, host) => {
         entry.version += 1
         this.#prober.know(entry, host)
+        this.#leaders.look(entry)
+        this.#prober.lead(host, entry.succession.own.leader === host.slot.facts.name)
         this.#stats.agentChanged(entry, host)
       },
       agentGone: (entry, host) => {
         entry.version += 1
         this.#prober.forget(host)
+        this.#leaders.look(entry)
         this.#stats.agentGone(entry, host)
       },
       swarmChanged: (entry) => {
         entry.version += 1
+        this.#leaders.look(entry)
         this.#stats.swarmChanged(entry)
       },
       swarmGone: (entry) => {
@@ -166,6 +177,7 @@ export class Router {
     this.#prober.ended(entry, host, ALIVE.has(outcome))
     this.#stats.attemptEnded(entry, host, ended)
     this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
+    if (!ALIVE.has(outcome) || openedCircuit) this.#leaders.look(entry)
     if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
     if (isOverBudget) this.#metrics.overBudget.inc({ namespace, swarm })
     if (openedCircuit) {
@@ -185,7 +197,24 @@ export class Router {
     const fields = { namespace: entry.namespace, swarm: entry.name, agent: facts.name }
     if (isUnreachable) this.#o.log.warn('agent does not answer', fields)
     else this.#o.log.info('agent answers again', fields)
+    this.#leaders.look(entry)
     this.#dispatcher.pump(entry)
+  }
+
+  #leaderChanged(entry: SwarmEntry<Call>, { before, after, cause }: LeaderChange): void {
+    const { namespace, name: swarm, hosts } = entry
+    const isOther = before.leader !== after.leader
+    const [old, next] = [before.leader, after.leader].map((leader) => (leader === undefined ? undefined : hosts.get(leader)))
+    entry.version += 1
+    if (old && isOther) this.#prober.lead(old, false)
+    if (next) this.#prober.lead(next, true)
+    const lastSign = old && isOther && old.aliveMs > 0 && { oldLeaderSilentMs: Math.round(now() - old.aliveMs) }
+    const fields = { namespace, swarm, epoch: after.epoch, leader: after.leader, oldEpoch: before.epoch, oldLeader: before.leader }
+    const message = !isOther ? 'epoch has changed' : before.leader === undefined ? 'swarm has a leader' : 'another agent leads'
+    this.#o.log.info(message, { ...fields, cause, ...lastSign })
+    if (isOther && before.leader !== undefined) this.#metrics.leaderChanges.inc({ namespace, swarm, cause })
+    // Not at once: who asks for the leader may be looking through those who wait.
+    setImmediate(() => this.#dispatcher.pump(entry))
   }
 
   #broken(error: unknown, response: ServerResponse): void {
@@ -213,9 +242,14 @@ export class Router {
         const entries = [...this.#world.entries].filter((entry) => entry.namespace === namespace && entry.settings)
         sendJson(response, 200, JSON.stringify({ swarms: entries.map(summaryOf) }))
       },
-      swarm: (place, response) => sendJson(response, 200, JSON.stringify(viewOf(this.#entry(place), now()))),
+      swarm: (place, response) => {
+        const entry = this.#entry(place)
+        this.#leaders.look(entry)
+        sendJson(response, 200, JSON.stringify(viewOf(entry, now())))
+      },
       events: (place, response) => {
         const entry = this.#entry(place)
+        this.#leaders.look(entry)
         if (this.#views.isFull) throw tooManyStreams()
         this.#views.serve(entry, response)
       },

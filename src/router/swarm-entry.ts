@@ -10,6 +10,7 @@ import { RetryBudget } from '../routing/retry-budget.ts'
 import { WaitQueue } from '../routing/wait-queue.ts'
 import type { Topology } from '../api/topology.ts'
 import type { Leadership } from '../topology/leader.ts'
+import type { Succession } from '../topology/succession.ts'
 import { stagesOf, type Stage } from '../topology/parts.ts'
 import type { Sandbox } from '../api/address.ts'
 import type { Host, ProbeRules } from './host.ts'
@@ -45,6 +46,8 @@ export class SwarmEntry<T> {
   /** Absent while there is no Swarm object: its agents may be seen before it, or after it. */
   settings: Settings | undefined
   tokens: ReadonlyMap<string, string> = new Map()
+  /** Who leads; kept when the Swarm object goes and comes again, so that its epochs never go down. */
+  succession: Succession = { own: { epoch: 0 }, taken: { epoch: 0 } }
   /** Grows with every change that a live view would show. */
   version = 0
   /** Tasks that ended, by whether they ended well. */

@@ -193,6 +193,11 @@ export class Fleet {
     })
   }
 
+  /** Whether a group of the part lists the capability. */
+  canDo(part: string, capability: string): boolean {
+    return this.#capabilities.get(part)?.has(capability) ?? false
+  }
+
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
   *members(part: string, only?: string): Generator<Slot> {
     for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {

@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { joinResults, readSubtasks, type Subtask } from './subtasks.ts'
+import { readSubtasks, Results, type Subtask } from './subtasks.ts'
 
 describe('the subtasks of an answer', () => {
   const cases: Record<string, { value: unknown; want: readonly Subtask[] | RegExp }> = {
@@ -27,22 +27,22 @@ describe('the subtasks of an answer', () => {
 })
 
 describe('the results of subtasks', () => {
-  const done = (text: string) => ({ json: JSON.stringify({ output: text }), isDone: true })
-  const failed = { json: '{"error":{}}', isDone: false }
-  const cases = {
-    'stand in their order': {
-      results: [done('a'), failed, done('b')],
-      maxBytes: 1_000,
-      want: '[{"output":"a"},{"error":{}},{"output":"b"}]',
-    },
-    'may be none': { results: [], maxBytes: 10, want: '[]' },
-    'are replaced where they do not fit': {
-      results: [done('a'), done('é'.repeat(200)), done('b')],
-      maxBytes: 300,
-      want: '[{"output":"a"},{"big":1},{"output":"b"}]',
-    },
-  }
-  for (const [name, c] of Object.entries(cases)) {
-    it(name, () => expect(joinResults(c.results, c.maxBytes, '{"big":1}')).to.equal(c.want))
-  }
+  it('stand in the order of the subtasks, whatever order they come in', () => {
+    const results = new Results(3, 1_000)
+    expect(results.done(2, 'c')).to.equal(true)
+    results.failed(1, { code: 'TaskTimeout' })
+    expect(results.done(0, null)).to.equal(true)
+    expect(results.json).to.equal('[{"output":null},{"error":{"code":"TaskTimeout"}},{"output":"c"}]')
+  })
+
+  it('may be none', () => expect(new Results(0, 10).json).to.equal('[]'))
+
+  it('are kept within a bound of bytes, beyond which errors still fit', () => {
+    const results = new Results(3, 40)
+    expect(results.done(0, 'a')).to.equal(true)
+    expect(results.done(1, 'é'.repeat(12))).to.equal(false)
+    results.failed(1, { code: 'ResultTooLarge' })
+    expect(results.done(2, 'b')).to.equal(true)
+    expect(results.json).to.equal('[{"output":"a"},{"error":{"code":"ResultTooLarge"}},{"output":"b"}]')
+  })
 })

@@ -18,21 +18,34 @@ export function readSubtasks(value: unknown, maxCapabilityChars: number): readon
   return subtasks
 }
 
-/** How one subtask ended, as the coordinator that merges is told: JSON text. */
-export type ResultText = { readonly json: string; readonly isDone: boolean }
+/** The results of subtasks as JSON text, in the order of the subtasks and in bounded memory. */
+export class Results {
+  readonly #texts: string[]
+  readonly #maxBytes: number
+  #bytes = 0
 
-/**
- * The results in their order as one JSON list of at most `maxBytes`. Outputs that do not fit any more are replaced by
- * `tooLarge`: the coordinator decides what a task without them is worth.
- */
-export function joinResults(results: readonly ResultText[], maxBytes: number, tooLarge: string): string {
-  const spare = (tooLarge.length + 1) * results.length
-  let left = maxBytes - spare
-  const texts = results.map(({ json, isDone }) => {
-    const bytes = Buffer.byteLength(json)
-    if (isDone && bytes > left) return tooLarge
-    left -= bytes
-    return json
-  })
-  return `[${texts.join(',')}]`
+  constructor(count: number, maxBytes: number) {
+    this.#texts = Array.from({ length: count }, () => 'null')
+    this.#maxBytes = maxBytes
+  }
+
+  /** Keeps the output of a subtask; false when there is no room for it any more. */
+  done(index: number, output: unknown): boolean {
+    const json = `{"output":${JSON.stringify(output)}}`
+    const bytes = this.#bytes + Buffer.byteLength(json)
+    if (bytes > this.#maxBytes) return false
+    this.#bytes = bytes
+    this.#texts[index] = json
+    return true
+  }
+
+  /** Keeps why there is no output; there is always room for that. */
+  failed(index: number, error: Readonly<Record<string, unknown>>): void {
+    this.#texts[index] = JSON.stringify({ error })
+  }
+
+  /** All of them as one JSON list. */
+  get json(): string {
+    return `[${this.#texts.join(',')}]`
+  }
 }

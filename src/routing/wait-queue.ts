@@ -12,6 +12,9 @@ export type Ticket<T> = {
 
 type Lane<T> = { head: Ticket<T> | undefined; tail: Ticket<T> | undefined; size: number }
 
+/** Orders of urgent tasks begin so far below those of all others. */
+const URGENT = 2 ** 50
+
 /** Picky tasks that are passed over in one look at a lane. */
 const MAX_PASSED_OVER = 16
 
@@ -24,6 +27,7 @@ export class WaitQueue<T> {
   #size = 0
   #last = 0
   #first = 0
+  #urgent = -URGENT
 
   get size(): number {
     return this.#size
@@ -39,10 +43,14 @@ export class WaitQueue<T> {
     return this.#lanes.get(lane)?.size ?? 0
   }
 
-  /** Adds a task at the end, or, when it has waited before, at the front. */
-  add(lane: string, item: T, options: { readonly atFront?: boolean; readonly isPicky?: boolean } = {}): Ticket<T> {
-    const { atFront = false, isPicky = false } = options
-    const order = atFront ? --this.#first : ++this.#last
+  /** Adds a task at the end, or, when it has waited before, at the front; one that is urgent behind the urgent ones and before all others. */
+  add(
+    lane: string,
+    item: T,
+    options: { readonly atFront?: boolean; readonly isPicky?: boolean; readonly isUrgent?: boolean } = {},
+  ): Ticket<T> {
+    const { atFront = false, isPicky = false, isUrgent = false } = options
+    const order = isUrgent ? ++this.#urgent : atFront ? --this.#first : ++this.#last
     const ticket: Ticket<T> = { item, lane, order, isPicky, before: undefined, after: undefined, isWaiting: true }
     let queue = this.#lanes.get(lane)
     if (!queue) this.#lanes.set(lane, (queue = { head: undefined, tail: undefined, size: 0 }))

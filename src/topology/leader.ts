@@ -1,5 +1,5 @@
 /** Epochs of the operator are multiples of this; routers that fail over by themselves count up from there. */
-export const TERM = 1_000
+export const TERM = 1_000_000_000
 
 /** An agent that can lead. `isUp`: it takes tasks, as far as whoever asks can see. */
 export type Candidate = { readonly name: string; readonly place: number; readonly isUp: boolean }
@@ -27,13 +27,3 @@ export function settle(before: Leadership | undefined, candidates: readonly Cand
 
 /** The first epoch of the term after the one that an epoch is in. */
 export const termAfter = (epoch: number) => (Math.floor(epoch / TERM) + 1) * TERM
-
-/**
- * A router's leadership after a look: what the operator has settled counts when it is newer and its leader is up; otherwise
- * the router fails over by itself, one epoch on.
- */
-export function follow(own: Leadership, settled: Leadership, candidates: readonly Candidate[]): Leadership {
-  const base = settled.epoch > own.epoch ? settled : own
-  const leader = electLeader(candidates, base.leader)
-  return leader === base.leader ? base : { epoch: base.epoch + 1, ...(leader !== undefined && { leader }) }
-}

@@ -2,6 +2,7 @@ import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
+import { TERM } from '../../topology/leader.ts'
 import { epochMessage, leaderMessage, leavingIn, linkedIn, topologyStatus } from './links.ts'
 import type { AgentSeen, World } from './plan.ts'
 
@@ -45,49 +46,49 @@ describe('the topology in the status', () => {
   const two = [agent('a'), agent('b', { place: 1 })]
   const cases: Record<string, { world: World; leaving?: string[]; stored?: TopologyStatus; heard?: number; want: object | undefined }> = {
     'is not there without a topology': { world: world(two), want: undefined },
-    'has the first leader': { world: world(two, STAR), want: { epoch: 1000, leader: 'a' } },
-    'keeps the leader': { world: world(two, STAR), stored: stored(2000, 'b'), want: { epoch: 2000, leader: 'b' } },
+    'has the first leader': { world: world(two, STAR), want: { epoch: TERM, leader: 'a' } },
+    'keeps the leader': { world: world(two, STAR), stored: stored(2 * TERM, 'b'), want: { epoch: 2 * TERM, leader: 'b' } },
     'has another one in the next term when the leader leaves by the plan': {
       world: world(two, STAR),
       leaving: ['a'],
-      stored: stored(1000, 'a'),
-      want: { epoch: 2000, leader: 'b' },
+      stored: stored(TERM, 'a'),
+      want: { epoch: 2 * TERM, leader: 'b' },
     },
     'has another one when the leader is not ready': {
       world: world([agent('a', { ready: false }), agent('b')], STAR),
-      stored: stored(1000, 'a'),
-      want: { epoch: 2000, leader: 'b' },
+      stored: stored(TERM, 'a'),
+      want: { epoch: 2 * TERM, leader: 'b' },
     },
     'keeps one that leaves when nobody could follow': {
       world: world([agent('a')], STAR),
       leaving: ['a'],
-      stored: stored(1000, 'a'),
-      want: { epoch: 1000, leader: 'a' },
+      stored: stored(TERM, 'a'),
+      want: { epoch: TERM, leader: 'a' },
     },
     'goes to the term above an epoch that an agent knows of': {
       world: world(two, STAR),
-      stored: stored(1000, 'a'),
-      heard: 4711,
-      want: { epoch: 5000, leader: 'a' },
+      stored: stored(TERM, 'a'),
+      heard: 4 * TERM + 711,
+      want: { epoch: 5 * TERM, leader: 'a' },
     },
     'goes above it with another leader, too': {
       world: world(two, STAR),
       leaving: ['a'],
-      stored: stored(1000, 'a'),
-      heard: 4711,
-      want: { epoch: 6000, leader: 'b' },
+      stored: stored(TERM, 'a'),
+      heard: 4 * TERM + 711,
+      want: { epoch: 6 * TERM, leader: 'b' },
     },
     'stays where that is absurd': {
       world: world(two, STAR),
-      stored: stored(1000, 'a'),
+      stored: stored(TERM, 'a'),
       heard: 1e15,
-      want: { epoch: 1000, leader: 'a' },
+      want: { epoch: TERM, leader: 'a' },
     },
     'has no leader in a mesh, but an epoch above that of its agents': {
       world: world(two, MESH),
       stored: stored(0),
       heard: 12,
-      want: { epoch: 1000 },
+      want: { epoch: TERM },
     },
   }
   for (const [name, c] of Object.entries(cases)) {
@@ -107,39 +108,43 @@ describe('the topology in the status', () => {
 
 describe('what people are told', () => {
   const cases: Record<string, { before?: TopologyStatus; old?: AgentSeen; want: string | undefined }> = {
-    'of the first leader': { want: 'b leads from epoch 2000 on' },
-    'of nothing new': { before: stored(2000, 'b'), want: undefined },
-    'of one that is gone': { before: stored(1000, 'a'), want: 'b leads from epoch 2000 on, after a, which is gone' },
+    'of the first leader': { want: `b leads from epoch ${2 * TERM} on` },
+    'of nothing new': { before: stored(2 * TERM, 'b'), want: undefined },
+    'of one that is gone': { before: stored(TERM, 'a'), want: `b leads from epoch ${2 * TERM} on, after a, which is gone` },
     'of one that is lost': {
-      before: stored(1000, 'a'),
+      before: stored(TERM, 'a'),
       old: agent('a', { ready: false, failed: { reason: 'SandboxGone', atMs: 0, readyForMs: 0 } }),
-      want: 'b leads from epoch 2000 on, after a, which is lost: SandboxGone',
+      want: `b leads from epoch ${2 * TERM} on, after a, which is lost: SandboxGone`,
     },
     'of one that is not ready': {
-      before: stored(1000, 'a'),
+      before: stored(TERM, 'a'),
       old: agent('a', { ready: false }),
-      want: 'b leads from epoch 2000 on, after a, which is not ready',
+      want: `b leads from epoch ${2 * TERM} on, after a, which is not ready`,
     },
-    'of one that leaves': { before: stored(1000, 'a'), old: agent('a'), want: 'b leads from epoch 2000 on, after a, which is leaving' },
+    'of one that leaves': {
+      before: stored(TERM, 'a'),
+      old: agent('a'),
+      want: `b leads from epoch ${2 * TERM} on, after a, which is leaving`,
+    },
     'of one that is deleted': {
-      before: stored(1000, 'a'),
+      before: stored(TERM, 'a'),
       old: agent('a', { deleting: true }),
-      want: 'b leads from epoch 2000 on, after a, which is being deleted',
+      want: `b leads from epoch ${2 * TERM} on, after a, which is being deleted`,
     },
     'of one that is paused': {
-      before: stored(1000, 'a'),
+      before: stored(TERM, 'a'),
       old: agent('a', { state: 'Paused', ready: false }),
-      want: 'b leads from epoch 2000 on, after a, which is paused',
+      want: `b leads from epoch ${2 * TERM} on, after a, which is paused`,
     },
   }
   for (const [name, c] of Object.entries(cases))
-    it(name, () => expect(leaderMessage(c.before, stored(2000, 'b'), world(c.old ? [c.old] : []))).to.equal(c.want))
+    it(name, () => expect(leaderMessage(c.before, stored(2 * TERM, 'b'), world(c.old ? [c.old] : []))).to.equal(c.want))
 
   it('of an epoch that was raised', () => {
-    expect(epochMessage(stored(1000), stored(5000), 4711)).to.equal(
-      'an agent knows of epoch 4711, which is above 1000: epoch 5000 is settled above both',
+    expect(epochMessage(stored(TERM), stored(5 * TERM), 4 * TERM + 711)).to.equal(
+      `an agent knows of epoch ${4 * TERM + 711}, which is above ${TERM}: epoch ${5 * TERM} is settled above both`,
     )
-    expect(epochMessage(stored(5000), stored(5000), 4711)).to.equal(undefined)
-    expect(epochMessage(stored(1000), stored(1000), 1e15)).to.equal(undefined)
+    expect(epochMessage(stored(5 * TERM), stored(5 * TERM), 4 * TERM + 711)).to.equal(undefined)
+    expect(epochMessage(stored(TERM), stored(TERM), 1e15)).to.equal(undefined)
   })
 })

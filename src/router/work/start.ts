@@ -1,7 +1,11 @@
+import { isLed } from '../leadership.ts'
 import { startConsensus } from './consensus.ts'
+import { startDelegation } from './delegation.ts'
 import { startSingle } from './single.ts'
 import type { StartWork } from './work.ts'
 
 /** Begins a task in the way that its swarm works: the topology decides, then the strategy. */
-export const startWork: StartWork = (task, desk, onEnd) =>
-  task.entry.fleet.rules.strategy === 'Consensus' ? startConsensus(task, desk, onEnd) : startSingle(task, desk, onEnd)
+export const startWork: StartWork = (task, desk, onEnd) => {
+  if (isLed(task.entry)) return startDelegation(task, desk, onEnd)
+  return task.entry.fleet.rules.strategy === 'Consensus' ? startConsensus(task, desk, onEnd) : startSingle(task, desk, onEnd)
+}

@@ -1,5 +1,7 @@
 import type { AttemptReport, Call } from '../call.ts'
 import type { Dispatcher } from '../dispatcher.ts'
+import type { Leaders } from '../leadership.ts'
+import type { RouterMetrics } from '../metrics.ts'
 import type { Problem } from '../problem.ts'
 import type { SwarmEntry } from '../swarm-entry.ts'
 import type { Trace } from '../trace.ts'
@@ -35,7 +37,13 @@ export type Answered = {
 }
 
 /** What a way of working uses; clock and chance are given. */
-export type Desk = { readonly dispatcher: Dispatcher; readonly now: () => number; readonly random: () => number }
+export type Desk = {
+  readonly dispatcher: Dispatcher
+  readonly leaders: Leaders
+  readonly metrics: RouterMetrics
+  readonly now: () => number
+  readonly random: () => number
+}
 
 /** A task on its way. It hears of its end by itself unless it is cancelled. */
 export type Work = {

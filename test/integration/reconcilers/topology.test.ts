@@ -5,6 +5,7 @@ import type { Topology } from '../../../src/api/topology.ts'
 import { groupsOf } from '../../../src/api/swarm.ts'
 import { SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { graphOf } from '../../../src/topology/graph.ts'
+import { TERM } from '../../../src/topology/leader.ts'
 import { ask, everyoneKnows, LINKED_AGENT, memories, type Told } from '../../support/linked-agents.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
@@ -90,7 +91,7 @@ describe('a topology', function () {
       await system.apply('desk', { groups: LED, topology: { type } })
       const told = await knowsGraph({ type })
       const leader = await leaderOf()
-      expect(told.get(leader)).to.include({ epoch: 1000, topology: type, role: 'Leader' })
+      expect(told.get(leader)).to.include({ epoch: TERM, topology: type, role: 'Leader' })
       expect([...told.values()].map((t) => t.role).sort()).to.deep.equal(['Leader', 'Standby', 'Worker', 'Worker'])
       const workers = [...told].filter(([, { role }]) => role === 'Worker')
       for (const [, { neighbours }] of workers) {
@@ -98,9 +99,9 @@ describe('a topology', function () {
         expect(roles).to.deep.equal(type === 'Star' ? ['Leader', 'Standby'] : ['Leader', 'Standby', 'Worker'])
       }
       expect(told.get(leader)?.neighbours.find((n) => n.role === 'Worker')?.capabilities).to.deep.equal(['sums', 'words'])
-      await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch 1000 on$`))
+      await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch ${TERM} on$`))
       expect((await system.swarm('desk'))?.status?.topology).to.deep.equal({
-        epoch: 1000,
+        epoch: TERM,
         leader,
         agents: 4,
         links: type === 'Star' ? 5 : 6,
@@ -134,9 +135,9 @@ describe('a topology', function () {
     })
     await system.settled('desk')
     const told = await everyoneKnows(system, 'desk', othersOf)
-    expect(told.get(next)).to.include({ epoch: 2000, role: 'Leader' })
-    expect([...told.values()].every((t) => t.epoch === 2000)).to.equal(true)
-    await system.told('desk', 'LeaderElected', new RegExp(`^${next} leads from epoch 2000 on, after ${first}, which is `))
+    expect(told.get(next)).to.include({ epoch: 2 * TERM, role: 'Leader' })
+    expect([...told.values()].every((t) => t.epoch === 2 * TERM)).to.equal(true)
+    await system.told('desk', 'LeaderElected', new RegExp(`^${next} leads from epoch ${2 * TERM} on, after ${first}, which is `))
   })
 
   it('tells an old leader that comes back that it stands by', async () => {
@@ -152,7 +153,7 @@ describe('a topology', function () {
     await system.e2b.admin.fault(sandbox, { type: 'restore' })
     await system.settled('desk')
     const told = await everyoneKnows(system, 'desk', othersOf)
-    expect(told.get(first)).to.include({ epoch: 2000, role: 'Standby' })
+    expect(told.get(first)).to.include({ epoch: 2 * TERM, role: 'Standby' })
     expect((await leaderOf()) === first, 'the old one leads again').to.equal(false)
   })
 
@@ -160,16 +161,22 @@ describe('a topology', function () {
     await system.apply('desk', {
       groups: LED,
       topology: { type: 'Star' },
-      template: { env: [{ name: 'KNOWS', value: '5500' }] },
+      template: { env: [{ name: 'KNOWS', value: String(5 * TERM + 500) }] },
     })
     await system.settled('desk')
     const swarm = await eventually('the epoch is above', async () => {
       const seen = await system.swarm('desk')
-      return (seen?.status?.topology?.epoch ?? 0) > 5500 && seen
+      return (seen?.status?.topology?.epoch ?? 0) > 5 * TERM + 500 && seen
     })
-    expect(swarm.status?.topology?.epoch).to.equal(6000)
-    await eventually('all have taken it', async () => [...(await memories(system, 'desk')).values()].every((m) => m.told?.epoch === 6000))
-    await system.told('desk', 'EpochRaised', /knows of epoch 5500, which is above 1000: epoch 6000 is settled/)
+    expect(swarm.status?.topology?.epoch).to.equal(6 * TERM)
+    await eventually('all have taken it', async () =>
+      [...(await memories(system, 'desk')).values()].every((m) => m.told?.epoch === 6 * TERM),
+    )
+    await system.told(
+      'desk',
+      'EpochRaised',
+      new RegExp(`knows of epoch ${5 * TERM + 500}, which is above ${TERM}: epoch ${6 * TERM} is settled`),
+    )
     const refused = await system.client
       .patchStatus(SWARMS, swarm, { ...swarm.status, topology: { ...swarm.status?.topology, epoch: 5999 } }, { precondition: 'uid' })
       .catch((error: unknown) => String(error))
@@ -246,8 +253,8 @@ describe('a topology', function () {
     await system.settled('desk')
     const told = await everyoneKnows(system, 'desk', othersOf)
     const leader = await leaderOf()
-    expect(told.get(leader)).to.include({ epoch: 2000, role: 'Leader' })
-    await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch 2000 on, after ${first}, which is leaving$`))
+    expect(told.get(leader)).to.include({ epoch: 2 * TERM, role: 'Leader' })
+    await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch ${2 * TERM} on, after ${first}, which is leaving$`))
   })
 
   it('shows no token to anybody but the agents', async () => {

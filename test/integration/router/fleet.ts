@@ -17,7 +17,13 @@ const BY = { fieldManager: 'router-test', force: true } as const
 const NOW = '2026-01-01T00:00:00Z'
 
 /** What an agent is made of in a test. */
-export type AgentOptions = { readonly group?: string; readonly revision?: string; readonly isReady?: boolean; readonly token?: string }
+export type AgentOptions = {
+  readonly group?: string
+  readonly place?: number
+  readonly revision?: string
+  readonly isReady?: boolean
+  readonly token?: string
+}
 
 /** A relay to the API server that can be taken away and put back. */
 export class ApiRelay {
@@ -103,19 +109,25 @@ export class TestFleet {
     await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
   }
 
+  /** Says who leads, in the operator's place. */
+  async settle(name: string, leader: string, epoch: number): Promise<void> {
+    const status = { topology: { epoch, leader, agents: 0, links: 0 } }
+    await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
+  }
+
   async removeSwarm(name: string): Promise<void> {
     await this.client.delete(SWARMS, { namespace: this.namespace, name })
   }
 
   /** Starts an agent and creates its object, ready unless told otherwise. */
   async agent(swarm: string, name: string, options: AgentOptions = {}): Promise<TestAgent> {
-    const { group = '', revision = 'r1', isReady = true, token } = options
+    const { group = '', place = 0, revision = 'r1', isReady = true, token } = options
     const agent = await new TestAgent(name).start()
     this.#agents.set(name, agent)
     this.gateway.add(`sbx-${name}`, agent, token)
     await this.client.create(AGENTS, {
       metadata: { namespace: this.namespace, name, labels: { [LABEL.swarm]: swarm } },
-      spec: { swarm, group, revision, nonce: randomBytes(8).toString('hex') },
+      spec: { swarm, group, place, revision, nonce: randomBytes(8).toString('hex') },
     })
     await this.setReady(name, isReady)
     return agent

@@ -18,6 +18,14 @@ export type ReplyBody = {
   readonly revision?: string
   readonly attempts?: readonly { readonly agent: string; readonly outcome: string; readonly status?: number; readonly durationMs: number }[]
   readonly timings?: { readonly queuedMs: number; readonly agentMs: number; readonly totalMs: number }
+  readonly subtasks?: readonly {
+    readonly agent?: string
+    readonly capability?: string
+    readonly outcome: string
+    readonly totalMs: number
+  }[]
+  readonly epoch?: number
+  readonly leader?: string
   readonly code?: string
   readonly title?: string
   readonly status?: number
@@ -153,12 +161,14 @@ export class RouterProcess {
 
 /** The live view of a swarm. */
 export type View = {
+  readonly topology?: { readonly type: string; readonly epoch?: number; readonly leader?: string }
   readonly queue: { readonly length: number }
   readonly tasks: { readonly done: number; readonly failed: number }
   readonly weights: readonly { readonly revision: string; readonly percent: number }[]
   readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
   readonly agents: readonly {
     readonly agent: string
+    readonly role?: string
     readonly health: string
     readonly inFlight: number
     readonly done: number

@@ -1,0 +1,205 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { eventually } from '../../support/wait.ts'
+import { TERM } from '../../../src/topology/leader.ts'
+import { answer, type TestAgent } from './agents.ts'
+import { TestFleet } from './fleet.ts'
+import { RouterProcess, type Reply } from './router-process.ts'
+import { coordinate, makeTeam, resultsOf, sharesOf, type Team, type TeamOptions } from './team.ts'
+
+const numbers = (count: number) => Array.from({ length: count }, (_, input) => ({ input }))
+const tasksOf = (agents: readonly TestAgent[]) => agents.flatMap((agent) => agent.received)
+
+describe('a task that a coordinator delegates', () => {
+  let fleet: TestFleet
+  let router: RouterProcess
+  before(async () => {
+    fleet = await TestFleet.start()
+    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
+  })
+  after(async () => {
+    await router.stop()
+    await fleet.stop()
+  })
+
+  const team = async (name: string, options: TeamOptions = {}): Promise<Team> => {
+    const made = await makeTeam(fleet, name, { epoch: TERM, ...options })
+    const count = made.leaders.length + made.workers.length
+    await router.sees(
+      name,
+      `${count} healthy agents and a leader`,
+      (view) => view.agents.filter((agent) => agent.health === 'Healthy').length === count && view.topology?.epoch === TERM,
+    )
+    return made
+  }
+
+  it('is split, done by workers side by side, and merged', async () => {
+    const { leaders, workers } = await team('split')
+    const { status, body } = await router.task('split', { input: { parts: [{ input: 'a' }, { input: 'b', capability: 'count' }] } })
+    expect(status).to.equal(200)
+    const [first, second] = body.subtasks ?? []
+    expect(body.output).to.deep.equal({
+      by: 'split-l0',
+      results: [{ output: { by: first?.agent, input: 'a' } }, { output: { by: second?.agent, input: 'b' } }],
+    })
+    expect([body.agent, body.group, body.leader, body.epoch]).to.deep.equal(['split-l0', 'lead', 'split-l0', TERM])
+    expect(new Set([first?.agent, second?.agent])).to.deep.equal(new Set(['split-w0', 'split-w1']))
+    expect([first?.outcome, second?.outcome, second?.capability]).to.deep.equal(['Done', 'Done', 'count'])
+    expect(body.attempts?.map(({ agent, outcome }) => [agent, outcome])).to.deep.equal([
+      ['split-l0', 'Done'],
+      ['split-l0', 'Done'],
+    ])
+    const [plan, merge] = leaders[0]?.received ?? []
+    expect([plan?.id, plan?.phase, plan?.epoch, plan?.results]).to.deep.equal([body.id, 'plan', TERM, undefined])
+    expect([merge?.id, merge?.phase, merge?.epoch, merge?.input]).to.deep.equal([body.id, 'merge', TERM, plan?.input])
+    expect(merge?.subtasks).to.deep.equal([{ input: 'a' }, { input: 'b', capability: 'count' }])
+    const keys = [plan, merge, ...tasksOf(workers)].map((task) => task?.headers['idempotency-key'])
+    expect(new Set(keys).size).to.equal(4)
+    expect(tasksOf(workers).map((task) => [task.epoch, task.phase, task.headers['swarm-epoch']])).to.deep.equal([
+      [TERM, undefined, String(TERM)],
+      [TERM, undefined, String(TERM)],
+    ])
+    expect(leaders[1]?.received).to.deep.equal([])
+  })
+
+  it('shows who leads, stands by and works', async () => {
+    await team('roles', { type: 'Star' })
+    const view = await router.view('roles')
+    expect(view.topology).to.deep.equal({ type: 'Star', epoch: TERM, leader: 'roles-l0' })
+    expect(view.agents.map(({ agent, role }) => [agent, role])).to.deep.equal([
+      ['roles-l0', 'Leader'],
+      ['roles-l1', 'Standby'],
+      ['roles-w0', 'Worker'],
+      ['roles-w1', 'Worker'],
+    ])
+  })
+
+  it('is done by the leader alone when that answers with an output', async () => {
+    const { leaders, workers } = await team('alone')
+    if (leaders[0]) leaders[0].work = (task, response) => answer(response, 200, { output: task.input, subtasks: null })
+    const { status, body } = await router.task('alone', { input: 'x' })
+    expect([status, body.output, body.agent, body.subtasks, body.epoch]).to.deep.equal([200, 'x', 'alone-l0', undefined, TERM])
+    expect(tasksOf(workers)).to.deep.equal([])
+  })
+
+  it('goes straight to a worker when it asks for a capability of workers, and fails at once when nobody has it', async () => {
+    const { leaders } = await team('direct')
+    for (let i = 0; i < 4; i++) {
+      const { status, body } = await router.task('direct', { input: i, capability: 'count' })
+      expect([status, body.group]).to.deep.equal([200, 'count'])
+    }
+    expect(tasksOf(leaders)).to.deep.equal([])
+    const { status, body } = await router.task('direct', { input: 1, capability: 'flying' })
+    expect([status, body.code]).to.deep.equal([404, 'NoAgentWithCapability'])
+    const planned = await router.task('direct', { input: { parts: [{ input: 1, capability: 'flying' }, { input: 2 }] } })
+    expect(resultsOf(planned)[0]?.error?.code).to.equal('NoAgentWithCapability')
+    expect(resultsOf(planned)[1]?.output).to.include({ input: 2 })
+  })
+
+  it('is merged from what there is when some subtasks fail', async () => {
+    const { workers } = await team('partial')
+    for (const worker of workers) {
+      worker.work = (task, response) => {
+        if (task.input === 1) answer(response, 422, { why: 'no such series' })
+        else if (task.input === 2) answer(response, 500, {})
+        else if (task.input === 3) answer(response, 200, { subtasks: [{ input: 1 }] })
+        else answer(response, 200, { output: task.input })
+      }
+    }
+    const reply = await router.task('partial', { input: { parts: numbers(4) } })
+    expect(reply.status).to.equal(200)
+    const [done, rejected, failed, nested] = resultsOf(reply)
+    expect(done).to.deep.equal({ output: 0 })
+    expect(rejected?.error)
+      .to.include({ code: 'TaskRejected', status: 422 })
+      .and.to.deep.include({ answer: { why: 'no such series' } })
+    expect([failed?.error?.code, nested?.error?.code]).to.deep.equal(['AgentFailed', 'NestedSubtasks'])
+    expect(reply.body.subtasks?.map(({ outcome }) => outcome)).to.deep.equal(['Done', 'TaskRejected', 'AgentFailed', 'NestedSubtasks'])
+    const text = (await router.get('/metrics')).text
+    expect(text).to.match(/swarm_router_subtasks_total\{[^}]*swarm="partial",outcome="NestedSubtasks"\} 1/)
+  })
+
+  it('may not be planned again where it is to be merged, nor by a worker', async () => {
+    const { leaders, workers } = await team('nested')
+    if (leaders[0]) leaders[0].work = (_task, response) => answer(response, 200, { subtasks: [{ input: 1 }] })
+    const { status, body } = await router.task('nested', { input: 1 })
+    expect([status, body.code, body.subtasks?.map(({ outcome }) => outcome)]).to.deep.equal([502, 'NestedSubtasks', ['Done']])
+    for (const worker of workers) worker.work = (_task, response) => answer(response, 200, { subtasks: [{ input: 1 }] })
+    expect((await router.task('nested', { input: 1, capability: 'count' })).body.code).to.equal('NestedSubtasks')
+  })
+
+  it('has a bounded number of subtasks, which must be well formed', async () => {
+    const { leaders, workers } = await team('many')
+    const none = await router.task('many', { input: { parts: [] } })
+    expect([none.status, resultsOf(none), none.body.subtasks]).to.deep.equal([200, [], []])
+    const most = await router.task('many', { input: { parts: numbers(256) } })
+    expect(resultsOf(most).map(({ output }) => (output as { input: number }).input)).to.deep.equal(numbers(256).map(({ input }) => input))
+    const before = tasksOf(workers).length
+    const { status, body } = await router.task('many', { input: { parts: numbers(257) } })
+    expect([status, body.code]).to.deep.equal([502, 'TooManySubtasks'])
+    expect(body.detail).to.contain('planned 257 subtasks, and 256 may be')
+    expect(tasksOf(workers)).to.have.length(before)
+    if (leaders[0]) leaders[0].work = (_task, response) => answer(response, 200, { subtasks: [{ capability: 'count' }] })
+    const odd = await router.task('many', { input: 1 })
+    expect([odd.status, odd.body.code]).to.deep.equal([502, 'AgentFailed'])
+    expect(odd.body.detail).to.contain('number 0 is not an object that has an input')
+  })
+
+  it('keeps time for the merge when subtasks take too long', async () => {
+    const { workers } = await team('late')
+    for (const worker of workers)
+      worker.work = (task, response) => (task.input === 1 ? undefined : answer(response, 200, { output: task.input }))
+    const reply = await router.task('late', { input: { parts: numbers(2) }, timeout: '1s' })
+    expect(reply.status).to.equal(200)
+    expect([resultsOf(reply)[0]?.output, resultsOf(reply)[1]?.error?.code]).to.deep.equal([0, 'TaskTimeout'])
+    expect(Number(tasksOf(workers)[0]?.headers['swarm-timeout-ms'])).to.be.within(1, 800)
+    expect(reply.body.timings?.totalMs).to.be.within(700, 1_000)
+  })
+
+  it('is shared out evenly', async () => {
+    await team('even', { workers: 4 })
+    const sixteen = await router.task('even', { input: { parts: numbers(16) } })
+    expect(sharesOf([sixteen])).to.deep.equal({ 'even-w0': 4, 'even-w1': 4, 'even-w2': 4, 'even-w3': 4 })
+    await team('five', { workers: 5 })
+    const fifty: Reply[] = [await router.task('five', { input: { parts: numbers(50) } })]
+    expect(Math.max(...Object.values(sharesOf(fifty)))).to.be.at.most(12)
+  })
+
+  it('is cut everywhere when its client goes away', async () => {
+    const { workers } = await team('cut')
+    let closed = 0
+    for (const worker of workers) worker.work = (_task, response) => void response.on('close', () => (closed += 1))
+    const gone = new AbortController()
+    const sent = router.task('cut', { input: { parts: numbers(8) } }, { signal: gone.signal }).catch(() => 'gone')
+    await router.sees('cut', 'both workers at work', (view) => view.agents.reduce((sum, { inFlight }) => sum + inFlight, 0) === 8)
+    gone.abort()
+    expect(await sent).to.equal('gone')
+    await router.sees('cut', 'nobody at work', (view) => view.agents.every(({ inFlight }) => inFlight === 0))
+    await eventually('the requests are closed', () => closed === 8)
+  })
+
+  it('waits for a coordinator, and says which group has none', async () => {
+    const { leaders } = await team('nobody', { leaders: 1, spec: { routing: { queue: { maxPending: 10, timeout: '300ms' } } } })
+    await leaders[0]?.kill()
+    const first = await router.task('nobody', { input: 1 })
+    expect([first.status, first.body.code]).to.deep.equal([502, 'AgentFailed'])
+    expect(first.body.detail).to.contain('failed on the Coordinator group lead of swarm')
+    const again = await router.task('nobody', { input: 1 })
+    expect([again.status, again.body.code]).to.deep.equal([503, 'NoAgentReady'])
+    expect(again.body.detail).to.contain('no agent of the Coordinator group lead of swarm')
+    expect((await router.task('nobody', { input: 1, capability: 'count' })).status).to.equal(200)
+  })
+
+  it('that must not be done twice is not begun again once its leader may have begun it', async () => {
+    const { leaders } = await team('once')
+    const [first] = leaders
+    if (first) first.work = (_task, response) => void response.destroy()
+    const planned = await router.task('once', { input: { parts: numbers(2) }, idempotent: false })
+    expect([planned.status, planned.body.code]).to.deep.equal([502, 'OutcomeUnknown'])
+    const [, second] = leaders
+    if (second) second.work = (task, response) => (task.phase === 'merge' ? void response.destroy() : coordinate(second)(task, response))
+    const merged = await router.task('once', { input: { parts: numbers(2) }, idempotent: false })
+    expect([merged.status, merged.body.code, merged.body.subtasks?.length]).to.deep.equal([502, 'OutcomeUnknown', 2])
+    expect(tasksOf(leaders).map(({ phase }) => phase)).to.deep.equal(['plan', 'plan', 'merge'])
+  })
+})
