@@ -9,6 +9,7 @@ import { LeaderElection } from '../src/kube/lease.ts'
 import { runReconcilers } from '../src/reconcilers/run.ts'
 import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
 import { RouterFeed } from '../src/router-client/feed.ts'
+import type { Ended } from '../src/stats/tally.ts'
 import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
 import { clusterConfig, refuse } from './refusals.ts'
 
@@ -66,9 +67,10 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('stopped')
 }
 
-/** What the routers say, and who hears of agents that have drained. */
+/** What the routers say, and who hears of agents that have drained and of tasks that have ended. */
 function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
   const listeners: ((namespace: string, agent: string) => void)[] = []
+  const endedListeners: ((ended: readonly Ended[]) => void)[] = []
   const feed = new RouterFeed({
     urls: routerUrls,
     token: internalToken ?? '',
@@ -77,11 +79,16 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
     onChange: (agents) => {
       for (const { namespace, agent } of agents) for (const listener of listeners) listener(namespace, agent)
     },
+    onEnded: (ended) => {
+      for (const listener of endedListeners) listener(ended)
+    },
   })
   const routers = {
     inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
     // Nobody says what agents still have to do when no router is known: they get all of spec.lifecycle.drainTimeout.
     isDrained: (namespace: string, agent: string) => routerUrls.length > 0 && feed.isDrained(namespace, agent),
+    isConnected: () => routerUrls.length === 0 || feed.connected,
+    onEnded: (listener: (ended: readonly Ended[]) => void) => endedListeners.push(listener),
     onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
   }
   return { feed, routers }

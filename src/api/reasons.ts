@@ -41,6 +41,7 @@ export const REASON = {
   memoryHigh: 'MemoryHigh',
   latencyHigh: 'LatencyHigh',
   errorsHigh: 'ErrorsHigh',
+  agentsCritical: 'AgentsCritical',
   // many agents lost at once
   massFailure: 'MassFailure',
   massFailureOver: 'MassFailureOver',

@@ -20,6 +20,8 @@ export type Request = {
   readonly doing: Doing
   readonly accept?: readonly number[]
   readonly timeoutMs?: number
+  /** It is not worth a wait of anybody: made only when a turn is free at once, and not again when it came too fast. */
+  readonly isSpare?: boolean
 }
 
 /** How often a request that came too fast is made again before the caller has to. */
@@ -45,14 +47,18 @@ export class Api {
   async ask<T>(request: Request, options: CallOptions, send: (http: Http, signal: AbortSignal) => Promise<Answer<T>>): Promise<Answer<T>> {
     const kind: Kind = request.doing.isCreate ? 'create' : 'call'
     for (let turn = 1; ; turn++) {
-      await this.#credential.enter(kind, request.doing, { isAgain: turn > 1, ...(options.signal && { signal: options.signal }) })
+      await this.#credential.enter(kind, request.doing, {
+        isAgain: turn > 1,
+        isSpare: request.isSpare ?? false,
+        ...(options.signal && { signal: options.signal }),
+      })
       const result = await this.#send(request, options, send)
       this.#credential.leave(kind, result.seen)
       if (result.answer) return result.answer
       if (result.seen.as === 'rejected') throw this.#credential.rejected(request.doing)
       if (result.seen.as === 'no-room') throw this.#noRoom(request)
       if (result.seen.as === 'too-fast') {
-        if (turn < TURNS) continue
+        if (turn < TURNS && !request.isSpare) continue
         const message = `E2B asks for fewer requests while ${wordsOf(request.doing)}`
         throw new WaitingError(REASON.rateLimited, message, result.seen.retryAfterMs)
       }

@@ -9,9 +9,9 @@ const DOING = { what: 'creating a sandbox of template', about: 'base', isCreate:
 function setUp(createsPerSecond = 0) {
   let nowMs = 5_000_000
   const credential = new Credential({ createsPerSecond, clock: { now: () => nowMs, after: () => () => undefined } })
-  const attempt = async (kind: Kind = 'create') => {
+  const attempt = async (kind: Kind = 'create', isSpare = false) => {
     try {
-      await credential.enter(kind, DOING, {})
+      await credential.enter(kind, DOING, { isSpare })
       return 'granted'
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error
@@ -97,6 +97,17 @@ describe('Credential', () => {
     await see({ as: 'too-fast', retryAfterMs: 20_000 })
     expect([await attempt('create'), await attempt('call')]).to.deep.equal(['RateLimited 20000', 'granted'])
     expect(credential.pressure()).to.deep.equal({ createPausedUntilMs: 5_020_000, waiting: 0, reason: 'RateLimited' })
+  })
+
+  it('gives a spare call a turn only when one is free at once', async () => {
+    const { attempt, see, pass } = setUp()
+    expect(await attempt('call', true)).to.equal('granted')
+    await see({ as: 'too-fast', retryAfterMs: 5_000 }, 'call')
+    expect(await attempt('call', true)).to.equal('RateLimited 5000')
+    const waiting = attempt('call')
+    pass(6_000)
+    expect(await attempt('call', true), 'somebody waits').to.match(/^RateLimited/)
+    void waiting
   })
 
   it('names no key in its messages', async () => {

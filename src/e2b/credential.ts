@@ -9,6 +9,9 @@ import type { Pressure } from './types.ts'
 /** Kinds of turns: creates have a rate and a quota of their own. */
 export type Kind = 'create' | 'call'
 
+/** How a turn is asked for. `isAgain`: it had one already and must go again; `isSpare`: only if nobody else has to wait for it. */
+export type Entry = { readonly signal?: AbortSignal; readonly isAgain?: boolean; readonly isSpare?: boolean }
+
 /** What came of a call, as far as it says something about the limits. */
 export type Seen =
   { readonly as: 'success' | 'other' | 'rejected' | 'no-room' } | { readonly as: 'too-fast'; readonly retryAfterMs: number }
@@ -35,10 +38,10 @@ export class Credential {
   }
 
   /** Waits for a turn, which `leave` gives back. Throws an OperatorError when there is none. */
-  async enter(kind: Kind, doing: Doing, options: { readonly signal?: AbortSignal; readonly isAgain?: boolean }): Promise<void> {
+  async enter(kind: Kind, doing: Doing, options: Entry): Promise<void> {
     this.#refuseIfKnown(kind, doing)
     const gate = this.#gates[kind]
-    const maxWaitMs = kind === 'create' ? CREATE_WAIT_MS : CALL_WAIT_MS
+    const maxWaitMs = options.isSpare ? 0 : kind === 'create' ? CREATE_WAIT_MS : CALL_WAIT_MS
     const turn = await gate.enter({ maxWaitMs, isFirst: options.isAgain ?? false, ...(options.signal && { signal: options.signal }) })
     if (turn.granted) return
     if (turn.why === 'aborted') throw new TransientError(REASON.providerUnavailable, `stopped before ${wordsOf(doing)}`)

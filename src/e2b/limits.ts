@@ -31,6 +31,12 @@ export const OPEN_WINDOW = 64
 /** A sandbox younger than this whose owner is unknown may belong to an Agent that the cache has yet to see. Milliseconds. */
 export const YOUNG_SANDBOX_MS = 60_000
 
+/** Sandboxes whose use one request asks for; the most that the API gives. */
+export const USAGE_BATCH = 100
+
+/** Longest wait for the answer to that: the next sample comes soon. Milliseconds. */
+export const USAGE_TIMEOUT_MS = 5_000
+
 /** Sandboxes on one page of a list; the most that the API gives. */
 export const LIST_PAGE = 100
 

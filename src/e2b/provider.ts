@@ -5,7 +5,7 @@ import { Api } from './api.ts'
 import type { Credential } from './credential.ts'
 import { deadline } from './deadline.ts'
 import { AmbiguousCreateError, classifySandboxError, type Doing, SandboxGoneError } from './errors.ts'
-import { CREATE_TIMEOUT_MS, LIST_PAGE, PAUSE_TIMEOUT_MS, SANDBOX_TIMEOUT_MS } from './limits.ts'
+import { CREATE_TIMEOUT_MS, LIST_PAGE, PAUSE_TIMEOUT_MS, SANDBOX_TIMEOUT_MS, USAGE_TIMEOUT_MS } from './limits.ts'
 import { METADATA } from './metadata.ts'
 import type { Operation, ProviderMetrics } from './metrics.ts'
 import type { Probes } from './probe.ts'
@@ -19,6 +19,7 @@ import type {
   ProbeTarget,
   SandboxFile,
   SandboxInfo,
+  SandboxUsage,
   StartRequest,
 } from './types.ts'
 
@@ -103,6 +104,24 @@ export class Provider {
       http.GET('/sandboxes/{sandboxID}', { params: { path: { sandboxID: sandboxId } }, signal }),
     )
     return data && { ...infoOf(data), ...(data.domain ? { domain: data.domain } : {}) }
+  }
+
+  /**
+   * What running sandboxes used of late, by their ids, for USAGE_BATCH of them at most; those of which the provider knows nothing
+   * are left out. Throws at once when its turn would make anybody wait.
+   */
+  async usage(sandboxIds: readonly string[], options: CallOptions = {}): Promise<ReadonlyMap<string, SandboxUsage>> {
+    const doing = { what: 'measuring sandboxes' }
+    const request = { operation: 'usage', doing, timeoutMs: USAGE_TIMEOUT_MS, isSpare: true } as const
+    const { data } = await this.#api.ask(request, options, (http, signal) =>
+      http.GET('/sandboxes/metrics', { params: { query: { sandbox_ids: [...sandboxIds] } }, signal }),
+    )
+    const found = new Map<string, SandboxUsage>()
+    for (const [id, point] of Object.entries(data?.sandboxes ?? {})) {
+      const usage = usageOf(point)
+      if (usage) found.set(id, usage)
+    }
+    return found
   }
 
   /** Ends a sandbox. */
@@ -251,6 +270,14 @@ function infoOf(sandbox: components['schemas']['ListedSandbox'] | components['sc
     startedAtMs: Date.parse(sandbox.startedAt),
     endAtMs: Date.parse(sandbox.endAt),
   }
+}
+
+/** A point of a sandbox's metrics; undefined when it does not say what it should. */
+function usageOf(point: components['schemas']['SandboxMetric']): SandboxUsage | undefined {
+  const { cpuUsedPct: cpuPercent, memUsed, memTotal, timestampUnix } = point
+  const memoryPercent = (memUsed * 100) / memTotal
+  const measuredMs = timestampUnix * SECOND_MS
+  return [cpuPercent, memoryPercent, measuredMs].every(Number.isFinite) ? { cpuPercent, memoryPercent, measuredMs } : undefined
 }
 
 /** The API decodes the filter once more after the query's own decoding, and then each part. */

@@ -54,5 +54,8 @@ export type ProbeTarget = {
  */
 export type ProbeOutcome = 'ready' | 'not-listening' | 'unhealthy' | 'no-answer' | 'sandbox-gone'
 
+/** What a sandbox used of its own processors and memory, and when the provider measured that (its clock, milliseconds). */
+export type SandboxUsage = { readonly cpuPercent: number; readonly memoryPercent: number; readonly measuredMs: number }
+
 /** What holds creates back, for conditions and metrics. */
 export type Pressure = { readonly createPausedUntilMs?: number; readonly waiting: number; readonly reason?: string }

@@ -41,12 +41,15 @@ export function limitsOf({ latency, window, ...health }: Health): Limits {
 /** The position of a state from best to worst. */
 export const severity = (state: HealthState): number => HEALTH_STATES.indexOf(state)
 
+/** The verdict on an agent of which nothing bad is known. */
+export const FINE: Verdict = { state: 'Healthy', reason: REASON.healthy, message: 'all figures are below the levels of spec.health' }
+
 /**
  * The worst that the figures show; of figures that are equally bad the one that was the reason before, so that reasons do not
  * change without need, else the first of errors, latency, processor, memory.
  */
 export function judge(figures: Figures, limits: Limits, before: Verdict | undefined): Verdict {
-  let worst: Verdict = { state: 'Healthy', reason: REASON.healthy, message: 'all figures are below the levels of spec.health' }
+  let worst = FINE
   for (const { reason, value, levels, message } of measured(figures, limits)) {
     const state = levelOf(value, levels, before?.reason === reason ? before.state : 'Healthy')
     const isWorse = severity(state) > severity(worst.state)

@@ -15,6 +15,8 @@ import { reconcileAgent } from './agent/index.ts'
 import { Prober } from './agent/prober.ts'
 import { Sightings } from './agent/sightings.ts'
 import { Sweeper } from './agent/sweeper.ts'
+import { UsageSampler } from './agent/usage-sampler.ts'
+import { Vitals, type EndedTasks } from './agent/vitals.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { fleetMetrics } from './shared/metrics.ts'
 import { AGENTS, SWARMS } from './shared/kinds.ts'
@@ -44,7 +46,10 @@ export type RunOptions = {
   operatorId: string
   /** Namespaces to look after; all when empty. */
   namespaces: readonly string[]
-  routers: RouterView & { onDrain(listener: (namespace: string, agent: string) => void): void }
+  routers: RouterView & {
+    onDrain(listener: (namespace: string, agent: string) => void): void
+    onEnded(listener: (ended: readonly EndedTasks[]) => void): void
+  }
   log: Logger
   registry: Registry
   metrics: RuntimeMetrics
@@ -61,7 +66,7 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   await Promise.all(informers.map((informer) => informer.synced(signal))).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
-  await parts.sweeper.run(signal)
+  await Promise.all([parts.sweeper.run(signal), parts.sampler.run(signal), parts.vitals.run(signal)])
   await Promise.all([swarmController.stop(), agentController.stop()])
   parts.publisher.stop()
   prober.stop()
@@ -77,7 +82,8 @@ function build(options: RunOptions) {
   const prober = new Prober({ onChange: (key) => checked(key), now: Date.now })
   const tokens = new TokenStore(client, stores.tokens)
   const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
-  const deps: AgentDeps = { stores, credentials, sightings, prober, tokens, operatorId, probe }
+  const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
+  const deps: AgentDeps = { stores, credentials, sightings, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
   const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher }
   const { agentController, swarmController } = controllersOf(options, deps, swarmDeps)
@@ -94,11 +100,13 @@ function build(options: RunOptions) {
     }
   }
   connect({ stores, swarmController, agentController, routers })
+  routers.onEnded((ended) => vitals.tasksEnded(ended))
   fleetMetrics(options.registry, stores)
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
-  return { stores, swarmController, agentController, prober, publisher, sweeper }
+  const sampler = new UsageSampler({ stores, credentials, log, onUsage: (agent, usage) => vitals.used(agent, usage) })
+  return { stores, swarmController, agentController, prober, publisher, sweeper, sampler, vitals }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {

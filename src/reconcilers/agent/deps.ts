@@ -5,6 +5,7 @@ import type { TokenStore } from '../shared/tokens.ts'
 import type { Health } from './plan.ts'
 import type { Prober } from './prober.ts'
 import type { Sightings } from './sightings.ts'
+import type { Vitals } from './vitals.ts'
 
 /** What the agent reconciler works with. */
 export type AgentDeps = {
@@ -13,6 +14,7 @@ export type AgentDeps = {
   tokens: TokenStore
   credentials: CredentialStore
   sightings: Sightings
+  vitals: Vitals
   /** Stamped on every sandbox, so that orphans are found. */
   operatorId: string
   probe: (target: ProbeTarget, timeoutMs: number) => Promise<Health['outcome']>

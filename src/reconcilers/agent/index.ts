@@ -1,3 +1,4 @@
+import type { AgentStatus } from '../../api/agent.ts'
 import type { Agent } from '../../api/objects.ts'
 import { SANDBOX_FINALIZER } from '../../api/names.ts'
 import { REASON } from '../../api/reasons.ts'
@@ -48,7 +49,7 @@ export async function reconcileAgent(key: string, deps: AgentDeps, signal: Abort
     forget(seen.agent, key, deps)
     return {}
   }
-  await tell({ seen, pass, error }, stores, signal)
+  await tell({ seen, pass, error }, deps, signal)
   if (error && retryOf(error) === undefined) throw error
   const requeueAfterMs = error ? retryOf(error) : checkAgainMs
   return requeueAfterMs === undefined ? {} : { requeueAfterMs }
@@ -86,7 +87,7 @@ function follow({ agent, template }: Seen, key: string, stores: Stores): boolean
 
 type Told = { seen: Seen; pass: Pass; error: OperatorError | undefined }
 
-async function tell({ seen, pass, error }: Told, stores: Stores, signal: AbortSignal): Promise<void> {
+async function tell({ seen, pass, error }: Told, { stores, vitals }: AgentDeps, signal: AbortSignal): Promise<void> {
   const { agent, template } = seen
   const status = statusOf({
     spec: agent.spec,
@@ -97,23 +98,27 @@ async function tell({ seen, pass, error }: Told, stores: Stores, signal: AbortSi
     ...(pass.sandbox && { sandbox: pass.sandbox }),
     ...(pass.lost && { lost: pass.lost }),
     ...(pass.world.health && { health: pass.world.health }),
+    verdict: vitals.verdict(agent),
     failureThreshold: pass.world.failureThreshold,
     ...(error && { error }),
     generation: agent.metadata.generation,
     now: new Date(stores.now()).toISOString(),
   })
-  tellEvents(agent, pass, error, stores)
+  tellEvents(agent, { pass, error, status }, stores)
   if (sameStatus(agent.status, status)) return
   stores.agents.wrote(await stores.client.patchStatus(AGENTS, agent, status, { precondition: 'uid', fieldManager: FIELD_MANAGER, signal }))
 }
 
-function tellEvents(agent: Agent, pass: Pass, error: OperatorError | undefined, stores: Stores): void {
+function tellEvents(agent: Agent, { pass, error, status }: Omit<Told, 'seen'> & { status: AgentStatus }, stores: Stores): void {
   if (pass.lost && !agent.status?.failed)
     stores.events.record(agent, { type: 'Warning', reason: REASON.agentFailed, message: pass.lost.message })
   const before = agent.status?.conditions?.find((c) => c.type === 'Ready')?.reason
   const isOrdinary = error?.reason === REASON.rateLimited // its turn comes; hundreds of agents need not say so
   if (error && !isOrdinary && error.reason !== before)
     stores.events.record(agent, { type: 'Warning', reason: error.reason, message: error.message })
+  const { health } = status
+  if (health?.state === 'Critical' && agent.status?.health?.state !== 'Critical')
+    stores.events.record(agent, { type: 'Warning', reason: health.reason, message: `critical: ${health.message}` })
 }
 
 /** Says what an agent leaves behind that is let go without the end of its sandbox being seen. */

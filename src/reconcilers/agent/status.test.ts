@@ -2,6 +2,7 @@ import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { StalledError, TransientError, WaitingError } from '../../errors.ts'
 import type { AgentStatus } from '../../api/agent.ts'
+import { FINE } from '../../health/judge.ts'
 import { kstatus, type KStatus } from '../../../test/support/kstatus.ts'
 import { statusOf, type Told } from './status.ts'
 
@@ -28,6 +29,7 @@ const told = (over: Partial<Told> = {}): Told => ({
   path: '/health',
   deleting: false,
   stored: { observedGeneration: -1 },
+  verdict: FINE,
   failureThreshold: 3,
   generation: 1,
   now: NOW,
@@ -135,6 +137,51 @@ describe('status of an agent', () => {
       expect((made.conditions ?? []).filter((x) => ['Reconciling', 'Stalled'].includes(x.type)).length).to.be.at.most(1)
     })
   }
+
+  const HOT = { state: 'Critical', reason: 'CpuHigh', message: 'processor 95 % used' } as const
+  const SINCE = '2026-01-01T00:00:20.000Z'
+  const WAS_HOT = { ...HOT, since: SINCE }
+  const down = (failures: number) => ({ outcome: 'no-answer', failures, sinceMs: 0 }) as const
+  const HEALTH: Record<string, { told: Told; want: AgentStatus['health'] | undefined }> = {
+    'has none before it was ever ready': { told: told({ sandbox, health: down(9), verdict: HOT }), want: undefined },
+    'is there with the first ready check': { told: told({ sandbox, health: ready }), want: { ...FINE, since: NOW } },
+    'is the verdict on its figures': { told: told({ sandbox, stored: READY, health: ready, verdict: HOT }), want: { ...HOT, since: NOW } },
+    'keeps its time while only the reason changes': {
+      told: told({ sandbox, stored: { ...READY, health: { ...WAS_HOT, reason: 'ErrorsHigh' } }, health: ready, verdict: HOT }),
+      want: WAS_HOT,
+    },
+    'does not change with one failed check': {
+      told: told({ sandbox, stored: { ...READY, health: WAS_HOT }, health: down(1), verdict: HOT }),
+      want: WAS_HOT,
+    },
+    'is Failed when it does not answer': {
+      told: told({ sandbox, stored: { ...READY, health: WAS_HOT }, health: down(3), verdict: HOT }),
+      want: {
+        state: 'Failed',
+        reason: 'NotResponding',
+        message: 'GET /health on port 8080 does not answer within spec.template.readiness.timeout',
+        since: NOW,
+      },
+    },
+    'is Failed when it is lost': {
+      told: told({ sandbox: { ...sandbox, state: 'Gone' }, stored: READY, lost: { reason: 'SandboxGone', message: 'it has ended' } }),
+      want: { state: 'Failed', reason: 'SandboxGone', message: 'it has ended', since: NOW },
+    },
+    'stays while it sleeps': {
+      told: told({ spec: { state: 'Paused' }, sandbox: { ...sandbox, state: 'Paused' }, stored: { ...READY, health: WAS_HOT } }),
+      want: WAS_HOT,
+    },
+    'stays while it wakes up': {
+      told: told({ sandbox, stored: { ...READY, conditions: [], health: WAS_HOT }, health: down(0) }),
+      want: WAS_HOT,
+    },
+    'stays until a new operator has checked it': { told: told({ sandbox, stored: { ...READY, health: WAS_HOT } }), want: WAS_HOT },
+    'stays while it is being deleted': {
+      told: told({ deleting: true, sandbox, stored: { ...READY, health: WAS_HOT }, health: ready }),
+      want: WAS_HOT,
+    },
+  }
+  for (const [name, c] of Object.entries(HEALTH)) it(`health ${name}`, () => expect(statusOf(c.told).health).to.deep.equal(c.want))
 
   it('remembers how long a lost agent had been ready', () => {
     const made = statusOf(told({ stored: READY, lost: { reason: 'SandboxGone', message: 'its sandbox has ended' } }))

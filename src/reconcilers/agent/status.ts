@@ -1,7 +1,9 @@
 import type { AgentSpec, AgentStatus } from '../../api/agent.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
+import type { AgentHealth } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
+import type { Verdict } from '../../health/judge.ts'
 import type { Health, LossReason } from './plan.ts'
 
 /** What a pass has found out about an agent. Times are RFC 3339. */
@@ -15,6 +17,8 @@ export type Told = {
   /** It was given up in this pass, or before. */
   lost?: { reason: LossReason; message: string }
   health?: Health
+  /** How well it does by its figures, as long as it answers. */
+  verdict: Verdict
   failureThreshold: number
   error?: OperatorError
   generation: number
@@ -27,13 +31,38 @@ export function statusOf(told: Told): AgentStatus {
   const ready = readiness(told)
   const wasReady = stored.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
   const readySince = ready.status === 'True' && !wasReady ? now : stored.readySince
+  const health = healthOf(told, ready, readySince)
   return {
     observedGeneration: told.generation,
     ...(sandbox && { sandbox }),
     ...(readySince !== undefined && { readySince }),
     ...(stored.failed ? { failed: stored.failed } : lost && { failed: failure(told, lost.reason) }),
+    ...(health && { health }),
     conditions: merge(stored.conditions ?? [], conditions(told, ready), told.generation, now),
   }
+}
+
+/**
+ * How well it does:
+ *
+ * | the agent                                             | its health                               |
+ * |-------------------------------------------------------|------------------------------------------|
+ * | was never ready                                       | none                                     |
+ * | is lost                                               | Failed, with the reason of its condition |
+ * | is being deleted, sleeps, or was not checked yet      | as it was                                |
+ * | is ready                                              | the verdict on its figures               |
+ * | is not: `failureThreshold` checks in a row have failed | Failed, with the reason of its condition |
+ * | is not, and fewer have failed: it is waking up        | as it was                                |
+ */
+function healthOf(told: Told, ready: Draft, readySince: string | undefined): AgentHealth | undefined {
+  const { stored, sandbox, lost, health, now } = told
+  if (readySince === undefined) return undefined
+  const isLost = lost !== undefined || stored.failed !== undefined
+  const isChecked = !told.deleting && sandbox?.state === 'Running' && health !== undefined
+  const isDown = isLost || (isChecked && ready.status !== 'True' && health.failures >= told.failureThreshold)
+  if (!isDown && !(isChecked && ready.status === 'True')) return stored.health
+  const { state, reason, message }: Verdict = isDown ? { state: 'Failed', reason: ready.reason, message: ready.message } : told.verdict
+  return { state, reason, message, since: stored.health?.state === state ? stored.health.since : now }
 }
 
 /** How long it had been ready counts from `readySince` while the Ready condition is true, else up to when it turned false. */

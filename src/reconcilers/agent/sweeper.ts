@@ -50,21 +50,10 @@ export class Sweeper {
 
   /** One look with every API key in use. A provider that does not answer holds up only its own. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const users = new Map<Provider, Agent[]>(this.#options.own ? [[this.#options.own, []]] : [])
-    for (const agent of this.#options.stores.agents.list()) {
-      const provider = this.#providerOf(agent)
-      if (provider) users.set(provider, [...(users.get(provider) ?? []), agent])
-    }
+    const { stores, credentials, own } = this.#options
+    const users = credentials.usersOf(stores.agents.list())
+    if (own && !users.has(own)) users.set(own, [])
     await Promise.all([...users].map(([provider, agents]) => this.#sweepOne(provider, agents, signal)))
-  }
-
-  #providerOf(agent: Agent): Provider | undefined {
-    try {
-      return this.#options.credentials.providerOf(agent)
-    } catch (error) {
-      if (error instanceof OperatorError) return undefined // the agent says so itself
-      throw error
-    }
   }
 
   async #sweepOne(provider: Provider, agents: readonly Agent[], signal: AbortSignal): Promise<void> {

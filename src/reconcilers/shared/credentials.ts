@@ -24,6 +24,27 @@ export class CredentialStore {
     this.#options = options
   }
 
+  /** The agents by the provider that their sandboxes live at; those whose key is missing say so themselves and are left out. */
+  usersOf(agents: readonly Agent[]): Map<Provider, Agent[]> {
+    const users = new Map<Provider, Agent[]>()
+    for (const agent of agents) {
+      const provider = this.#knownProviderOf(agent)
+      const others = provider && users.get(provider)
+      if (others) others.push(agent)
+      else if (provider) users.set(provider, [agent])
+    }
+    return users
+  }
+
+  #knownProviderOf(agent: Agent): Provider | undefined {
+    try {
+      return this.providerOf(agent)
+    } catch (error) {
+      if (error instanceof OperatorError) return undefined
+      throw error
+    }
+  }
+
   /** The provider as this agent may use it. Throws WaitingError while the Secret with the key is missing. */
   providerOf({ metadata, spec }: Pick<Agent, 'metadata' | 'spec'>): Provider {
     const { providers, references, ownKey } = this.#options

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import type { HealthCounts } from '../../api/health.ts'
 import type { Stores } from './stores.ts'
 
 /** States of agents that are counted; a closed set, so that labels stay few. */
@@ -6,8 +7,8 @@ const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] a
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  registry.removeSingleMetric('swarm_operator_agents')
-  registry.removeSingleMetric('swarm_operator_swarms')
+  for (const name of ['agents', 'agents_health', 'swarms']) registry.removeSingleMetric(`swarm_operator_${name}`)
+  healthMetrics(registry, stores)
   const agents = new Gauge({
     name: 'swarm_operator_agents',
     help: 'Agents by swarm and state.',
@@ -32,6 +33,24 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
     },
   })
 }
+
+/** The health of agents as the swarms tell it. */
+function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
+  const health = new Gauge({
+    name: 'swarm_operator_agents_health',
+    help: 'Agents by swarm and health; those that were never ready and paused ones are left out.',
+    labelNames: ['namespace', 'swarm', 'state'],
+    registers: [registry],
+    collect() {
+      health.reset()
+      for (const { metadata, status } of stores.swarms.list())
+        for (const state of HEALTH_COUNTS)
+          health.set({ namespace: metadata.namespace, swarm: metadata.name, state }, status?.health?.[state] ?? 0)
+    },
+  })
+}
+
+const HEALTH_COUNTS: readonly (keyof HealthCounts)[] = ['healthy', 'degraded', 'critical', 'failed']
 
 function stateOf(agent: ReturnType<Stores['agents']['list']>[number]): (typeof STATES)[number] {
   if (agent.metadata.deletionTimestamp) return 'deleting'

@@ -11,6 +11,8 @@ export type RouterView = {
   inFlight(namespace: string, agent: string): number
   /** Every router sends the agent no more tasks and waits for none. */
   isDrained(namespace: string, agent: string): boolean
+  /** Every router is connected, so that no task ends unheard. */
+  isConnected(): boolean
 }
 
 /** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm. */

@@ -50,6 +50,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     topology: links?.status,
     now: new Date(stores.now()).toISOString(),
   })
+  tellHealth(seen, status, stores)
   await writeStatus(seen.swarm, status, stores, signal)
   if (links) publish(key, { seen, links }, deps)
   if (error) throw error
@@ -116,6 +117,15 @@ async function defaultReplicas({ spec, metadata }: Swarm, { client, swarms }: St
   const { uid, resourceVersion } = metadata
   const patch = { metadata: { uid, resourceVersion }, spec: { replicas: spec.groups === undefined ? 1 : null } }
   swarms.wrote(await client.mergePatch(SWARMS, metadata, patch, { fieldManager: FIELD_MANAGER, signal }))
+}
+
+/** Tells people of the first agent that is critical, when there was none before; each one has an Event of its own besides. */
+function tellHealth({ swarm, agents }: Seen, { health }: SwarmStatus, { events }: Stores): void {
+  if (!health?.critical || swarm.status?.health?.critical) return
+  const critical = [...agents.values()].filter((agent) => agent.status?.health?.state === 'Critical')
+  const [first] = critical
+  const message = `${health.critical} of ${agents.size} agents critical, for instance ${first?.metadata.name}: ${first?.status?.health?.message}`
+  events.record(swarm, { type: 'Warning', reason: REASON.agentsCritical, message })
 }
 
 const UNSEEN: SwarmStatus = { observedGeneration: -1 }

@@ -91,6 +91,7 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
     ready: ready && !failed,
     wasReady: status?.readySince !== undefined,
     ...(failed && { failed: { reason: failed.reason, atMs: Date.parse(failed.at), readyForMs: failed.readyForMs ?? 0 } }),
+    ...(status?.health && { health: status.health.state }),
     attempt: spec.attempt,
     inFlight: stores.routers.inFlight(metadata.namespace, metadata.name),
     drained: spec.state === 'Draining' && stores.routers.isDrained(metadata.namespace, metadata.name),

@@ -1,3 +1,4 @@
+import type { HealthState } from '../../api/health.ts'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { Topology } from '../../api/topology.ts'
 import { resolveCounts } from './counts.ts'
@@ -18,6 +19,8 @@ export type AgentSeen = {
   wasReady: boolean
   /** Lost for good; `readyForMs` is how long it had been ready. */
   failed?: { reason: string; atMs: number; readyForMs: number }
+  /** How well it does, once it has been ready. */
+  health?: HealthState
   attempt: number
   /** Tasks that the routers have given it and not seen the end of. */
   inFlight: number

@@ -168,6 +168,20 @@ describe('status of a swarm', () => {
     }
   })
 
+  it('counts agents by their health, without those that were never ready, sleep or are being deleted', () => {
+    const agents = [
+      agent({ health: 'Healthy' }),
+      agent({ name: 'b', health: 'Healthy', state: 'Draining' }),
+      agent({ name: 'c', health: 'Degraded' }),
+      agent({ name: 'd', health: 'Critical' }),
+      agent({ name: 'e', health: 'Failed', ready: false, failed: { reason: 'SandboxGone', atMs: 0, readyForMs: 0 } }),
+      agent({ name: 'f', health: 'Healthy', state: 'Paused', ready: false }),
+      agent({ name: 'g', health: 'Critical', deleting: true }),
+      fresh({ name: 'h' }),
+    ]
+    expect(status({ world: world({ agents }) }).health).to.deep.equal({ healthy: 2, degraded: 1, critical: 1, failed: 1 })
+  })
+
   it('the older revision stays current until the newer is complete', () => {
     const stored: SwarmStatus = { observedGeneration: 2, currentRevision: 'r1' }
     expect(status({ world: world({ updateRevision: 'r2' }), stored })).to.include({ currentRevision: 'r1', updateRevision: 'r2' })

@@ -1,5 +1,6 @@
 import type { Condition } from '../../api/condition.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
+import type { HealthCounts } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
@@ -39,8 +40,16 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     updateRevision: world.updateRevision,
     traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
     ...(before.topology && { topology: before.topology }),
+    health: healthOf(world.agents),
     conditions: conditionsOf({ world, plan, error, before, ready: serving.length, complete }),
   }
+}
+
+/** How many agents do how well: those that were never ready, sleep or are being deleted are left out. */
+function healthOf(agents: readonly AgentSeen[]): HealthCounts {
+  const judged = agents.filter((a) => !a.deleting && a.state !== 'Paused')
+  const count = (state: AgentSeen['health']) => judged.filter((a) => a.health === state).length
+  return { healthy: count('Healthy'), degraded: count('Degraded'), critical: count('Critical'), failed: count('Failed') }
 }
 
 /** Every wanted agent is there, ready and of the newest revision, and nothing else is left to do. */

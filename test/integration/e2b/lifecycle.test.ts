@@ -4,6 +4,7 @@ import { METADATA, ownerOf } from '../../../src/e2b/metadata.ts'
 import { SandboxGoneError } from '../../../src/e2b/errors.ts'
 import type { Provider } from '../../../src/e2b/provider.ts'
 import { type Bench, bench, failure, request, startAgent, probe, until } from './harness.ts'
+import { eventually } from '../../support/wait.ts'
 
 describe('sandboxes of a provider', function () {
   this.timeout(60_000)
@@ -37,6 +38,19 @@ describe('sandboxes of a provider', function () {
     const listed = await provider.list({ metadata: operator })
     expect(listed.map((s) => s.sandboxId).sort()).to.deep.equal(ids.sort())
     await Promise.all(ids.map((id) => provider.kill(id)))
+  })
+
+  it('are measured many at a time; those that are gone are left out', async () => {
+    const [one, other] = await Promise.all([provider.create(request('one')), provider.create(request('other'))])
+    await provider.kill(other.sandboxId)
+    const used = await eventually(
+      'the provider has measured it',
+      async () => (await provider.usage([one.sandboxId, other.sandboxId])).get(one.sandboxId),
+      { timeoutMs: 30_000 },
+    )
+    expect([used.cpuPercent, used.memoryPercent].every((percent) => percent >= 0 && percent <= 100)).to.equal(true)
+    expect(Math.abs(used.measuredMs - Date.now())).to.be.below(60_000)
+    expect([...(await provider.usage([one.sandboxId, other.sandboxId])).keys()]).to.deep.equal([one.sandboxId])
   })
 
   it('can be killed twice', async () => {

@@ -1,0 +1,166 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import type { AgentHealth } from '../../../src/api/health.ts'
+import type { Agent } from '../../../src/api/objects.ts'
+import { Informer } from '../../../src/kube/informer.ts'
+import { createLog } from '../../../src/log.ts'
+import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
+import { keepAsking, type Load } from '../../support/load.ts'
+import { System } from '../../support/system.ts'
+import { eventually } from '../../support/wait.ts'
+
+/** Does as it is told: `burn` keeps a processor busy until `rest`, `fail` answers 500, `sleepMs` takes its time. */
+const AGENT_PROGRAM = `
+import { createServer } from 'node:http'
+import { Worker } from 'node:worker_threads'
+let burner
+createServer((request, response) => {
+  const answer = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  if (request.url === '/health') return answer(200, {})
+  let text = ''
+  request.on('data', (chunk) => (text += chunk))
+  request.on('end', async () => {
+    const { input } = JSON.parse(text)
+    if (input.burn) burner ??= new Worker('for (;;);', { eval: true })
+    if (input.rest) await burner?.terminate()
+    if (input.sleepMs) await new Promise((resolve) => setTimeout(resolve, input.sleepMs))
+    answer(input.fail ? 500 : 200, { output: null })
+  })
+}).listen(Number(process.env.PORT))
+`
+
+const HEALTH = {
+  cpuPercent: { degraded: 4, critical: 6 },
+  errorPercent: { degraded: 20, critical: 40 },
+  latency: { degraded: '100ms', critical: '300ms' },
+  window: '5s',
+  minTasks: 5,
+}
+const SPEC = {
+  replicas: 1,
+  health: HEALTH,
+  routing: { retries: { attempts: 1 }, circuitBreaker: { consecutiveFailures: 1000 } },
+  template: { files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'moody', key: 'agent.mjs' } }], readiness: { replaceAfter: '1h' } },
+}
+
+type Told = Pick<AgentHealth, 'state' | 'reason'>
+
+describe('the health of agents', function () {
+  this.timeout(240_000)
+  let system: System
+  before(async () => {
+    system = await System.start({ router: true })
+    await system.configMap('moody', { 'agent.mjs': AGENT_PROGRAM })
+  })
+  const watching: Informer<Agent>[] = []
+  after(async () => {
+    await Promise.all(watching.map((informer) => informer.stop()))
+    await system.stop()
+  })
+
+  /** Everything that is told of a swarm's one agent, as often as it is written. */
+  function watch(swarm: string): Told[] {
+    const told: Told[] = []
+    const informer = new Informer<Agent>({
+      client: system.client,
+      kind: AGENTS,
+      namespaces: [system.namespace],
+      labelSelector: `swarmops.dev/swarm=${swarm}`,
+      log: createLog({ level: 'error', shape: 'text' }),
+    })
+    informer.onChange((type, { status }) => {
+      if (type !== 'deleted' && status?.health) told.push({ state: status.health.state, reason: status.health.reason })
+    })
+    informer.start()
+    watching.push(informer)
+    return told
+  }
+
+  const isToldAs = (swarm: string, state: string, reason?: string) =>
+    eventually(
+      `the agent of ${swarm} is ${state}`,
+      async () => {
+        const [agent] = await system.agents(swarm)
+        const health = agent?.status?.health
+        if (health?.state === state && (!reason || health.reason === reason)) return { ...health, agent: agent?.metadata.name ?? '' }
+        throw new Error(JSON.stringify(health))
+      },
+      { timeoutMs: 60_000 },
+    )
+
+  /** Starts a swarm of one agent; it is healthy as soon as it is ready. */
+  async function start(swarm: string): Promise<Told[]> {
+    const told = watch(swarm)
+    await system.apply(swarm, SPEC)
+    await system.settled(swarm)
+    await isToldAs(swarm, 'Healthy', 'Healthy')
+    return told
+  }
+
+  /** Sends tasks of which every other one is as `input` says. */
+  function everyOther(swarm: string, input: object): Load {
+    let n = 0
+    return keepAsking(async () => system.task(swarm, (n += 1) % 2 ? input : {}), 2)
+  }
+
+  /** What was told, without what was told again. */
+  const steps = (told: readonly Told[]) =>
+    told.filter((t, i) => t.state !== told[i - 1]?.state || t.reason !== told[i - 1]?.reason).map((t) => `${t.state} ${t.reason}`)
+
+  const byTasks = (swarm: string, input: object, reason: string) =>
+    it(`is judged by its tasks: ${reason}, and healthy again when it does them well`, async () => {
+      const told = await start(swarm)
+      const bad = everyOther(swarm, input)
+      const { message, agent } = await isToldAs(swarm, 'Critical', reason)
+      expect(message).to.match(/of \d+ tasks/)
+      await bad.stop()
+      const good = everyOther(swarm, {})
+      await isToldAs(swarm, 'Healthy', 'Healthy')
+      await good.stop()
+      const changes = steps(told)
+      expect([changes[0], changes.at(-1)]).to.deep.equal(['Healthy Healthy', 'Healthy Healthy'])
+      expect(changes).to.include(`Critical ${reason}`)
+      expect(told.length, 'writes of the status').to.be.at.most(changes.length + 1)
+      await system.told(agent, reason, /^critical: /)
+    })
+  byTasks('wrong', { fail: true }, 'ErrorsHigh')
+  byTasks('slow', { sleepMs: 350 }, 'LatencyHigh')
+
+  it('is judged by what its sandbox uses, stands as it is over a restart of the operator, and gets better when the sandbox rests', async () => {
+    const told = await start('hot')
+    await system.task('hot', { burn: true })
+    const before = await isToldAs('hot', 'Critical', 'CpuHigh')
+    expect(before.message).to.match(/^processor \d+ % used$/)
+    await system.operator?.kill()
+    const from = told.length
+    await system.startOperator()
+    await system.told('hot', 'AgentsCritical', new RegExp(before.agent))
+    const sampled = usageRequests()
+    await eventually('the new operator has measured it', () => usageRequests() > sampled + 2, { timeoutMs: 30_000 })
+    expect(await isToldAs('hot', 'Critical')).to.deep.equal(before)
+    expect(told.slice(from), 'nothing was written').to.deep.equal([])
+    await system.task('hot', { rest: true })
+    await isToldAs('hot', 'Healthy', 'Healthy')
+  })
+
+  const usageRequests = () => system.e2b.admin.counters()['GET /sandboxes/metrics'] ?? 0
+
+  it('is Failed while it does not answer', async () => {
+    await start('still')
+    const [agent] = await system.agents('still')
+    const sandbox = agent?.status?.sandbox?.id ?? ''
+    await system.e2b.admin.fault(sandbox, { type: 'freeze' })
+    await isToldAs('still', 'Failed', 'NotResponding')
+    await eventually('the swarm counts it', async () => (await system.swarm('still'))?.status?.health?.failed === 1)
+    await system.e2b.admin.fault(sandbox, { type: 'restore' })
+    await isToldAs('still', 'Healthy')
+    const swarm = await eventually('the swarm counts it', async () => {
+      const seen = await system.swarm('still')
+      return seen?.status?.health?.failed === 0 ? seen : undefined
+    })
+    expect(swarm.status?.health).to.deep.equal({ healthy: 1, degraded: 0, critical: 0, failed: 0 })
+    const metrics = await system.metrics()
+    for (const [state, n] of Object.entries({ healthy: 1, degraded: 0, critical: 0, failed: 0 }))
+      expect(metrics).to.contain(`swarm_operator_agents_health{namespace="${system.namespace}",swarm="still",state="${state}"} ${n}`)
+  })
+})
