@@ -22,7 +22,7 @@ export function serve({ work, plan, merge, routes = {} }) {
     'PUT /swarm': learn,
     'POST /tasks': async (task) => {
       if (task.epoch > swarm.epoch) swarm.epoch = task.epoch // the router has heard of a new leader first
-      if (task.phase && task.epoch < swarm.epoch) throw refusal(409, { epoch: swarm.epoch })
+      if (task.epoch > 0 && task.epoch < swarm.epoch) throw refusal(409, { epoch: swarm.epoch }) // in the name of one who led before
       if (task.phase === 'plan' && plan) return plan(task.input, task)
       if (task.phase === 'merge' && merge) return { output: await merge(task.input, task.results, task) }
       return { output: await work(task.input, task) }
