@@ -9,6 +9,9 @@ import { firstBy, Tour } from '../support/tour.ts'
 /** What the manager answers. */
 type Ranked = { ranking: { symbol: string; score: number; momentum: number; pairs: number }[]; analysts: string[]; missing: number }
 
+/** What the router tells of a subtask. */
+type Subtask = { agent?: string; capability?: string; outcome: string; totalMs: number }
+
 /** Months that are asked about; before them, one of the shares was not traded yet. */
 const MONTHS = 30
 
@@ -25,10 +28,17 @@ await Tour.run(import.meta.filename, 'hierarchical', async (tour) => {
   tour.say('The ranking of the last month:')
   const rows = (ranked[0]?.ranking ?? []).map((r) => [r.symbol, ...[r.score, r.momentum, r.pairs].map((n) => n.toFixed(3).padStart(6))])
   tour.say(table(['share', 'score', 'momentum', 'pairs'], rows))
+  const subtasks = (answers[0]?.body['subtasks'] ?? []) as Subtask[]
+  const done = subtasks.map((s) => [s.capability ?? '', s.agent ?? '', s.outcome, `${s.totalMs.toFixed(1)} ms`])
+  tour.say(`\nWho did the subtasks of that task:\n${table(['capability', 'agent', 'outcome', 'took'], done)}`)
   tour.say(`\n${summary(answers).trim()}`)
   tour.check(
     answers.every((a) => a.ok),
     'every task was done',
+  )
+  tour.check(
+    subtasks.length === 9 && subtasks.every((s) => s.agent?.includes(`-${s.capability}-`)),
+    'analysts got what they are able to do',
   )
   const analysts = new Set(ranked.flatMap((r) => r.analysts))
   tour.check(analysts.size === 4, `all four analysts had work: ${[...analysts].sort().join(', ')}`) // prettier-ignore

@@ -24,6 +24,9 @@ await Tour.run(import.meta.filename, 'star', async (tour) => {
   const prices = readPrices()
   const tasks: Task[] = Array.from({ length: MONTHS }, (_, back) => ({ input: { prices: pricesUntil(prices, back) } }))
 
+  const links = await kubectl('get', 'swarm/star', '-o', 'jsonpath={.status.topology.links}')
+  tour.check(links === '13', `spokes know the two hubs only: ${links} links, and not the 28 of all to all`)
+
   tour.step(`A risk report for each of ${MONTHS} months: the hub asks three regions`)
   const answers = await tour.client.askAll(tasks, { parallel: 4 })
   const reports = answers.map((answer) => answer.output as Report)

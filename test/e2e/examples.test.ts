@@ -78,4 +78,37 @@ describe('examples of topologies, as a newcomer runs them', function () {
     expect([momentum?.choice, momentum?.weight]).to.deep.equal(['buy', Math.min(1, Math.round((trend / 2) * 100) / 100)])
     expect(trend, 'a choice of buy').to.be.above(0.5)
   })
+
+  example('hierarchical', { input: { universe: recent } }, ({ output, problem, agent }) => {
+    expect(problem).to.equal(undefined)
+    const { ranking, analysts, missing } = output as {
+      ranking: { symbol: string; score: number; momentum: number; pairs: number }[]
+      analysts: string[]
+      missing: number
+    }
+    expect(agent).to.match(/^hierarchical-manager-/)
+    expect(missing).to.equal(0)
+    expect(analysts.every((analyst) => /-(momentum|pairs)-/.test(analyst))).to.equal(true)
+    expect(ranking.map((r) => r.symbol).toSorted()).to.deep.equal([...prices.keys()].toSorted())
+    expect(ranking.map((r) => r.score)).to.deep.equal(ranking.map((r) => r.score).toSorted((a, b) => b - a))
+    expect(ranking.find((r) => r.symbol === 'MSFT')?.momentum).to.be.closeTo(trend, 0.001)
+    expect(sum(ranking.map((r) => r.pairs)), 'what one of a pair gains the other one loses').to.be.closeTo(0, 0.001)
+  })
+
+  const holds: Record<string, number> = { MSFT: 1000 + 300 - 400, AAPL: 400 + 200, IBM: 250 + 600, AMZN: 500 }
+  example('star', { input: { prices: recent } }, ({ output, problem, agent }) => {
+    expect(problem).to.equal(undefined)
+    const { value, exposure, regions, missing } = output as {
+      value: number
+      exposure: Record<string, number>
+      regions: { region: string; by: string }[]
+      missing: unknown[]
+    }
+    expect(agent).to.match(/^star-hub-/)
+    expect(missing).to.deep.equal([])
+    expect(regions.every(({ region, by }) => by.startsWith(`star-${region}-`))).to.equal(true)
+    const worth = Object.fromEntries(Object.entries(holds).map(([symbol, count]) => [symbol, count * at(recent[symbol] ?? [], -1)]))
+    for (const [symbol, expected] of Object.entries(worth)) expect(exposure[symbol], symbol).to.be.closeTo(expected, 0.01)
+    expect(value).to.be.closeTo(sum(Object.values(worth)), 0.05)
+  })
 })
