@@ -1,6 +1,7 @@
 import type { Agent } from '../src/api/objects.ts'
 import { ObjectStore } from '../src/kube/object-store.ts'
 import { WorkQueue } from '../src/kube/work-queue.ts'
+import { FULL_WEIGHT, decide, readBallot, type CastVote } from '../src/routing/consensus.ts'
 import { Fleet } from '../src/routing/fleet.ts'
 import type { Strategy } from '../src/routing/strategy.ts'
 import type { Benchmark, Context, Figure } from './benchmark.ts'
@@ -39,6 +40,42 @@ function figureFor(timed: Timed, reference?: Timed): Figure {
 
 type Family = { readonly reference: Work; readonly subjects: readonly Work[] }
 
+const ADAPTIVE = { explorationPercent: 5, halfLifeMs: 30_000 }
+
+function votes(): Work[] {
+  const cast = (count: number): CastVote[] =>
+    Array.from({ length: count }, (_, i) => ({ key: i % 4 === 0 ? 'sell' : 'buy', weightMillionths: FULL_WEIGHT }))
+  const ballot = { choice: { side: 'buy', series: 'x', limit: 101.25 }, weight: 0.8 }
+  const decision = (voters: number): Work => {
+    const tally = { cast: cast(voters - 1), outstanding: 1, voters }
+    return {
+      name: `vote of ${voters} voters: read one, decide`,
+      operations: REPEATS,
+      run: () => {
+        for (let i = 0; i < REPEATS; i++) {
+          if (typeof readBallot(ballot) === 'string' || decide(tally, 50).kind !== 'Decided') throw new Error('there is no consensus')
+        }
+      },
+    }
+  }
+  const panel = (agents: number, size: number): Work => {
+    const fleet = fleetOf(agents, 'Consensus')
+    return {
+      name: `${size} voters of ${agents} agents`,
+      operations: REPEATS,
+      run: () => {
+        for (let i = 0; i < REPEATS; i++) {
+          const slots = fleet.choosePanel({ tried: [] }, { size, least: 2 }, i, Math.random)
+          if (typeof slots === 'string') throw new Error(`no agents were chosen: ${slots}`)
+          for (const slot of slots) fleet.begin(slot, i)
+          for (const slot of slots) fleet.end(slot, 'Answered', i)
+        }
+      },
+    }
+  }
+  return [panel(15, 3), panel(500, 3), decision(5), decision(100)]
+}
+
 function routing(): Family {
   const map = new Map(Array.from({ length: 500 }, (_, i) => [`agent-${i}`, i]))
   const keys = [...map.keys()]
@@ -72,16 +109,20 @@ function routing(): Family {
     subjects: [
       ...[5, 50, 500].map((agents) => choices(agents, 'LeastLoaded')),
       ...[5, 50, 500].map((agents) => choices(agents, 'RoundRobin')),
+      ...[5, 50, 500].map((agents) => choices(agents, 'Adaptive')),
       choices(500, 'LeastLoaded', 'somebody'),
+      ...votes(),
     ],
   }
 }
 
 function fleetOf(agents: number, strategy: Strategy): Fleet {
+  const groups = strategy === 'Adaptive' ? ['momentum', 'pairs', 'arbitrage', 'value'] : ['']
   const fleet = new Fleet({
     strategy,
+    adaptive: strategy === 'Adaptive' ? ADAPTIVE : undefined,
     shares: [{ revision: 'old', percent: 90 }, { revision: 'new', percent: 10 }], // prettier-ignore
-    groups: new Map([['', { capabilities: ['pairs'], limit: 4 }]]),
+    groups: new Map(groups.map((group) => [group, { capabilities: ['pairs'], limit: 4 }])),
     breaker: { consecutiveFailures: 5, openForMs: 5_000 },
   })
   for (let i = 0; i < agents; i++) {
@@ -90,7 +131,7 @@ function fleetOf(agents: number, strategy: Strategy): Fleet {
       swarm: 's',
       name: `agent-${i}`,
       uid: `uid-${i}`,
-      group: '',
+      group: groups[i % groups.length] ?? '',
       place: 0,
       isCandidate: true,
       isDraining: false,

@@ -76,4 +76,30 @@ describe('circuit breaker', () => {
       }),
     )
   })
+
+  it('is closed, open for its time, or on trial with one task at most, whatever ends and when', () => {
+    const step = fc.record({ ends: fc.constantFrom('well', 'failed', 'failed', 'failed', 'abandoned'), laterMs: fc.nat(600) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const breaker = new Breaker()
+        let nowMs = 0
+        let row = 0
+        for (const { ends, laterMs } of steps) {
+          nowMs += laterMs
+          const wasOpen = breaker.isOpen
+          // Tasks begin only when they may: while it is open none before the time is up, and then one at a time.
+          expect(breaker.allows(nowMs)).to.equal(!wasOpen || nowMs >= breaker.openUntilMs)
+          if (!breaker.allows(nowMs)) continue
+          breaker.begin()
+          expect(breaker.allows(nowMs)).to.equal(!wasOpen)
+          if (ends === 'well') breaker.succeeded()
+          else if (ends === 'abandoned') breaker.abandoned()
+          else breaker.failed(RULES, nowMs)
+          row = ends === 'failed' ? row + 1 : ends === 'well' ? 0 : row
+          expect(breaker.isOpen).to.equal(ends === 'well' ? false : wasOpen || row >= RULES.consecutiveFailures)
+          if (breaker.isOpen && ends === 'failed') expect(breaker.openUntilMs).to.equal(nowMs + RULES.openForMs)
+        }
+      }),
+    )
+  })
 })

@@ -172,7 +172,7 @@ export class Fleet {
   choosePanel(wish: Wish, { size, least }: PanelSize, nowMs: number, random: Random): readonly Slot[] | Refusal {
     const impossible = this.#impossible(wish)
     if (impossible) return impossible
-    const wanted = (revision: string) => Math.min(size, this.#countUp(revision, wish, nowMs))
+    const wanted = (revision: string) => this.#countUp(revision, wish, size, nowMs)
     const free = (revision: string) => this.#options(revision, wish, nowMs)
     const usable = (revision: string) => wanted(revision) >= least && free(revision).length >= wanted(revision)
     const revision = wish.revision ?? this.#pickRevision(wish, usable)
@@ -265,10 +265,12 @@ export class Fleet {
     return capability === ANY || this.#canEver(revision, capability) ? undefined : 'NoAgentWithCapability'
   }
 
-  /** Agents of a revision for whom tasks may be meant, busy or not. */
-  #countUp(revision: string, wish: Wish, nowMs: number): number {
+  /** Agents of a revision for whom tasks may be meant, busy or not, counted up to `most`. */
+  #countUp(revision: string, wish: Wish, most: number, nowMs: number): number {
     let count = 0
-    for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) if (slot.isUp(nowMs)) count += 1
+    for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
+      if (slot.isUp(nowMs) && ++count === most) return count
+    }
     return count
   }
 

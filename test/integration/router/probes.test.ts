@@ -1,0 +1,172 @@
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { expect } from 'chai'
+import type { Call } from '../../../src/router/call.ts'
+import { Host } from '../../../src/router/host.ts'
+import { IDLE_PROBE_MS } from '../../../src/router/limits.ts'
+import { Prober } from '../../../src/router/prober.ts'
+import { SwarmEntry } from '../../../src/router/swarm-entry.ts'
+import { Upstream } from '../../../src/router/upstream.ts'
+import { eventually } from '../../support/wait.ts'
+
+const AGENTS = 500
+const PER_SECOND = 250
+const PROBE = { path: '/health', timeoutMs: 100, intervalMs: 100, failureThreshold: 3 }
+
+/** The prober over real HTTP, with many agents behind one address, as behind the provider's proxy. */
+class Bench {
+  readonly entry = new SwarmEntry<Call>('n', 's')
+  readonly hosts: Host[] = []
+  readonly upstream = new Upstream()
+  /** Probes that have arrived, by agent, in their order. */
+  readonly probed: string[] = []
+  readonly silent = new Set<string>()
+  readonly prober: Prober
+  readonly #server: Server
+  readonly #held = new Set<ServerResponse>()
+  #aheadMs = 0
+  startedMs = 0
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const name = String(request.headers['e2b-sandbox-id'])
+      this.probed.push(name)
+      if (this.silent.has(name)) this.#held.add(response)
+      else response.writeHead(200).end('{}')
+    })
+    this.prober = new Prober({
+      upstream: this.upstream,
+      now: () => this.now(),
+      perSecond: PER_SECOND,
+      observe: () => undefined,
+      healthChanged: () => undefined,
+    })
+  }
+
+  now(): number {
+    return performance.now() + this.#aheadMs
+  }
+
+  /** Lets so much time pass at once. */
+  skip(ms: number): void {
+    this.#aheadMs += ms
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    const origin = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    for (let i = 0; i < AGENTS; i++) {
+      const name = `agent-${i}`
+      const facts = {
+        namespace: 'n',
+        swarm: 's',
+        name,
+        uid: name,
+        group: '',
+        place: i,
+        revision: 'r',
+        isCandidate: true,
+        isDraining: false,
+      }
+      const host = new Host(this.entry.fleet.put(facts, this.now()), PROBE)
+      host.address = { origin, headers: ['e2b-sandbox-id', name] }
+      this.hosts.push(host)
+      this.prober.know(this.entry, host)
+    }
+    this.startedMs = performance.now()
+    this.prober.start()
+  }
+
+  async stop(): Promise<void> {
+    this.prober.stop()
+    await this.upstream.close()
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  /** A task that only its own end or the prober ends. */
+  task(host: Host): { outcome: string | undefined } {
+    const task: { outcome: string | undefined } = { outcome: undefined }
+    const running = {
+      abort: (outcome: string) => {
+        task.outcome = outcome
+        host.running.delete(running)
+        this.prober.ended(this.entry, host, false)
+      },
+    }
+    host.running.add(running)
+    this.prober.began(this.entry, host)
+    return task
+  }
+
+  /** Waits for so many probes and checks that they were no more than the time allows: the rate, and one second of it in store. */
+  async expectBounded(count: number): Promise<void> {
+    await eventually(`${count} probes`, () => this.probed.length >= count)
+    const seconds = (performance.now() - this.startedMs) / 1000
+    expect(this.probed.length).to.be.at.most(PER_SECOND * (seconds + 1))
+  }
+}
+
+describe('probes of many agents', () => {
+  let bench: Bench
+  beforeEach(async () => {
+    bench = new Bench()
+    await bench.start()
+  })
+  afterEach(() => bench.stop())
+
+  it('stay within their rate when all agents are out at once, and every one has its turn', async () => {
+    for (const host of bench.hosts) {
+      bench.silent.add(host.slot.facts.name)
+      host.slot.isUnreachable = true
+      bench.prober.suspect(bench.entry, host)
+    }
+    await bench.expectBounded(AGENTS)
+    await eventually('every agent was probed', () => new Set(bench.probed).size === AGENTS)
+    await bench.expectBounded(AGENTS)
+  })
+
+  it('stay within their rate when all agents have tasks and are quiet', async () => {
+    const tasks = bench.hosts.map((host) => bench.task(host))
+    await bench.expectBounded(AGENTS)
+    await eventually('every agent was probed', () => new Set(bench.probed).size === AGENTS)
+    expect(tasks.filter(({ outcome }) => outcome !== undefined)).to.deep.equal([])
+  })
+
+  it('stay within their rate when all idle agents are due at the same moment', async () => {
+    bench.skip(IDLE_PROBE_MS)
+    await bench.expectBounded(AGENTS)
+    expect(new Set(bench.probed).size).to.equal(AGENTS)
+  })
+
+  it('go to agents with open tasks first: one that hangs is found although hundreds are out or due', async () => {
+    bench.skip(IDLE_PROBE_MS)
+    const [busy, ...others] = bench.hosts
+    if (!busy) throw new Error('there is no agent')
+    for (const host of others.slice(0, AGENTS - 100)) {
+      bench.silent.add(host.slot.facts.name)
+      host.slot.isUnreachable = true
+      bench.prober.suspect(bench.entry, host)
+    }
+    await eventually('the agents that are out are probed', () => bench.probed.length >= PER_SECOND)
+    const before = bench.probed.length
+    bench.silent.add(busy.slot.facts.name)
+    const task = bench.task(busy)
+    await eventually('its task is ended', () => task.outcome === 'Hung')
+    // Had it to wait for its turn among the others, each of its three probes would have come after hundreds.
+    expect(bench.probed.length - before).to.be.lessThan(AGENTS / 2)
+    expect(busy.slot.isUnreachable).to.equal(true)
+    await bench.expectBounded(before)
+  })
+
+  it('find an agent that is back, and cost nothing while agents show signs of life by themselves', async () => {
+    const [first] = bench.hosts
+    if (!first) throw new Error('there is no agent')
+    first.slot.isUnreachable = true
+    bench.prober.suspect(bench.entry, first)
+    await eventually('it is back', () => !first.slot.isUnreachable)
+    expect(bench.probed).to.deep.equal([first.slot.facts.name])
+  })
+})
