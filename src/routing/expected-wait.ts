@@ -52,3 +52,23 @@ export function placesPerMs(servers: Iterable<Server>): number | undefined {
  * `placesPerMs`. For the next place a task that comes at any moment waits half the time.
  */
 export const expectedWaitMs = (ahead: number, needs: number, rate: number): number => ((ahead + 0.5) * needs) / rate
+
+/** Time for which a rate is taken as it was, in milliseconds: many tasks may ask for it while all agents are busy. */
+const RATE_MS = 100
+
+/** Rates that are kept; each is that of the agents of one revision and one capability. */
+const MAX_RATES = 256
+
+/** The rates of several sets of agents, each looked at again after a while. */
+export class Rates {
+  readonly #rates = new Map<string, { readonly perMs: number | undefined; readonly atMs: number }>()
+
+  get(key: string, nowMs: number, servers: () => Iterable<Server>): number | undefined {
+    let rate = this.#rates.get(key)
+    if (!rate || nowMs - rate.atMs >= RATE_MS) {
+      if (this.#rates.size >= MAX_RATES) this.#rates.clear()
+      this.#rates.set(key, (rate = { perMs: placesPerMs(servers()), atMs: nowMs }))
+    }
+    return rate.perMs
+  }
+}

@@ -1,9 +1,10 @@
 import type { Topology } from '../api/topology.ts'
 import { PART, partsOf } from '../topology/parts.ts'
-import { expectedWaitMs, placesPerMs, type Server } from './expected-wait.ts'
+import { Rates, expectedWaitMs, type Server } from './expected-wait.ts'
 import { AdaptiveShares, drawGroup, type AdaptiveRules, type GroupShare } from './adaptive.ts'
 import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
+import { ANY, groupKey, joinPools, leavePools, poolKey } from './pools.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
@@ -41,21 +42,7 @@ export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'Revis
 /** How a task on an agent ended, as far as the agent's health is concerned. */
 export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
 
-/** Where the agents of a part that have a capability are found. */
-const poolKey = ({ part = PART.whole, capability = ANY }: Pick<Wish, 'part' | 'capability'>) =>
-  part === PART.whole ? capability : `${part}\n${capability}`
-
-/** The same for the agents of one group; such pools are there with the strategy Adaptive only. */
-const groupKey = (wish: Pick<Wish, 'part' | 'capability'>, group: string) => `${poolKey(wish)}\n\n${group}`
-
-/** Time for which a rate is taken as it was: many tasks may ask for it while all agents are busy. */
-const RATE_MS = 100
-
-/** Rates that are kept; each is one of a revision and a capability. */
-const MAX_RATES = 256
-
 type Revision = { known: number; readonly pools: Map<string, Pool> }
-const ANY = ''
 const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
 
 /**
@@ -74,8 +61,7 @@ export class Fleet {
   #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
   readonly #open = new Set<Slot>()
-  /** How fast busy agents give up places, and when that was looked at. */
-  readonly #rates = new Map<string, { readonly perMs: number | undefined; readonly atMs: number }>()
+  readonly #rates = new Rates()
   #turns = 0
 
   constructor(rules: FleetRules) {
@@ -141,7 +127,7 @@ export class Fleet {
     this.#slots.delete(name)
     slot.isKnown = false
     this.#open.delete(slot)
-    this.#unplace(slot)
+    leavePools(slot)
     const revision = this.#revision(slot.facts.revision)
     revision.known -= 1
     if (revision.known === 0) {
@@ -208,13 +194,8 @@ export class Fleet {
   /** How long a task behind so many others, each of which needs so many places, waits for an agent; undefined while that is not known. */
   expectedWaitMs(wish: Wish, ahead: number, needs: number, nowMs: number): number | undefined {
     const revision = wish.revision ?? this.revisionOfSession(wish)
-    const key = `${revision ?? ''}\n${poolKey(wish)}`
-    let rate = this.#rates.get(key)
-    if (!rate || nowMs - rate.atMs >= RATE_MS) {
-      if (this.#rates.size >= MAX_RATES) this.#rates.clear()
-      this.#rates.set(key, (rate = { perMs: placesPerMs(this.#servers(wish, revision, nowMs)), atMs: nowMs }))
-    }
-    return rate.perMs === undefined ? undefined : expectedWaitMs(ahead, needs, rate.perMs)
+    const rate = this.#rates.get(`${revision ?? ''}\n${poolKey(wish)}`, nowMs, () => this.#servers(wish, revision, nowMs))
+    return rate === undefined ? undefined : expectedWaitMs(ahead, needs, rate)
   }
 
   /** A task goes to the agent. */
@@ -387,34 +368,15 @@ export class Fleet {
 
   /** Puts the agent into the pools where it belongs by now. */
   #place(slot: Slot, nowMs: number): void {
-    this.#unplace(slot)
+    leavePools(slot)
     const group = this.#rules.groups.get(slot.facts.group) ?? NO_GROUP
     slot.limit = group.limit
     if (!slot.facts.isCandidate) return
-    const { pools } = this.#revision(slot.facts.revision)
-    for (const part of [PART.whole, ...(this.#partsOf?.(slot.facts) ?? [])]) {
-      for (const capability of [ANY, ...group.capabilities]) {
-        join(slot, pools, poolKey({ part, capability }))
-        if (this.#rules.adaptive) join(slot, pools, groupKey({ part, capability }, slot.facts.group))
-      }
-    }
+    const parts = this.#partsOf?.(slot.facts) ?? []
+    const places = { parts, capabilities: group.capabilities, hasGroups: this.#rules.adaptive !== undefined }
+    joinPools(slot, this.#revision(slot.facts.revision).pools, places)
     this.refresh(slot, nowMs)
-  }
-
-  #unplace(slot: Slot): void {
-    for (let i = 0; i < slot.places.length; i++) {
-      Pool.setFree(slot, i, false)
-      slot.places[i]?.pool.members.delete(slot)
-    }
-    slot.places.length = 0
   }
 }
 
 const untried = (slots: readonly Slot[], { tried }: Wish) => (tried.length === 0 ? slots : slots.filter((slot) => !tried.includes(slot)))
-
-function join(slot: Slot, pools: Map<string, Pool>, key: string): void {
-  let pool = pools.get(key)
-  if (!pool) pools.set(key, (pool = new Pool()))
-  pool.members.add(slot)
-  slot.places.push({ pool, at: -1 })
-}
