@@ -3,9 +3,6 @@ import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { eventually } from '../../test/support/wait.ts'
 import type { Bed } from './bed.ts'
 
-/** Tasks that an agent takes at once: so many that nothing but the choice of an agent spreads them. */
-const MOST_AT_ONCE = 64
-
 /** An agent of every part: plans as many subtasks as it is asked for, merges by counting who did them, passes on what a stage gets, says who it is. */
 const PROGRAM = `
 import { createServer } from 'node:http'
@@ -45,6 +42,9 @@ type Body = Partial<Pick<TeamAnswer, 'agent' | 'group' | 'output' | 'stages'>> &
   detail?: string
 }
 
+/** What a Swarm's spec has besides its template, of which only `maxConcurrentTasks` differs. */
+export type TeamSpec = { readonly maxConcurrentTasks?: number; readonly [field: string]: unknown }
+
 /** A swarm on a bed whose agents work together. */
 export class Team {
   readonly #url: string
@@ -53,13 +53,13 @@ export class Team {
     this.#url = url
   }
 
-  /** Makes the swarm and waits until the router gives it tasks. */
-  static async start(bed: Bed, name: string, spec: object): Promise<Team> {
+  /** Makes the swarm and waits until the router gives it tasks. An agent takes `maxConcurrentTasks` of them at once. */
+  static async start(bed: Bed, name: string, { maxConcurrentTasks = 4, ...spec }: TeamSpec): Promise<Team> {
     const { client, namespace } = bed
     const owner = { fieldManager: 'bench', force: true }
     await client.apply(CONFIG_MAPS, { metadata: { name: 'team', namespace }, data: { 'team.mjs': PROGRAM } }, owner)
     const files = [{ path: 'team.mjs', configMapKeyRef: { name: 'team', key: 'team.mjs' } }]
-    const template = { sandboxTemplate: 'base', command: ['node', 'team.mjs'], files, maxConcurrentTasks: MOST_AT_ONCE }
+    const template = { sandboxTemplate: 'base', command: ['node', 'team.mjs'], files, maxConcurrentTasks }
     await client.apply(SWARMS, { metadata: { name, namespace }, spec: { template, ...spec } }, owner)
     const view = `http://127.0.0.1:${bed.router?.port ?? 0}/v1/namespaces/${namespace}/swarms/${name}`
     await eventually(`all agents of ${name} take tasks`, async () => {

@@ -65,5 +65,11 @@ await Tour.run(import.meta.filename, 'hierarchical', async (tour) => {
   tour.say(`${first?.agent} led ${first?.afterMs.toFixed(0)} ms after the kill: its first ranking; it stood by before`)
   tour.check(first !== undefined && first.agent === (await leaderOf()), 'the operator agrees on who leads')
   await show('get', 'swarm/hierarchical', '-o', 'jsonpath={.status.topology}')
-  await show('get', 'events', '--field-selector', 'involvedObject.kind=Swarm,involvedObject.name=hierarchical,reason=LeaderElected')
+  await show(
+    'get',
+    'events',
+    '--field-selector',
+    'involvedObject.kind=Swarm,involvedObject.name=hierarchical,reason=LeaderElected',
+    '--sort-by=.lastTimestamp',
+  )
 })
