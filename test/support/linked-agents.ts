@@ -1,6 +1,9 @@
 import { addressOf } from '../../src/api/address.ts'
-import type { Agent } from '../../src/api/objects.ts'
+import type { Agent, Swarm } from '../../src/api/objects.ts'
+import { Informer } from '../../src/kube/informer.ts'
 import { SECRETS, type Secret } from '../../src/kube/objects.ts'
+import { createLog } from '../../src/log.ts'
+import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import type { System } from './system.ts'
 import { eventually } from './wait.ts'
 
@@ -99,4 +102,30 @@ export async function everyoneKnows(
     },
     { timeoutMs: 60_000 },
   )
+}
+
+/** When a swarm and an agent first were in a certain state, in versions of the API server's store, which order all writes. */
+export function watchVersions(
+  { client, namespace }: System,
+  states: { leaderChanged: (swarm: Swarm) => boolean; drains: (agent: Agent) => boolean },
+): { stop(): Promise<{ leaderChanged: bigint; drains: bigint }> } {
+  const common = { client, namespaces: [namespace], log: createLog({ level: 'error', shape: 'text' }) }
+  const swarms = new Informer<Swarm>({ ...common, kind: SWARMS })
+  const agents = new Informer<Agent>({ ...common, kind: AGENTS })
+  const first = { leaderChanged: 0n, drains: 0n }
+  swarms.onChange((_type, swarm) => {
+    if (first.leaderChanged === 0n && states.leaderChanged(swarm)) first.leaderChanged = BigInt(swarm.metadata.resourceVersion)
+  })
+  agents.onChange((_type, agent) => {
+    if (first.drains === 0n && states.drains(agent)) first.drains = BigInt(agent.metadata.resourceVersion)
+  })
+  swarms.start()
+  agents.start()
+  return {
+    stop: async () => {
+      await eventually('both states were seen', () => first.leaderChanged > 0n && first.drains > 0n)
+      await Promise.all([swarms.stop(), agents.stop()])
+      return first
+    },
+  }
 }

@@ -11,7 +11,7 @@ import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
 import type { Graphs, Linked } from './graphs.ts'
-import { epochMessage, leaderMessage, leavingIn, linkedIn, topologyStatus } from './links.ts'
+import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm, type Plan } from './plan.ts'
 import { statusOf, waitingStatus } from './status.ts'
@@ -84,10 +84,11 @@ function publish(key: string, { seen, links }: { seen: Seen; links: Links }, { s
   const { swarm, world, agents } = seen
   const before = swarm.status?.topology
   const { status, leaving, heardEpoch, graph } = links
-  const leads = leaderMessage(before, status, world)
-  if (leads !== undefined) stores.events.record(swarm, { type: 'Normal', reason: REASON.leaderElected, message: leads })
-  const raised = epochMessage(before, status, heardEpoch)
-  if (raised !== undefined) stores.events.record(swarm, { type: 'Normal', reason: REASON.epochRaised, message: raised })
+  const tell = (reason: string, message: string | undefined) =>
+    message !== undefined && stores.events.record(swarm, { type: 'Normal', reason, message })
+  tell(REASON.leaderElected, leaderMessage(before, status, world))
+  tell(REASON.epochRaised, epochMessage(before, status, heardEpoch))
+  tell(REASON.neighboursLimited, limitMessage(before, status, world))
   if (!world.topology) return
   const stillThere = world.agents.filter((a) => a.ready && !a.deleting && a.state !== 'Paused' && !graph.has(a.name))
   const linked = linkedIn(world, leaving)

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { TERM } from '../../topology/leader.ts'
-import { epochMessage, leaderMessage, leavingIn, linkedIn, topologyStatus } from './links.ts'
+import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
 import type { AgentSeen, World } from './plan.ts'
 
 const agent = (name: string, over: Partial<AgentSeen> = {}): AgentSeen => ({
@@ -147,4 +147,28 @@ describe('what people are told', () => {
     expect(epochMessage(stored(5 * TERM), stored(5 * TERM), 4 * TERM + 711)).to.equal(undefined)
     expect(epochMessage(stored(TERM), stored(TERM), 1e15)).to.equal(undefined)
   })
+
+  const limits: Record<string, { before?: number; agents: number; topology: World['topology']; want: string | undefined }> = {
+    'of a mesh that has grown too large': {
+      before: 201,
+      agents: 202,
+      topology: MESH,
+      want: 'of 202 agents each knows 200 others at most; spec.topology.maxDegree sets a lower bound, which costs less',
+    },
+    'of a star that is too large': { agents: 300, topology: STAR, want: 'of 300 agents each knows 200 others at most' },
+    'of a mesh in which all know each other': { before: 200, agents: 201, topology: MESH, want: undefined },
+    'of one that they have been told of': { before: 202, agents: 300, topology: MESH, want: undefined },
+    'of a bound that they have set': {
+      agents: 300,
+      topology: { ...MESH, spec: { type: 'Mesh', maxDegree: 8 } },
+      want: undefined,
+    },
+  }
+  for (const [name, c] of Object.entries(limits)) {
+    it(name, () => {
+      const status = (agents: number): TopologyStatus => ({ epoch: 0, agents, links: 0 })
+      const before = c.before === undefined ? undefined : status(c.before)
+      expect(limitMessage(before, status(c.agents), world([], c.topology))).to.equal(c.want)
+    })
+  }
 })

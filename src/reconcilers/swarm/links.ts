@@ -1,5 +1,6 @@
 import type { TopologyStatus } from '../../api/topology.ts'
 import type { Member } from '../../topology/graph.ts'
+import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
 import { PART, partsOf } from '../../topology/parts.ts'
 import { raise } from '../../topology/succession.ts'
@@ -51,6 +52,15 @@ function whyNot(old: AgentSeen): string {
   if (old.deleting) return 'is being deleted'
   if (old.state === 'Paused') return 'is paused'
   return old.ready ? 'is leaving' : 'is not ready'
+}
+
+/** What people are told when a swarm has grown so large that not all can know each other; undefined when it has not. */
+export function limitMessage(before: TopologyStatus | undefined, { agents }: TopologyStatus, { topology }: World): string | undefined {
+  const most = MAX_NEIGHBOURS + 1
+  if (!topology || topology.spec.type === 'Ring' || topology.spec.maxDegree !== undefined) return undefined
+  if (agents <= most || (before !== undefined && before.agents > most)) return undefined
+  const advice = topology.spec.type === 'Mesh' ? '; spec.topology.maxDegree sets a lower bound, which costs less' : ''
+  return `of ${agents} agents each knows ${MAX_NEIGHBOURS} others at most${advice}`
 }
 
 /** What people are told when agents knew of a higher epoch; undefined when they did not. */

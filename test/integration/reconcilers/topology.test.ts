@@ -6,7 +6,7 @@ import { groupsOf } from '../../../src/api/swarm.ts'
 import { SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { graphOf } from '../../../src/topology/graph.ts'
 import { TERM } from '../../../src/topology/leader.ts'
-import { ask, everyoneKnows, LINKED_AGENT, memories, type Told } from '../../support/linked-agents.ts'
+import { ask, everyoneKnows, LINKED_AGENT, memories, watchVersions, type Told } from '../../support/linked-agents.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
 
@@ -244,17 +244,32 @@ describe('a topology', function () {
     await eventually('it is told again', async () => ((await taken())[0] ?? 0) > (first ?? 0), { timeoutMs: 60_000 })
   })
 
-  it('hands over before a leader drains, once in a whole update', async () => {
-    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' } })
+  it('hands over before a leader drains, once in a whole update; the old one is told while it drains', async () => {
+    const spec = { groups: LED, topology: { type: 'Hierarchical' }, lifecycle: { drainTimeout: '6s' } }
+    await system.apply('desk', spec)
     await system.settled('desk')
     const first = await leaderOf()
     await everyoneKnows(system, 'desk', othersOf)
-    await system.apply('desk', { groups: LED, topology: { type: 'Hierarchical' }, template: { env: [{ name: 'MODE', value: 'new' }] } })
+    const watched = watchVersions(system, {
+      leaderChanged: (swarm) => swarm.status?.topology?.leader !== first,
+      drains: (agent) => agent.metadata.name === first && agent.spec.state === 'Draining',
+    })
+    await system.apply('desk', { ...spec, template: { env: [{ name: 'MODE', value: 'new' }] } })
+    await eventually(
+      'the old leader knows that it stands by',
+      async () => {
+        const old = (await memories(system, 'desk')).get(first)?.told
+        return old?.role === 'Standby' && old.epoch === 2 * TERM
+      },
+      { timeoutMs: 60_000 },
+    )
     await system.settled('desk')
     const told = await everyoneKnows(system, 'desk', othersOf)
     const leader = await leaderOf()
     expect(told.get(leader)).to.include({ epoch: 2 * TERM, role: 'Leader' })
     await system.told('desk', 'LeaderElected', new RegExp(`^${leader} leads from epoch ${2 * TERM} on, after ${first}, which is leaving$`))
+    const { leaderChanged, drains } = await watched.stop()
+    expect(leaderChanged > 0n && leaderChanged < drains, `versions ${leaderChanged} and ${drains}`).to.equal(true)
   })
 
   it('shows no token to anybody but the agents', async () => {
@@ -265,5 +280,35 @@ describe('a topology', function () {
     const tokens = await system.tokens('desk')
     expect(tokens).to.have.length(4)
     expect(tokens.filter((token) => shown.includes(token) || shown.includes(Buffer.from(token).toString('base64')))).to.deep.equal([])
+  })
+})
+
+describe('a topology of hundreds of agents', function () {
+  this.timeout(180_000)
+
+  it('is bounded: nobody knows more than 200, people are told, and one change is not told to everybody again and again', async () => {
+    const system = await System.start({ e2b: { light: true } })
+    try {
+      await system.apply('desk', { replicas: 210, topology: { type: 'Mesh' } })
+      const { status } = await system.settled('desk', { timeoutMs: 120_000 })
+      expect(status?.topology).to.deep.equal({ epoch: 0, agents: 210, links: (210 * 200) / 2 })
+      await system.told('desk', 'NeighboursLimited', /agents each knows 200 others at most/)
+      const told = async () => Number(/^swarmops_topology_publications_total\{result="taken"\} (\d+)$/m.exec(await system.metrics())?.[1])
+      const allTold = async () =>
+        eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()), {
+          timeoutMs: 60_000,
+        })
+      await allTold()
+      const before = await told()
+      const [victim] = await system.agents('desk')
+      await system.e2b.admin.fault(victim?.status?.sandbox?.id ?? '', { type: 'kill' })
+      await eventually('it is replaced', async () => !names(await system.agents('desk')).includes(victim?.metadata.name ?? ''))
+      await system.settled('desk', { timeoutMs: 60_000 })
+      await allTold()
+      const publications = (await told()) - before
+      expect(publications, 'its successor and its neighbours, when it goes and when the other one comes').to.be.within(100, 2 * 210)
+    } finally {
+      await system.stop()
+    }
   })
 })
