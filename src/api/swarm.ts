@@ -183,6 +183,11 @@ export const SwarmSpec = Type.Object(
         fieldPath: '.routing.strategy',
       },
       {
+        rule: "self.routing.strategy != 'Adaptive' || !has(self.topology) || self.topology.type != 'Ring'",
+        message: 'the groups of a Ring are its stages, and every task goes through all of them; choose another strategy than Adaptive',
+        fieldPath: '.routing.strategy',
+      },
+      {
         rule: `!has(self.groups) || self.groups.map(g, g.replicas).sum() <= ${MAX_AGENTS}`,
         message: `the groups of a swarm have at most ${MAX_AGENTS} agents together; lower their replicas or make several swarms`,
         fieldPath: '.groups',

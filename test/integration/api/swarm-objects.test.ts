@@ -71,6 +71,14 @@ const ACCEPTED: Record<string, object> = {
       })),
     },
   },
+  'votes among agents of a mesh': {
+    topology: { type: 'Mesh' },
+    routing: { strategy: 'Consensus', consensus: { voters: 100, thresholdPercent: 100 } },
+  },
+  'shares of two groups': {
+    groups: [{ name: 'a' }, { name: 'b' }],
+    routing: { strategy: 'Adaptive', adaptive: { explorationPercent: 0, halfLife: '24h' }, retries: { budgetPercent: 0 } },
+  },
   'durations of several parts': { routing: { timeout: '1h1m1s1ms', queue: { timeout: '00001m' } }, lifecycle: { maxAge: '8759h3600s' } },
 }
 

@@ -384,6 +384,12 @@ const ROUTING: Cases = {
       'spec.routing.strategy: Invalid value: the strategy Adaptive shares tasks among groups; write at least two in spec.groups, or choose another strategy',
     ],
   },
+  'shares of the stages of a ring': {
+    spec: spec({ groups: [{ name: 'a' }, { name: 'b' }], topology: { type: 'Ring' }, routing: { strategy: 'Adaptive' } }),
+    told: [
+      'spec.routing.strategy: Invalid value: the groups of a Ring are its stages, and every task goes through all of them; choose another strategy than Adaptive',
+    ],
+  },
   'more exploration than there are tasks': {
     spec: spec({ groups: [{ name: 'a' }, { name: 'b' }], routing: { strategy: 'Adaptive', adaptive: { explorationPercent: 101 } } }),
     told: above('spec.routing.adaptive.explorationPercent', 101, 100),

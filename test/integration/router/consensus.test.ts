@@ -220,4 +220,19 @@ describe('a consensus', () => {
     await eventually('all are cut', () => open === 0)
     await router.sees('left', 'no task', (view) => view.agents.every(({ inFlight }) => inFlight === 0))
   })
+
+  it('is given up when the router stops, and says what may have begun', async () => {
+    let open = 0
+    const holding: TestAgent['work'] = () => void (open += 1)
+    await swarm('stopped', [holding, holding, holding])
+    const { config, namespace, gateway } = fleet
+    const other = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, args: ['--drain-seconds', '1'] })
+    await other.sees('stopped', 'all voters', (view) => view.agents.length === 3)
+    const tasks = [other.task('stopped'), other.task('stopped', { input: 1, idempotent: false })]
+    await eventually('six votes are asked for', () => open === 6)
+    await other.stop()
+    const [plain, once] = await Promise.all(tasks)
+    expect([plain?.status, plain?.body.code, once?.status, once?.body.code]).to.deep.equal([503, 'ShuttingDown', 502, 'OutcomeUnknown'])
+    for (const reply of [plain, once]) expect(reply?.body.votes?.map(({ outcome }) => outcome)).to.deep.equal(['Cancelled', 'Cancelled', 'Cancelled']) // prettier-ignore
+  })
 })
