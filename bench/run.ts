@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Figure } from './benchmark.ts'
 import { consensus } from './consensus.ts'
+import { failover } from './failover.ts'
 import { hotPaths } from './hot-paths.ts'
 import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
@@ -15,7 +16,7 @@ import { Ends } from './support/ends.ts'
 import { Lab } from './support/lab.ts'
 import { reportText, type Report, type Result } from './support/report.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [hotPaths, router, topologies, consensus, operatorScale, operatorMany, operatorIdle]
+const BENCHMARKS: readonly Benchmark[] = [hotPaths, router, topologies, consensus, operatorScale, operatorMany, operatorIdle, failover]
 const RESULTS = join(import.meta.dirname, 'results')
 
 /** Longest time of one benchmark, in milliseconds. */

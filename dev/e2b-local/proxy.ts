@@ -13,15 +13,12 @@ const NOT_FORWARDED = new Set([
   'e2b-traffic-access-token',
 ])
 
-/** Why a request could not be passed on. */
-export type ProxyFailure = 'closed' | 'broken'
-
 /** Passes requests on to local ports over kept connections, streaming both ways. */
 export class PortProxy {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 1024, scheduling: 'lifo' })
 
   /** Passes a request on. `failed` is called when there is no answer to give back. */
-  forward(request: IncomingMessage, response: ServerResponse, port: number, failed: (why: ProxyFailure) => void): void {
+  forward(request: IncomingMessage, response: ServerResponse, port: number, failed: () => void): void {
     this.#attempt({ request, response, port, failed }, true)
   }
 
@@ -49,20 +46,20 @@ export class PortProxy {
       } catch {
         // Not every answer that can be read may be written again, one with the status 099 for instance.
         upstream.destroy()
-        return failed('broken')
+        return failed()
       }
       answer.pipe(response)
     })
     // Nobody asked for another protocol: requests that do so do not come this way.
     upstream.on('upgrade', (_answer, socket) => {
       socket.destroy()
-      failed('broken')
+      failed()
     })
     upstream.on('error', (error: NodeJS.ErrnoException) => {
       if (response.headersSent || response.destroyed) return void response.destroy()
       // A kept connection that its server closed just now: the request was never seen.
       if (mayRepeat && upstream.reusedSocket && error.code === 'ECONNRESET' && !hasBody) return this.#attempt(call, false)
-      failed(error.code === 'ECONNREFUSED' ? 'closed' : 'broken')
+      failed()
     })
     response.once('close', () => {
       if (!response.writableFinished) upstream.destroy()
@@ -76,7 +73,7 @@ type Forward = {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly port: number
-  readonly failed: (why: ProxyFailure) => void
+  readonly failed: () => void
 }
 
 /** The header lines to send on: names and values in turn. */

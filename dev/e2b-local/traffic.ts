@@ -42,8 +42,10 @@ export function serveTraffic(deps: TrafficDeps, address: Address, request: Incom
   )
 }
 
+/** Said of a sandbox that was not there when the request came. */
 const NOT_FOUND: Refusal = { status: 502, message: 'The sandbox was not found' }
 const BAD_PORT: Refusal = { status: 400, message: 'The port of a sandbox is a number from 1 to 65535' }
+/** Said of everything that goes wrong later, also when the sandbox is lost under way: the provider's proxy does not tell these apart. */
 const CLOSED: Refusal = { status: 502, message: 'The sandbox is running but port is not open' }
 
 const isPort = (port: number) => Number.isInteger(port) && port > 0 && port < 65_536
@@ -66,16 +68,12 @@ function enter(deps: TrafficDeps, sandbox: Sandbox, port: number, request: Incom
   if (port !== ENVD_PORT && answer !== undefined) return answer(request, response)
   track(sandbox, response, () => {
     if (response.headersSent) response.destroy()
-    else refuse(response, address, NOT_FOUND)
+    else refuse(response, address, CLOSED)
   })
   if (port === ENVD_PORT) return void serveEnvd(sandbox, request, response)
   const local = sandbox.backend.portOf(port)
   if (local === undefined) return refuse(response, address, CLOSED)
-  deps.proxy.forward(request, response, local, (why) => {
-    if (sandbox.state === 'running')
-      refuse(response, address, why === 'closed' ? CLOSED : { status: 502, message: 'The connection to the sandbox broke' })
-    else refuse(response, address, NOT_FOUND)
-  })
+  deps.proxy.forward(request, response, local, () => refuse(response, address, CLOSED))
 }
 
 function track(sandbox: Sandbox, client: ServerResponse | Duplex, cut: () => void): void {

@@ -68,7 +68,8 @@ export const Routing = Type.Object(
           minimum: 1,
           maximum: 10,
           default: 3,
-          description: 'How often a task is tried in all, each time on another agent. 1 means no retry.',
+          description:
+            'How often a task is tried in all, each time on another agent; attempts that no agent can have begun do not count. 1 means no retry.',
         }),
         budgetPercent: Type.Integer({
           minimum: 0,

@@ -26,13 +26,14 @@ function parse(body: Buffer): unknown {
 }
 
 /**
- * What the provider's proxy says instead of an agent, if it is the proxy: agents have no reason to answer like that. A closed port and
- * a missing token mean that nothing was begun; a lost sandbox may have been lost while the agent worked.
+ * What the provider's proxy says instead of an agent, if it is the proxy: agents have no reason to answer like that. A sandbox that is
+ * not there and a wrong token are found before anything is passed on: nothing was begun. A closed port is what it says of every failure
+ * after that (e2b-dev/infra, the error handler of the orchestrator's proxy): the agent may have ended while it worked.
  */
 function proxyOutcome(status: number, body: unknown): 'SandboxUnreachable' | 'Reset' | undefined {
   if (status < 400 || !isRecord(body) || typeof body['sandboxId'] !== 'string' || typeof body['message'] !== 'string') return undefined
   if (body['code'] !== status) return undefined
-  return /port is not open|traffic access token/i.test(body['message']) ? 'SandboxUnreachable' : 'Reset'
+  return /sandbox was not found|traffic access token/i.test(body['message']) ? 'SandboxUnreachable' : 'Reset'
 }
 
 /** Says what an answer to POST /tasks means; `mayPlan` when it may give subtasks instead of an output. */

@@ -61,9 +61,9 @@ export class Call {
   readonly startedMs: number
   readonly attempts: AttemptReport[] = []
   readonly tried: Slot[] = []
-  /** Attempts that count against the limit: all but those that an agent put off. */
+  /** Attempts that count against the limit: those that an agent may have begun; and the others. */
   spent = 0
-  putOff = 0
+  unbegun = 0
   queuedMs = 0
   waitingSinceMs = 0
   ticket: Ticket<Call> | undefined

@@ -14,7 +14,7 @@ import {
   wouldTimeOutProblem,
 } from './call-problems.ts'
 import type { Host, Running } from './host.ts'
-import { MAX_ANSWER_BYTES, MAX_NOT_NOW, NOT_NOW_MS } from './limits.ts'
+import { MAX_ANSWER_BYTES, MAX_UNBEGUN, NOT_NOW_MS } from './limits.ts'
 import { Problem } from './problem.ts'
 import type { Settings, SwarmEntry } from './swarm-entry.ts'
 import { traceparentOf } from './trace.ts'
@@ -245,9 +245,9 @@ export class Dispatcher {
     const openedCircuit = entry.fleet.end(slot, ending, nowMs)
     this.#wakeLater(entry, slot)
     const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
-    if (outcome === 'NotNow') call.putOff += 1
+    if (retry === 'always') call.unbegun += 1
     else call.spent += 1
-    const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.putOff <= MAX_NOT_NOW
+    const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.unbegun <= MAX_UNBEGUN
     const isDue = !call.hasEnded && mayRepeat && hasAttemptsLeft
     // An agent that is lost gets no more tasks: repeating those it had cannot become a flood, and none of them is given up for a budget.
     const isOverBudget = isDue && ending === 'Failed' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)

@@ -40,8 +40,8 @@ export const MAX_REFUSAL_BYTES = 4 * 1024
 /** Longest time that a task may ask for. */
 export const MAX_TASK_MS = 24 * 3_600_000
 
-/** Answers "not now" that a task collects before it is given up, besides its attempts. */
-export const MAX_NOT_NOW = 16
+/** Attempts that no agent can have begun (it was busy, or not there) before a task is given up, besides those that count. */
+export const MAX_UNBEGUN = 16
 
 /** Bounds of the pause that an agent asks for with Retry-After. */
 export const NOT_NOW_MS = { minMs: 100, maxMs: 5_000 } as const

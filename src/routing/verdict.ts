@@ -30,11 +30,13 @@ export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifI
  * | InvalidAnswer      | an answer that the protocol does not know       | failed      | if idempotent |
  * | AnswerTooLarge     | more than the router keeps                      | healthy     | never         |
  * | Refused            | no connection: nothing was sent                 | unreachable | always        |
- * | SandboxUnreachable | the provider's proxy did not pass it on         | unreachable | always        |
- * | Reset              | connection or sandbox lost before the answer    | unreachable | if idempotent |
+ * | SandboxUnreachable | the sandbox is gone, or its token is wrong      | unreachable | always        |
+ * | Reset              | connection or agent lost before the answer      | unreachable | if idempotent |
  * | Hung               | probes of the agent failed meanwhile            | unreachable | if idempotent |
  * | Timeout            | the time of the task was up                     | failed (1)  | never         |
  * | Cancelled          | the client went away                            | no blame    | never         |
+ *
+ * What may always be sent again cannot have been begun, and does not count as one of the task's attempts.
  *
  * (1) No blame when the agent had less than half of the time that the swarm gives a task: clients may ask for too little, and
  * must not be able to open the circuits of healthy agents.

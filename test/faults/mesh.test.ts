@@ -11,7 +11,11 @@ const SLOWED_MS = 10 * TASK_MS
 
 describe('a mesh under load loses no task', function () {
   this.timeout(300_000)
-  const lab = new FaultLab({ spec: { replicas: AGENTS, topology: { type: 'Mesh' } }, input: { sleepMs: TASK_MS }, agents: AGENTS })
+  const lab = new FaultLab({
+    spec: { replicas: AGENTS, topology: { type: 'Mesh' }, template: { readiness: { replaceAfter: '3s' } } },
+    input: { sleepMs: TASK_MS },
+    agents: AGENTS,
+  })
   const first = (count: number) => lab.fleet.slice(0, count)
 
   it('when the process of an agent is killed', async () => {

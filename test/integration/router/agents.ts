@@ -91,6 +91,11 @@ export class Gateway {
     this.#frozen.add(sandboxId)
   }
 
+  /** The sandbox is gone: requests that come now are refused. */
+  lose(sandboxId: string): void {
+    this.#agents.delete(sandboxId)
+  }
+
   thaw(sandboxId: string): void {
     this.#frozen.delete(sandboxId)
   }
@@ -117,9 +122,9 @@ export class Gateway {
       back.pipe(response)
       back.on('error', () => response.destroy())
     })
-    sent.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') refuse(502, 'The sandbox is running but port is not open')
-      else response.destroy()
+    sent.on('error', () => {
+      if (response.headersSent) response.destroy()
+      else refuse(502, 'The sandbox is running but port is not open')
     })
     response.on('close', () => sent.destroy())
     incoming.pipe(sent)

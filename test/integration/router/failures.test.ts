@@ -56,7 +56,7 @@ describe('agents that fail under the router', () => {
   })
 
   it('are found when they hang, and their tasks go elsewhere', async () => {
-    await fleet.swarm('hung')
+    await fleet.swarm('hung', { template: { readiness: { interval: '250ms', timeout: '250ms' } } })
     for (const name of ['a', 'b', 'c']) await fleet.agent('hung', `hung-${name}`)
     await healthy('hung', 3)
     const { replies, stop } = load('hung', 6)
@@ -142,9 +142,9 @@ describe('agents that fail under the router', () => {
 
   it('may be sent such a task when the one before cannot have begun it', async () => {
     await fleet.swarm('unbegun', { routing: { strategy: 'RoundRobin' } })
-    const [dead] = await Promise.all(['a', 'b'].map((name) => fleet.agent('unbegun', `unbegun-${name}`)))
+    await Promise.all(['a', 'b'].map((name) => fleet.agent('unbegun', `unbegun-${name}`)))
     await healthy('unbegun', 2)
-    await dead?.kill()
+    fleet.gateway.lose('sbx-unbegun-a')
     const outcomes = new Set<string | undefined>()
     for (let i = 0; i < 4; i++) {
       const { status, body } = await router.task('unbegun', { input: i, idempotent: false })
@@ -152,6 +152,16 @@ describe('agents that fail under the router', () => {
       outcomes.add(body.attempts?.[0]?.outcome)
     }
     expect(outcomes).to.include('SandboxUnreachable')
+  })
+
+  it('do not use up the attempts of a task when they are gone', async () => {
+    await fleet.swarm('lost', { routing: { strategy: 'RoundRobin', retries: { attempts: 1 } } })
+    const names = ['a', 'b', 'c', 'd']
+    await Promise.all(names.map((name) => fleet.agent('lost', `lost-${name}`)))
+    await healthy('lost', 4)
+    for (const name of names.slice(0, 3)) fleet.gateway.lose(`sbx-lost-${name}`)
+    const { status, body } = await router.task('lost', { input: 1, idempotent: false })
+    expect([status, body.agent]).to.deep.equal([200, 'lost-d'])
   })
 
   it('do not hold a task beyond its time', async () => {

@@ -95,11 +95,16 @@ export class TestFleet {
     await this.client.close()
   }
 
-  /** Creates or changes a Swarm; `traffic` are its weights. */
-  async swarm(name: string, spec: object = {}, traffic: Readonly<Record<string, number>> = { r1: 100 }): Promise<void> {
-    const template = { sandboxTemplate: 'base', command: ['node', 'agent.mjs'] }
+  /** Creates or changes a Swarm; `traffic` are its weights. Its agents are this process, which may be held up: they have time to answer probes. */
+  async swarm(
+    name: string,
+    spec: { readonly template?: object; readonly [field: string]: unknown } = {},
+    traffic: Readonly<Record<string, number>> = { r1: 100 },
+  ): Promise<void> {
+    const readiness = { interval: '1s', timeout: '1s' }
+    const template = { sandboxTemplate: 'base', command: ['node', 'agent.mjs'], readiness, ...spec.template }
     const metadata = { namespace: this.namespace, name }
-    await this.client.apply<Swarm>(SWARMS, { metadata, spec: { template, ...spec } }, BY)
+    await this.client.apply<Swarm>(SWARMS, { metadata, spec: { ...spec, template } }, BY)
     await this.weigh(name, traffic)
   }
 

@@ -107,7 +107,7 @@ describe('tasks through the router', () => {
   it('wait while all agents are busy, in their order, and are refused beyond the bounds', async () => {
     await fleet.swarm('full', {
       template: { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: 1 },
-      routing: { queue: { maxPending: 2, timeout: '400ms' } },
+      routing: { queue: { maxPending: 2, timeout: '3s' } },
     })
     const agent = await fleet.agent('full', 'full-a')
     await healthy('full', 1)
