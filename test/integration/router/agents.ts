@@ -67,6 +67,7 @@ export class TestAgent {
 export class Gateway {
   readonly #agents = new Map<string, TestAgent>()
   readonly #frozen = new Set<string>()
+  readonly #lost = new Set<string>()
   readonly #tokens = new Map<string, string>()
   readonly #server: Server
   url = ''
@@ -93,7 +94,7 @@ export class Gateway {
 
   /** The sandbox is gone: requests that come now are refused. */
   lose(sandboxId: string): void {
-    this.#agents.delete(sandboxId)
+    this.#lost.add(sandboxId)
   }
 
   thaw(sandboxId: string): void {
@@ -112,7 +113,7 @@ export class Gateway {
     const refuse = (code: number, message: string) => answer(response, code, { sandboxId, code, message })
     const agent = this.#agents.get(sandboxId)
     if (this.#frozen.has(sandboxId)) return
-    if (!agent) return refuse(502, 'The sandbox was not found')
+    if (!agent || this.#lost.has(sandboxId)) return refuse(502, 'The sandbox was not found')
     if (incoming.headers['e2b-traffic-access-token'] !== this.#tokens.get(sandboxId))
       return refuse(403, 'Sandbox is secured with traffic access token. Provided token is invalid.')
     const { method, url, headers } = incoming
