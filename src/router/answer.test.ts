@@ -68,3 +68,23 @@ describe('the answer to a probe', () => {
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(readProbe(c.answer)).to.equal(c.want))
 })
+
+describe('the answer of a coordinator', () => {
+  const PLAN = [{ input: 1 }]
+  const cases: Record<string, { body: object; mayPlan?: boolean; want: unknown[] }> = {
+    'may be subtasks instead of an output': { body: { subtasks: PLAN }, want: ['Done', PLAN, undefined] },
+    'may be an empty plan': { body: { subtasks: [] }, want: ['Done', [], undefined] },
+    'is the output when there are both': { body: { output: 1, subtasks: PLAN }, want: ['Done', undefined, 1] },
+    'is the plan when the output is null': { body: { output: null, subtasks: PLAN }, want: ['Done', PLAN, undefined] },
+    'is null when the plan is empty, too': { body: { output: null, subtasks: [] }, want: ['Done', undefined, null] },
+    'is the output when the plan is null': { body: { output: 1, subtasks: null }, want: ['Done', undefined, 1] },
+    'is invalid with a plan that is not well formed': { body: { subtasks: [1] }, want: ['InvalidAnswer', undefined, undefined] },
+    'is invalid with a plan where none may be': { body: { subtasks: PLAN }, mayPlan: false, want: ['InvalidAnswer', undefined, undefined] },
+  }
+  for (const [name, { body, mayPlan = true, want }] of Object.entries(cases)) {
+    it(name, () => {
+      const { outcome, subtasks, output } = readAnswer(answer(200, body), mayPlan)
+      expect([outcome, subtasks, output]).to.deep.equal(want)
+    })
+  }
+})

@@ -181,6 +181,8 @@ export class Dispatcher {
     const nowMs = this.#o.now()
     if (!host?.address) return call.end(refusedProblem(call, 'NoAgentReady', 0)) // a candidate always has an address
     const number = call.attempts.length + 1
+    // Also where nobody leads agents may have been told of an epoch, and refuse lower ones.
+    const epoch = request.epoch ?? entry.settings?.settled.epoch ?? 0
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
     if (number === 1) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)
@@ -189,8 +191,8 @@ export class Dispatcher {
         address: host.address,
         method: 'POST',
         path: '/tasks',
-        headers: this.#headers(request, leftMs),
-        body: `{${request.bodyFields},"attempt":${number},"epoch":${request.epoch ?? 0}}`,
+        headers: this.#headers(request, leftMs, epoch),
+        body: `{${request.bodyFields},"attempt":${number},"epoch":${epoch}}`,
         maxBytes: MAX_ANSWER_BYTES,
       },
       (answer) => ended(readAnswer(answer, request.mayPlan), answer),
@@ -213,7 +215,7 @@ export class Dispatcher {
     this.#o.observer.attemptBegan(entry, host)
   }
 
-  #headers(request: CallRequest, leftMs: number): string[] {
+  #headers(request: CallRequest, leftMs: number, epoch: number): string[] {
     return [
       'content-type',
       'application/json',
@@ -224,7 +226,7 @@ export class Dispatcher {
       'swarm-timeout-ms',
       String(leftMs),
       'swarm-epoch',
-      String(request.epoch ?? 0),
+      String(epoch),
     ]
   }
 

@@ -32,7 +32,7 @@ export const MAX_RESULTS_BYTES = 8 * 1024 * 1024
 export const MERGE_SHARE = 0.2
 
 /** How often a call is sent again because its agent knows of a higher epoch. */
-export const MAX_TAKE_OVERS = 5
+export const MAX_TAKE_OVERS = 16
 
 /** Bytes of an agent's refusal that are passed on to the client. */
 export const MAX_REFUSAL_BYTES = 4 * 1024

@@ -42,6 +42,15 @@ describe('waiting queue', () => {
     expect(drain(queue)).to.equal('again a b')
   })
 
+  it('lets those that are urgent go first, in the order of their arrival', () => {
+    const queue = filled(['x', 'a'], ['y', 'b'])
+    queue.add('x', 'again', { atFront: true })
+    queue.add('z', 'first', { isUrgent: true })
+    queue.add('w', 'second', { isUrgent: true })
+    queue.add('z', 'third', { isUrgent: true })
+    expect(drain(queue)).to.equal('first second third again a b')
+  })
+
   it('stops when the place is taken', () => {
     const queue = filled(['x', 'a'], ['x', 'b'], ['x', 'c'])
     let room = 2

@@ -51,6 +51,13 @@ export function succeed({ own, taken }: Succession, settled: Leadership, candida
   return { own: { epoch: epochAfter(latest.epoch, leader), leader }, taken }
 }
 
+/** Who leads in an epoch that a router has counted, if that is one of those who are up. */
+export function leaderNamedBy(epoch: number, candidates: readonly Candidate[]): string | undefined {
+  if (epoch % TERM < NUMBERS) return undefined
+  const named = candidates.filter(({ name, isUp }) => isUp && numberOf(name) === epoch % NUMBERS)
+  return named.length === 1 ? named[0]?.name : undefined
+}
+
 /**
  * A router's leadership after an agent has refused an epoch because it knows of a higher one: the leader that the higher one names,
  * if it is up, so that routers that have chosen differently agree; else the router's own leader, above that epoch.
@@ -63,13 +70,10 @@ export function takeOver(
 ): Succession | undefined {
   if (!Number.isSafeInteger(known) || known <= refused || known - Math.max(own.epoch, refused) > MOST_AHEAD) return undefined
   if (known <= own.epoch) return { own, taken }
-  const up = candidates.filter((candidate) => candidate.isUp)
-  const number = known % NUMBERS
-  const named = known % TERM < NUMBERS ? [] : up.filter(({ name }) => numberOf(name) === number)
-  const [leader] = named
-  if (leader && named.length === 1) return { own: { epoch: known, leader: leader.name }, taken }
+  const leader = leaderNamedBy(known, candidates)
+  if (leader !== undefined) return { own: { epoch: known, leader }, taken }
   const { leader: old } = own
-  if (old === undefined || !up.some(({ name }) => name === old)) return { own: { epoch: known }, taken }
+  if (old === undefined || !candidates.some(({ name, isUp }) => isUp && name === old)) return { own: { epoch: known }, taken }
   return { own: { epoch: epochAfter(known, old), leader: old }, taken }
 }
 

@@ -86,7 +86,7 @@ function publish(key: string, { seen, links }: { seen: Seen; links: Links }, { s
   const { status, leaving, heardEpoch, graph } = links
   const tell = (reason: string, message: string | undefined) =>
     message !== undefined && stores.events.record(swarm, { type: 'Normal', reason, message })
-  tell(REASON.leaderElected, leaderMessage(before, status, world))
+  tell(REASON.leaderElected, leaderMessage(before, status, { agents: world.agents, leaving }))
   tell(REASON.epochRaised, epochMessage(before, status, heardEpoch))
   tell(REASON.neighboursLimited, limitMessage(before, status, world))
   if (!world.topology) return

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { TERM } from '../../topology/leader.ts'
+import { epochAfter } from '../../topology/succession.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
 import type { AgentSeen, World } from './plan.ts'
 
@@ -78,6 +79,18 @@ describe('the topology in the status', () => {
       heard: 4 * TERM + 711,
       want: { epoch: 6 * TERM, leader: 'b' },
     },
+    'settles the leader that routers have failed over to': {
+      world: world(two, STAR),
+      stored: stored(TERM, 'a'),
+      heard: epochAfter(TERM, 'b'),
+      want: { epoch: 2 * TERM, leader: 'b' },
+    },
+    'settles another one when that is not ready': {
+      world: world([agent('a'), agent('b', { ready: false })], STAR),
+      stored: stored(TERM, 'a'),
+      heard: epochAfter(TERM, 'b'),
+      want: { epoch: 2 * TERM, leader: 'a' },
+    },
     'stays where that is absurd': {
       world: world(two, STAR),
       stored: stored(TERM, 'a'),
@@ -107,7 +120,7 @@ describe('the topology in the status', () => {
 })
 
 describe('what people are told', () => {
-  const cases: Record<string, { before?: TopologyStatus; old?: AgentSeen; want: string | undefined }> = {
+  const cases: Record<string, { before?: TopologyStatus; old?: AgentSeen; leaving?: string[]; want: string | undefined }> = {
     'of the first leader': { want: `b leads from epoch ${2 * TERM} on` },
     'of nothing new': { before: stored(2 * TERM, 'b'), want: undefined },
     'of one that is gone': { before: stored(TERM, 'a'), want: `b leads from epoch ${2 * TERM} on, after a, which is gone` },
@@ -124,7 +137,13 @@ describe('what people are told', () => {
     'of one that leaves': {
       before: stored(TERM, 'a'),
       old: agent('a'),
+      leaving: ['a'],
       want: `b leads from epoch ${2 * TERM} on, after a, which is leaving`,
+    },
+    'of one that the operator finds ready, and routers do not': {
+      before: stored(TERM, 'a'),
+      old: agent('a'),
+      want: `b leads from epoch ${2 * TERM} on, after a, which routers could not reach`,
     },
     'of one that is deleted': {
       before: stored(TERM, 'a'),
@@ -138,7 +157,11 @@ describe('what people are told', () => {
     },
   }
   for (const [name, c] of Object.entries(cases))
-    it(name, () => expect(leaderMessage(c.before, stored(2 * TERM, 'b'), world(c.old ? [c.old] : []))).to.equal(c.want))
+    it(name, () =>
+      expect(leaderMessage(c.before, stored(2 * TERM, 'b'), { agents: c.old ? [c.old] : [], leaving: new Set(c.leaving) })).to.equal(
+        c.want,
+      ),
+    )
 
   it('of an epoch that was raised', () => {
     expect(epochMessage(stored(TERM), stored(5 * TERM), 4 * TERM + 711)).to.equal(

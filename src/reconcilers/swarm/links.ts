@@ -3,7 +3,7 @@ import type { Member } from '../../topology/graph.ts'
 import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
 import { PART, partsOf } from '../../topology/parts.ts'
-import { raise } from '../../topology/succession.ts'
+import { leaderNamedBy, raise } from '../../topology/succession.ts'
 import type { AgentSeen, Plan, World } from './plan.ts'
 
 /** Takes new tasks. */
@@ -20,17 +20,25 @@ export const linkedIn = ({ agents }: Pick<World, 'agents'>, leaving: ReadonlySet
 /** What is known of a topology beside the world: what was stored, the highest epoch that an agent has told, and the graph. */
 export type Known = { stored: TopologyStatus | undefined; heardEpoch: number; agents: number; links: number }
 
-/** Who leads, and how the agents are linked; a leader that is lost or leaves is followed by another one, in another term. */
+/**
+ * Who leads, and how the agents are linked; a leader that is lost or leaves is followed by another one, in another term. An agent that
+ * has heard of a higher epoch names the leader that routers go by: it is settled.
+ */
 export function topologyStatus(world: World, leaving: ReadonlySet<string>, known: Known): TopologyStatus | undefined {
   const { topology, agents } = world
   if (!topology) return undefined
   const parts = partsOf(topology.spec, topology.groups)
   const coordinators = agents.filter((agent) => parts?.(agent).includes(PART.coordinators) && !agent.deleting)
   const { epoch = 0, leader } = known.stored ?? {}
-  const leadership = settle(
-    { epoch: raise(epoch, known.heardEpoch), ...(leader !== undefined && { leader }) },
-    coordinators.map((agent) => ({ name: agent.name, place: agent.place, isUp: isServing(agent) && !leaving.has(agent.name) })),
-  )
+  const candidates = coordinators.map((agent) => ({
+    name: agent.name,
+    place: agent.place,
+    isUp: isServing(agent) && !leaving.has(agent.name),
+  }))
+  const raised = raise(epoch, known.heardEpoch)
+  // Routers that have failed over by themselves had a reason, and tasks go that way already.
+  const chosen = (raised > epoch ? leaderNamedBy(known.heardEpoch, candidates) : undefined) ?? leader
+  const leadership = settle({ epoch: raised, ...(chosen !== undefined && { leader: chosen }) }, candidates)
   return { ...leadership, agents: known.agents, links: known.links }
 }
 
@@ -38,20 +46,21 @@ export function topologyStatus(world: World, leaving: ReadonlySet<string>, known
 export function leaderMessage(
   before: TopologyStatus | undefined,
   { leader, epoch }: TopologyStatus,
-  { agents }: Pick<World, 'agents'>,
+  { agents, leaving }: Pick<World, 'agents'> & { leaving: ReadonlySet<string> },
 ): string | undefined {
   if (leader === undefined || leader === before?.leader) return undefined
   const leads = `${leader} leads from epoch ${epoch} on`
   if (before?.leader === undefined) return leads
   const old = agents.find((agent) => agent.name === before.leader)
-  return `${leads}, after ${before.leader}, which ${old ? whyNot(old) : 'is gone'}`
+  return `${leads}, after ${before.leader}, which ${old ? whyNot(old, leaving) : 'is gone'}`
 }
 
-function whyNot(old: AgentSeen): string {
+function whyNot(old: AgentSeen, leaving: ReadonlySet<string>): string {
   if (old.failed) return `is lost: ${old.failed.reason}`
   if (old.deleting) return 'is being deleted'
   if (old.state === 'Paused') return 'is paused'
-  return old.ready ? 'is leaving' : 'is not ready'
+  if (!old.ready) return 'is not ready'
+  return leaving.has(old.name) || old.state === 'Draining' ? 'is leaving' : 'routers could not reach'
 }
 
 /** What people are told when a swarm has grown so large that not all can know each other; undefined when it has not. */
