@@ -90,6 +90,7 @@ export const RecentFailure = Type.Object(
   {
     place: Type.String({ maxLength: 128, description: 'Group, place in it and revision of the agent.' }),
     at: Type.String({ format: 'date-time', description: 'When an agent in this place was last lost.' }),
+    of: Type.Integer({ minimum: 1, description: 'Agents that the swarm had then.' }),
   },
   { description: 'A place whose agent was lost.' },
 )

@@ -6,40 +6,41 @@ import { brakeOf, recentFailures, type Failure, type Lost } from './brake.ts'
 const NOW = Date.parse('2026-01-01T00:10:00Z')
 const iso = (agoMs: number) => new Date(NOW - agoMs).toISOString()
 const lost = (place: number, agoMs: number, revision = 'r1'): Lost => ({ group: '', place, revision, failed: { atMs: NOW - agoMs } })
-const failures = (...agoMs: number[]): Failure[] => agoMs.map((ago, i) => ({ place: `/${i}@r1`, atMs: NOW - ago }))
+const failures = (...agoMs: number[]): Failure[] => agoMs.map((ago, i) => ({ place: `/${i}@r1`, atMs: NOW - ago, of: 1 }))
 
 describe('recent failures', () => {
   const cases = {
     'of none': { stored: [], agents: [{ group: '', place: 0, revision: 'r1' }], want: [] },
     'are those that are stored and those that are seen': {
-      stored: [{ place: '/1@r1', at: iso(30_000) }],
+      stored: [{ place: '/1@r1', at: iso(30_000), of: 10 }],
       agents: [lost(0, 1_000)],
       want: [
-        { place: '/1@r1', atMs: NOW - 30_000 },
-        { place: '/0@r1', atMs: NOW - 1_000 },
+        { place: '/1@r1', atMs: NOW - 30_000, of: 10 },
+        { place: '/0@r1', atMs: NOW - 1_000, of: 4 },
       ],
     },
     'do not count one twice that is stored and still there': {
-      stored: [{ place: '/0@r1', at: iso(1_000) }],
+      stored: [{ place: '/0@r1', at: iso(1_000), of: 10 }],
       agents: [lost(0, 1_000)],
-      want: [{ place: '/0@r1', atMs: NOW - 1_000 }],
+      want: [{ place: '/0@r1', atMs: NOW - 1_000, of: 10 }],
     },
     'in one place are one, the last': {
-      stored: [{ place: '/0@r1', at: iso(20_000) }],
+      stored: [{ place: '/0@r1', at: iso(20_000), of: 10 }],
       agents: [lost(0, 5_000), lost(0, 9_000)],
-      want: [{ place: '/0@r1', atMs: NOW - 5_000 }],
+      want: [{ place: '/0@r1', atMs: NOW - 5_000, of: 4 }],
     },
     'of two revisions in one place are two': {
       stored: [],
       agents: [lost(0, 5_000), lost(0, 4_000, 'r2')],
       want: [
-        { place: '/0@r1', atMs: NOW - 5_000 },
-        { place: '/0@r2', atMs: NOW - 4_000 },
+        { place: '/0@r1', atMs: NOW - 5_000, of: 4 },
+        { place: '/0@r2', atMs: NOW - 4_000, of: 4 },
       ],
     },
-    'older than a minute are forgotten': { stored: [{ place: '/0@r1', at: iso(60_000) }], agents: [lost(1, 70_000)], want: [] },
+    'older than a minute are forgotten': { stored: [{ place: '/0@r1', at: iso(60_000), of: 10 }], agents: [lost(1, 70_000)], want: [] },
   }
-  for (const [name, c] of Object.entries(cases)) it(name, () => expect(recentFailures(c.stored, c.agents, NOW)).to.deep.equal(c.want))
+  for (const [name, c] of Object.entries(cases))
+    it(name, () => expect(recentFailures(c.stored, { agents: c.agents, size: 4, nowMs: NOW })).to.deep.equal(c.want))
 })
 
 describe('the brake', () => {
@@ -58,6 +59,11 @@ describe('the brake', () => {
       size: 10,
       want: { failed: 5, of: 10, untilMs: NOW + 52_000 },
     },
+    'three of ten are not more when one of these leaves after it': {
+      failures: failures(3, 2, 1).map((f) => ({ ...f, of: 10 })),
+      size: 9,
+      want: undefined,
+    },
     'none of none': { failures: [], size: 0, want: undefined },
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(brakeOf(c.failures, c.size)).to.deep.equal(c.want))
@@ -72,9 +78,8 @@ describe('the brake', () => {
         const at = (nowMs: number) =>
           brakeOf(
             recentFailures(
-              list.map((f) => ({ place: f.place, at: new Date(f.atMs).toISOString() })),
-              [],
-              nowMs,
+              list.map((f) => ({ place: f.place, at: new Date(f.atMs).toISOString(), of: f.of })),
+              { agents: [], size, nowMs },
             ),
             size,
           )

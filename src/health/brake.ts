@@ -1,7 +1,7 @@
 import { MAX_RECENT_FAILURES, type RecentFailure } from '../api/health.ts'
 
-/** A place whose agent was lost, and when that last happened. Unix milliseconds. */
-export type Failure = { readonly place: string; readonly atMs: number }
+/** A place whose agent was lost, when that last happened (Unix milliseconds), and how many agents there were then. */
+export type Failure = { readonly place: string; readonly atMs: number; readonly of: number }
 
 /** Failures older than this do not count, in milliseconds. */
 export const FAILURE_WINDOW_MS = 60_000
@@ -23,25 +23,31 @@ export type Lost = {
   readonly failed?: { readonly atMs: number } | undefined
 }
 
+/** What is seen of a swarm: its agents, how many it has, and the time in Unix milliseconds. */
+export type Seen = { readonly agents: readonly Lost[]; readonly size: number; readonly nowMs: number }
+
 /**
  * The failures of the last minute, from those that are stored and the lost agents that are still there, one for each place: an
  * agent that fails again and again is one failure, not many. The oldest come first.
  */
-export function recentFailures(stored: readonly RecentFailure[], agents: readonly Lost[], nowMs: number): readonly Failure[] {
-  const latest = new Map<string, number>()
-  const see = (place: string, atMs: number) => {
-    if (nowMs - atMs < FAILURE_WINDOW_MS) latest.set(place, Math.max(atMs, latest.get(place) ?? 0))
+export function recentFailures(stored: readonly RecentFailure[], { agents, size, nowMs }: Seen): readonly Failure[] {
+  const latest = new Map<string, Failure>()
+  const see = (failure: Failure) => {
+    const known = latest.get(failure.place)
+    if (nowMs - failure.atMs < FAILURE_WINDOW_MS && !(known && known.atMs >= failure.atMs)) latest.set(failure.place, failure)
   }
-  for (const { place, at } of stored) see(place, Date.parse(at))
-  for (const { group, place, revision, failed } of agents) if (failed) see(`${group}/${place}@${revision}`, failed.atMs)
-  return [...latest]
-    .map(([place, atMs]) => ({ place, atMs }))
-    .sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1))
-    .slice(-MAX_RECENT_FAILURES)
+  for (const { place, at, of } of stored) see({ place, atMs: Date.parse(at), of })
+  for (const { group, place, revision, failed } of agents)
+    if (failed) see({ place: `${group}/${place}@${revision}`, atMs: failed.atMs, of: Math.max(1, size) })
+  return [...latest.values()].sort((a, b) => a.atMs - b.atMs || (a.place < b.place ? -1 : 1)).slice(-MAX_RECENT_FAILURES)
 }
 
-/** Whether so many of `size` agents were lost within a minute that nothing more may be risked; undefined when not. */
-export function brakeOf(failures: readonly Failure[], size: number): Brake | undefined {
+/**
+ * Whether so many agents were lost within a minute that nothing more may be risked; undefined when not. They are a share of the
+ * agents that there are, or were when the first of them was lost: a scale-down after it makes nothing worse.
+ */
+export function brakeOf(failures: readonly Failure[], sizeNow: number): Brake | undefined {
+  const size = Math.max(sizeNow, ...failures.map((failure) => failure.of))
   const allowed = Math.max(LEAST_FAILURES - 1, Math.floor((size * MASS_PERCENT) / 100))
   const deciding = failures.at(-1 - allowed)
   return deciding && { failed: failures.length, of: size, untilMs: deciding.atMs + FAILURE_WINDOW_MS }

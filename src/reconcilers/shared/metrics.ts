@@ -7,8 +7,9 @@ const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] a
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  for (const name of ['agents', 'agents_health', 'swarms']) registry.removeSingleMetric(`swarm_operator_${name}`)
+  for (const name of ['agents', 'agents_health', 'mass_failure', 'swarms']) registry.removeSingleMetric(`swarm_operator_${name}`)
   healthMetrics(registry, stores)
+  massFailureMetrics(registry, stores)
   const agents = new Gauge({
     name: 'swarm_operator_agents',
     help: 'Agents by swarm and state.',
@@ -46,6 +47,23 @@ function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void
       for (const { metadata, status } of stores.swarms.list())
         for (const state of HEALTH_COUNTS)
           health.set({ namespace: metadata.namespace, swarm: metadata.name, state }, status?.health?.[state] ?? 0)
+    },
+  })
+}
+
+/** The brake as the swarms tell it. */
+function massFailureMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
+  const massFailure = new Gauge({
+    name: 'swarm_operator_mass_failure',
+    help: '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.',
+    labelNames: ['namespace', 'swarm'],
+    registers: [registry],
+    collect() {
+      massFailure.reset()
+      for (const { metadata, status } of stores.swarms.list()) {
+        const isOn = status?.conditions?.some((c) => c.type === 'MassFailure' && c.status === 'True') ?? false
+        massFailure.set({ namespace: metadata.namespace, swarm: metadata.name }, Number(isOn))
+      }
     },
   })
 }

@@ -14,7 +14,8 @@ import type { Graphs, Linked } from './graphs.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm, type Plan } from './plan.ts'
-import { statusOf, waitingStatus } from './status.ts'
+import { statusOf, storedFailures, waitingStatus } from './status.ts'
+import { tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
 export type SwarmDeps = { stores: Stores; graphs: Graphs; publisher: Publisher }
@@ -39,7 +40,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   const plan = planSwarm(seen.world)
   await keepRevisions(seen, stores, signal)
   const links = linksOf(key, { seen, plan }, deps)
-  if (links) await handOver(seen, links, stores, signal)
+  await tellFirst(seen, links, stores, signal)
   const error = await act(seen, plan.actions, stores, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
   const status = statusOf(seen.world, plan, error, {
@@ -50,7 +51,8 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     topology: links?.status,
     now: new Date(stores.now()).toISOString(),
   })
-  tellHealth(seen, status, stores)
+  tellHealth(seen, status, stores.events)
+  tellMassFailure(seen, status, stores.events)
   await writeStatus(seen.swarm, status, stores, signal)
   if (links) publish(key, { seen, links }, deps)
   if (error) throw error
@@ -71,12 +73,21 @@ function linksOf(key: string, { seen, plan }: { seen: Seen; plan: Plan }, { grap
   return status && { ...linked, leaving, heardEpoch, status }
 }
 
-/** Settles the next leader before the one that leads drains, so that nobody is led by one that takes no more tasks. */
-async function handOver({ swarm }: Seen, { leaving, status: topology }: Links, stores: Stores, signal: AbortSignal): Promise<void> {
+/**
+ * Stores what must not be lost by a crash in what follows: the next leader before the one that leads drains, so that nobody is led
+ * by one that takes no more tasks; and agents that were lost before they are replaced, and thereby gone.
+ */
+async function tellFirst({ swarm, world }: Seen, links: Links | undefined, stores: Stores, signal: AbortSignal): Promise<void> {
   const { status } = swarm
-  const leader = status?.topology?.leader
-  if (!status || leader === undefined || leader === topology.leader || !leaving.has(leader)) return
-  await writeStatus(swarm, { ...status, topology }, stores, signal)
+  if (!status) return
+  const leader = status.topology?.leader
+  const handsOver = links !== undefined && leader !== undefined && leader !== links.status.leader && links.leaving.has(leader)
+  const recentFailures = storedFailures(world)
+  const known = new Set(status.recentFailures?.map(({ place, at }) => `${place} ${at}`))
+  const hasNew = recentFailures.some(({ place, at }) => !known.has(`${place} ${at}`))
+  if (!handsOver && !hasNew) return
+  const first = { ...(handsOver && { topology: links.status }), ...(hasNew && { recentFailures }) }
+  await writeStatus(swarm, { ...status, ...first }, stores, signal)
 }
 
 /** Tells people of another leader, and the agents what has changed for them; the status is stored by then. */
@@ -118,15 +129,6 @@ async function defaultReplicas({ spec, metadata }: Swarm, { client, swarms }: St
   const { uid, resourceVersion } = metadata
   const patch = { metadata: { uid, resourceVersion }, spec: { replicas: spec.groups === undefined ? 1 : null } }
   swarms.wrote(await client.mergePatch(SWARMS, metadata, patch, { fieldManager: FIELD_MANAGER, signal }))
-}
-
-/** Tells people of the first agent that is critical, when there was none before; each one has an Event of its own besides. */
-function tellHealth({ swarm, agents }: Seen, { health }: SwarmStatus, { events }: Stores): void {
-  if (!health?.critical || swarm.status?.health?.critical) return
-  const critical = [...agents.values()].filter((agent) => agent.status?.health?.state === 'Critical')
-  const [first] = critical
-  const message = `${health.critical} of ${agents.size} agents critical, for instance ${first?.metadata.name}: ${first?.status?.health?.message}`
-  events.record(swarm, { type: 'Warning', reason: REASON.agentsCritical, message })
 }
 
 const UNSEEN: SwarmStatus = { observedGeneration: -1 }

@@ -3,6 +3,7 @@ import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
 import { templateOf } from '../../api/template.ts'
+import { brakeOf, recentFailures } from '../../health/brake.ts'
 import type { ControllerRevision } from '../../kube/objects.ts'
 import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
@@ -33,13 +34,15 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
   const data = revisionOf(spec, contentsHash(swarm, stores))
   const hash = revisionHash(data)
   const nowMs = stores.now()
+  const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
+  const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
     revisions: stores.revisions.index('swarm', metadata.uid),
     update: { hash, data },
     world: {
-      groups: groupsOf(spec).map(({ name, replicas }) => ({ name, replicas })),
+      groups,
       updateRevision: hash,
       maxSurge: spec.update.maxSurge,
       maxUnavailable: spec.update.maxUnavailable,
@@ -49,7 +52,8 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
       ...(spec.budget && { maxAgents: spec.budget.maxAgents }),
-      agents: owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs })),
+      ...lossesOf({ swarm, groups, agents, nowMs }),
+      agents,
       nowMs,
     },
     troubles: owned.flatMap(troubleOf),
@@ -70,6 +74,19 @@ function contentsHash(swarm: Swarm, stores: Stores): string | undefined {
     templates.flatMap(referencesOf).map(({ kind, name }) => ({ kind, namespace, name })),
   )
   return new KeyReader(stores.references, namespace).hashOf(templates)
+}
+
+/** What was lost within a minute, and whether that is so much that nothing more may be risked. */
+function lossesOf(seen: Pick<World, 'groups' | 'agents' | 'nowMs'> & { swarm: Swarm }): Pick<World, 'failures' | 'brake'> {
+  const { swarm, groups, agents, nowMs } = seen
+  // One that never got ready was not lost: it never did anything, and its group goes on without it.
+  const worked = agents.filter((a) => a.wasReady)
+  const wanted = groups.reduce((n, g) => n + g.replicas, 0)
+  const existing = worked.filter((a) => a.state !== 'Paused' && !a.deleting).length
+  const size = Math.max(wanted, existing)
+  const failures = recentFailures(swarm.status?.recentFailures ?? [], { agents: worked, size, nowMs })
+  const brake = size > 0 ? brakeOf(failures, size) : undefined
+  return { failures, ...(brake && { brake }) }
 }
 
 type Around = { swarm: Swarm; stores: Stores; nowMs: number }

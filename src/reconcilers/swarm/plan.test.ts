@@ -38,6 +38,8 @@ const create = (over: object = {}) => ({ do: 'createAgent', group: '', place: 0,
 const lost = (over: Partial<AgentSeen> = {}) =>
   agent({ ready: false, failed: { reason: 'SandboxGone', atMs: NOW, readyForMs: 90_000 }, ...over })
 
+const BRAKE = { brake: { failed: 4, of: 10, untilMs: NOW + 40_000 } }
+
 type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: number }
 
 const CASES: Record<string, Case> = {
@@ -166,6 +168,82 @@ const CASES: Record<string, Case> = {
       { do: 'deleteAgent', name: 'a', reason: 'Replaced' },
     ],
   },
+  'keeps the successor of a lost older agent while the newer revision has not worked': {
+    world: world({
+      ...replicas(2),
+      updateRevision: 'r2',
+      agents: [agent({ name: 'b' }), fresh({ place: 1, attempt: 1 }), fresh({ name: 'n', revision: 'r2' })],
+    }),
+    want: [],
+  },
+  'does not need it any more when the newer revision works': {
+    world: world({
+      ...replicas(2),
+      updateRevision: 'r2',
+      agents: [agent({ name: 'b' }), fresh({ place: 1, attempt: 1 }), agent({ name: 'n', revision: 'r2' })],
+    }),
+    want: [{ do: 'deleteAgent', name: 'a', reason: 'NeverReady' }],
+  },
+  'with the brake on: takes nothing away for an update': {
+    world: world({
+      ...BRAKE,
+      ...replicas(2),
+      updateRevision: 'r2',
+      agents: [agent(), agent({ name: 'b' }), agent({ name: 'n', revision: 'r2' })],
+    }),
+    want: [],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: adds the first agent of an update, which may mend the swarm': {
+    world: world({ ...BRAKE, ...replicas(2), maxSurge: 2, updateRevision: 'r2', agents: [agent(), agent({ name: 'b' })] }),
+    want: [create({ revision: 'r2' })],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: adds no second one': {
+    world: world({
+      ...BRAKE,
+      ...replicas(2),
+      maxSurge: 2,
+      updateRevision: 'r2',
+      agents: [agent(), agent({ name: 'b' }), fresh({ revision: 'r2' })],
+    }),
+    want: [],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: replaces the lost, by the newest revision once that works': {
+    world: world({ ...BRAKE, ...replicas(2), updateRevision: 'r2', agents: [lost(), agent({ name: 'n', revision: 'r2' })] }),
+    want: [
+      create({ revision: 'r2', place: 1, replaces: { name: 'a', reason: 'SandboxGone' } }),
+      { do: 'deleteAgent', name: 'a', reason: 'Replaced' },
+    ],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: takes nothing away for a scale-down': {
+    world: world({ ...BRAKE, agents: [agent(), agent({ name: 'b' }), agent({ name: 'g', group: 'gone' })] }),
+    want: [],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: ends what has drained already': {
+    world: world({ ...BRAKE, agents: [agent(), agent({ name: 'd', state: 'Draining', drained: true })] }),
+    want: [{ do: 'deleteAgent', name: 'd', reason: 'Drained' }],
+    checkAgainMs: 40_000,
+  },
+  'with the brake on: lets agents that are about to end go, each after its successor': {
+    world: world({ ...BRAKE, ...replicas(2), agents: [agent(), agent({ name: 'e', expiring: true, inFlight: 2 }), agent({ name: 'n' })] }),
+    want: [{ do: 'drainAgent', name: 'e', reason: 'Expiring' }],
+    checkAgainMs: 40_000,
+  },
+  'looks again when the last failure is old': {
+    world: world({
+      failures: [
+        { place: '/0@r1', atMs: NOW - 50_000, of: 1 },
+        { place: '/1@r1', atMs: NOW - 20_000, of: 1 },
+      ],
+      agents: [agent()],
+    }),
+    want: [],
+    checkAgainMs: 40_000,
+  },
   'creates the successor of an agent that is about to end, although no surge is allowed': {
     world: world({ maxSurge: 0, maxUnavailable: 1, agents: [agent({ expiring: true })] }),
     want: [create(), { do: 'drainAgent', name: 'a', reason: 'Expiring' }],
@@ -285,6 +363,56 @@ describe('planSwarm', () => {
     )
   })
 
+  const braked = (w: World, untilMs = w.nowMs + 40_000): World => ({ ...w, brake: { failed: 4, of: 10, untilMs } })
+
+  it('takes nothing with the brake on that has worked and is not about to end, and looks again when that is over', () => {
+    fc.assert(
+      fc.property(aWorld, (w) => {
+        const { actions, checkAgainMs } = planSwarm(braked(w))
+        const taken = actions.flatMap((a) => (['drainAgent', 'deleteAgent', 'pauseAgent'].includes(a.do) && 'name' in a ? [a.name] : []))
+        const working = w.agents.filter((a) => a.wasReady && !a.failed && !a.expiring && a.state !== 'Draining')
+        expect(working.filter((a) => taken.includes(a.name))).to.deep.equal([])
+        expect(checkAgainMs).to.be.at.most(40_000)
+      }),
+    )
+  })
+
+  it('replaces every lost agent with the brake on, and goes on where it was when it is off', () => {
+    fc.assert(
+      fc.property(aWorld, (start) => {
+        let w = braked(start, Infinity)
+        delete w.maxAgents
+        for (let pass = 0; pass < 30; pass += 1) w = applied(w, planSwarm(w).actions)
+        for (const group of w.groups) {
+          const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running' && a.ready)
+          expect(here.length, group.name).to.be.at.least(group.replicas)
+        }
+        delete w.brake
+        for (let pass = 0; pass < 60; pass += 1) w = applied(w, planSwarm(w).actions)
+        for (const group of w.groups) {
+          const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running')
+          expect(here.map((a) => a.revision)).to.deep.equal(Array.from({ length: group.replicas }, () => 'r2'))
+        }
+      }),
+    )
+  })
+
+  it('wears no group down while a bad template comes and agents are lost', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3), { maxLength: 6 }), (losses) => {
+        let w = world({ ...replicas(4), updateRevision: 'r2', agents: [0, 1, 2, 3].map((place) => agent({ name: `a${place}`, place })) })
+        for (const [round, at] of losses.entries()) {
+          const failed = { reason: 'SandboxGone', atMs: w.nowMs, readyForMs: 100_000 }
+          const good = w.agents.filter((a) => a.revision === 'r1')
+          w = { ...w, agents: w.agents.map((a) => (a === good[at % good.length] ? { ...a, ready: false, failed } : a)) }
+          for (let pass = 0; pass < 3; pass += 1) w = applied(w, planSwarm(w).actions, (a) => a.revision === 'r1' && pass > 0) // starts a pass late; r2 never does
+          const works = w.agents.filter((a) => a.ready && a.state === 'Running')
+          expect(works.length, `round ${round}`).to.equal(4)
+        }
+      }),
+    )
+  })
+
   it('gives the stages of a ring their places back, whichever agents are lost', () => {
     fc.assert(
       fc.property(
@@ -326,8 +454,11 @@ describe('planSwarm', () => {
   })
 })
 
-/** The world after the actions and a moment in which everything that starts gets ready and everything that drains is idle. */
-function applied(w: World, actions: readonly Action[]): World {
+/**
+ * The world after the actions and a moment in which everything that starts gets ready and everything that drains is idle. With
+ * `getsReady` new agents are not ready yet, and those of which it says so get ready.
+ */
+function applied(w: World, actions: readonly Action[], getsReady?: (agent: AgentSeen) => boolean): World {
   const gone = new Set(actions.flatMap((a) => (a.do === 'deleteAgent' ? [a.name] : [])))
   const to = new Map(
     actions.flatMap((a): [string, AgentSeen['state']][] => {
@@ -341,13 +472,13 @@ function applied(w: World, actions: readonly Action[]): World {
     .map((a) => ({
       ...a,
       state: to.get(a.name) ?? a.state,
-      ...(!a.failed && { ready: true, wasReady: true }),
+      ...(!a.failed && (getsReady?.(a) ?? true) && { ready: true, wasReady: true }),
       drained: (to.get(a.name) ?? a.state) === 'Draining',
     }))
   const made = actions.flatMap((a) =>
     a.do === 'createAgent'
       ? [
-          agent({
+          (getsReady ? fresh : agent)({
             name: `n${w.nowMs}-${kept.length}-${actions.indexOf(a)}`,
             group: a.group,
             place: a.place,

@@ -1,7 +1,8 @@
 import type { HealthState } from '../../api/health.ts'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { Topology } from '../../api/topology.ts'
-import { resolveCounts } from './counts.ts'
+import { FAILURE_WINDOW_MS, type Brake, type Failure } from '../../health/brake.ts'
+import { resolveCounts, type GroupLimits } from './counts.ts'
 
 /** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
 export type AgentSeen = {
@@ -52,6 +53,10 @@ export type World = {
   isOrdered: boolean
   /** Sandboxes that may exist at once; paused ones do not count. */
   maxAgents?: number
+  /** Agents that were lost within the last minute, the oldest first. */
+  failures?: readonly Failure[]
+  /** So many of them that nothing more may be risked. */
+  brake?: Brake
   agents: readonly AgentSeen[]
   nowMs: number
 }
@@ -71,8 +76,11 @@ export type Action =
   | { do: 'resumeAgent'; name: string }
   | { do: 'deleteAgent'; name: string; reason: DeleteReason }
 
-/** What to do now, when to look again if nothing changes before, and how many agents the budget held back. */
-export type Plan = { actions: Action[]; checkAgainMs?: number; withheld: number; wanted: readonly GroupWanted[] }
+/**
+ * What to do now, when to look again if nothing changes before, how many agents the budget held back, and how many would have gone
+ * but for the brake.
+ */
+export type Plan = { actions: Action[]; checkAgainMs?: number; withheld: number; spared: number; wanted: readonly GroupWanted[] }
 
 /** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
 export const STEADY_MS = 60_000
@@ -90,6 +98,8 @@ export const MAX_REPLACE_DELAY_MS = 30_000
  * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
  *   own kind, so that a bad template does not wear the group down.
  * - Nothing is created beyond `maxAgents`.
+ * - While the brake is on, nothing that has worked goes but what is about to end anyway. Lost agents are replaced as ever; an update
+ *   may add its first agent, so that a change that mends the swarm can show it.
  */
 export function planSwarm(world: World): Plan {
   const wanted = withinBudget(world.groups, world.maxAgents)
@@ -98,30 +108,52 @@ export function planSwarm(world: World): Plan {
     withheld: 0,
   }
   const actions: Action[] = []
-  const times: number[] = []
-  for (const group of wanted) planGroup({ group, world, allowance, actions, times, places: new Places(group, world) })
-  for (const agent of world.agents.filter((a) => !wanted.some((g) => g.name === a.group))) retire(agent, 'GroupRemoved', actions)
+  const times = timesOfFailures(world)
+  const brake = { isOn: world.brake !== undefined, spared: 0 }
+  for (const group of wanted) planGroup({ group, world, allowance, brake, actions, times, places: new Places(group, world) })
+  const elsewhere = world.agents.filter((a) => !wanted.some((g) => g.name === a.group))
+  for (const agent of sparing(elsewhere, brake)) retire(agent, 'GroupRemoved', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
   const capped = sum(world.groups) - sum(wanted)
   const next = Math.min(...times.filter((ms) => ms > 0))
-  return { actions, ...(Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }), withheld: allowance.withheld + capped, wanted }
+  const checkAgain = Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }
+  return { actions, ...checkAgain, withheld: allowance.withheld + capped, spared: brake.spared, wanted }
+}
+
+/** When the brake is off again, and when the last failure is old, if nothing more happens. */
+function timesOfFailures({ failures = [], brake, nowMs }: World): number[] {
+  const last = failures.at(-1)
+  return [...(brake ? [brake.untilMs - nowMs] : []), ...(last ? [last.atMs + FAILURE_WINDOW_MS - nowMs] : [])]
 }
 
 type Allowance = { left: number; withheld: number }
-type GroupPass = { group: GroupWanted; world: World; allowance: Allowance; actions: Action[]; times: number[]; places: Places }
+type BrakeState = { isOn: boolean; spared: number }
+type GroupPass = {
+  group: GroupWanted
+  world: World
+  allowance: Allowance
+  brake: BrakeState
+  actions: Action[]
+  times: number[]
+  places: Places
+}
+
+/** Those of the agents that may go: with the brake on only lost ones, and those that end anyway or were never of use. */
+function sparing(agents: readonly AgentSeen[], brake: BrakeState): readonly AgentSeen[] {
+  if (!brake.isOn) return agents
+  const going = agents.filter((a) => a.failed || a.expiring || !a.wasReady)
+  brake.spared += agents.filter((a) => !going.includes(a) && !a.deleting && a.state === 'Running').length
+  return going
+}
 
 function planGroup(pass: GroupPass): void {
-  const { group, world, actions, times } = pass
+  const { group, world, brake, actions, times } = pass
   const here = world.agents.filter((a) => a.group === group.name && !a.deleting)
   const running = here.filter((a) => !a.failed && a.state === 'Running')
   const current = running.filter((a) => isCurrent(a, world))
   const outdated = running.filter((a) => !isCurrent(a, world))
-  const limits = resolveCounts(
-    group.replicas,
-    world,
-    outdated.some((a) => a.expiring),
-  )
   const available = Math.min(group.replicas, current.filter((a) => a.ready).length)
+  const limits = limitsOf(pass, { outdated, available })
   const needed = Math.max(0, group.replicas - limits.maxUnavailable - available)
   for (const agent of running) if (agent.expiresMs !== undefined && !agent.expiring) times.push(agent.expiresMs - world.nowMs)
 
@@ -138,15 +170,23 @@ function planGroup(pass: GroupPass): void {
     pass,
   )
   fill(missing - taken, here, pass)
-  for (const agent of [...current]
+  const surplus = [...current]
     .sort(world.isOrdered ? lastPlaceFirst : dispensableFirst(world))
-    .slice(0, Math.max(0, current.length - group.replicas)))
-    retire(agent, 'ScaledDown', actions)
-  dropOutdated(outdated, needed, pass)
+    .slice(0, Math.max(0, current.length - group.replicas))
+  for (const agent of sparing(surplus, brake)) retire(agent, 'ScaledDown', actions)
+  dropOutdated(outdated, { needed, available }, pass)
   for (const spare of here) {
-    if (spare.state === 'Paused' && !spare.failed && !isCurrent(spare, world))
+    if (spare.state === 'Paused' && !spare.failed && !isCurrent(spare, world) && !brake.isOn)
       actions.push({ do: 'deleteAgent', name: spare.name, reason: 'SpareOutdated' })
   }
+}
+
+/** How far the update may go; with the brake on one more agent at most, and only where none of the newest revision works yet. */
+function limitsOf({ group, world, brake }: GroupPass, seen: { outdated: readonly AgentSeen[]; available: number }): GroupLimits {
+  const isEnding = seen.outdated.some((a) => a.expiring)
+  const limits = resolveCounts(group.replicas, world, isEnding)
+  if (!brake.isOn) return limits
+  return { ...limits, maxSurge: seen.available === 0 || isEnding ? Math.min(1, limits.maxSurge) : 0 }
 }
 
 /** Puts successors of the newest revision in the places of lost agents, as far as agents are missing; returns how many places that takes. */
@@ -208,13 +248,19 @@ function fill(missing: number, here: readonly AgentSeen[], { group, world, allow
 
 /**
  * Lets older agents go as far as availability allows: `needed` of them stay, those that work first. One that never
- * worked holds nothing up and goes at once.
+ * worked holds nothing up and goes at once, unless it has just taken the place of a lost one that no newer agent can take yet.
  */
-function dropOutdated(outdated: readonly AgentSeen[], needed: number, { world, actions }: GroupPass): void {
-  const worked = outdated.filter((a) => a.wasReady).sort(dispensableFirst(world))
-  const surplus = worked.slice(0, Math.max(0, worked.length - needed))
+function dropOutdated(
+  outdated: readonly AgentSeen[],
+  { needed, available }: { needed: number; available: number },
+  { world, brake, actions }: GroupPass,
+): void {
+  const isOfUse = (a: AgentSeen) => a.wasReady || (available === 0 && a.attempt > 0)
+  const useful = outdated.filter(isOfUse).sort(dispensableFirst(world))
+  const most = Math.max(0, useful.length - needed)
+  const surplus = sparing(brake.isOn ? useful.toSorted(endingFirst).slice(0, most) : useful.slice(0, most), brake)
   for (const agent of outdated) {
-    if (agent.wasReady && !surplus.includes(agent)) continue
+    if (isOfUse(agent) && !surplus.includes(agent)) continue
     retire(agent, agent.revision === world.updateRevision ? 'Expiring' : 'Outdated', actions)
   }
 }
@@ -288,6 +334,7 @@ const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.re
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
 const byAttempt = (a: AgentSeen, b: AgentSeen) => b.attempt - a.attempt || byName(a, b)
 const lastPlaceFirst = (a: AgentSeen, b: AgentSeen) => b.place - a.place || idlestFirst(a, b)
+const endingFirst = (a: AgentSeen, b: AgentSeen) => Number(b.expiring) - Number(a.expiring)
 /** One that leads goes last: in an update its group hands over once, to one that stays. */
 const dispensableFirst = (world: World) => (a: AgentSeen, b: AgentSeen) =>
   Number(a.ready && a.name === world.leader) - Number(b.ready && b.name === world.leader) || idlestFirst(a, b)

@@ -45,6 +45,8 @@ const trouble = (over: Partial<Trouble> = {}): Trouble => ({
   ...over,
 })
 
+const BRAKE = { failed: 4, of: 10, untilMs: Date.parse('2026-01-01T00:00:59.001Z') }
+
 type Case = {
   world: World
   error?: OperatorError
@@ -119,6 +121,18 @@ const CASES: Record<string, Case> = {
       message: '2 of 3 agents are ready',
     },
   },
+  'a mass failure while nothing else is going on': {
+    world: world({ brake: BRAKE }),
+    want: { kstatus: 'Current', conditions: ['MassFailure=True', 'Ready=True'], message: '2 of 2 agents are ready' },
+  },
+  'a mass failure in the middle of an update': {
+    world: world({ brake: BRAKE, updateRevision: 'r2' }),
+    want: { kstatus: 'InProgress', conditions: ['MassFailure=True', 'Ready=True', 'Reconciling=True'], message: '2 of 2 agents are ready' },
+  },
+  'a mass failure that holds a scale-down up': {
+    world: world({ brake: BRAKE, agents: [agent(), agent({ name: 'b' }), agent({ name: 'c' })] }),
+    want: { kstatus: 'InProgress', conditions: ['MassFailure=True', 'Ready=True', 'Reconciling=True'], message: '3 of 2 agents are ready' },
+  },
   'the API server refused a write': {
     world: world(),
     error: new TransientError('Conflict', 'the object has changed'),
@@ -166,6 +180,28 @@ describe('status of a swarm', () => {
       })
       expect(later).to.deep.equal(first)
     }
+  })
+
+  it('says how many were lost, until when it waits, what it does and where to look', () => {
+    const told = (over: Partial<World>) => status({ world: world({ brake: BRAKE, ...over }) }).conditions
+    expect(told({})?.find((c) => c.type === 'MassFailure')?.message).to.equal(
+      '4 of 10 agents lost within a minute: updates and scale-downs wait until 2026-01-01T00:01:00Z, lost agents are replaced; look at the Events AgentFailed, the last change of spec.template and the state of E2B',
+    )
+    const work = (over: Partial<World>) => told(over)?.find((c) => c.type === 'Reconciling')
+    expect(work({ updateRevision: 'r2' })).to.include({
+      reason: 'MassFailure',
+      message: 'waits for the end of a mass failure: 0 of 2 agents run revision r2, 2 older ones left',
+    })
+    expect(work({ groups: [{ name: '', replicas: 1 }] })).to.include({
+      reason: 'MassFailure',
+      message: 'waits for the end of a mass failure: 1 agent not drained yet',
+    })
+  })
+
+  it('keeps the failures of the last minute', () => {
+    const failures = [{ place: '/0@r1', atMs: Date.parse('2026-01-01T00:00:00.250Z'), of: 2 }]
+    expect(status({ world: world({ failures }) }).recentFailures).to.deep.equal([{ place: '/0@r1', at: '2026-01-01T00:00:00.250Z', of: 2 }])
+    expect(status({ world: world() })).to.not.have.property('recentFailures')
   })
 
   it('counts agents by their health, without those that were never ready, sleep or are being deleted', () => {

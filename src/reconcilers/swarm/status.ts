@@ -1,10 +1,11 @@
 import type { Condition } from '../../api/condition.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
-import type { HealthCounts } from '../../api/health.ts'
+import type { HealthCounts, RecentFailure } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
+import type { Brake } from '../../health/brake.ts'
 import { isServing } from './links.ts'
 import type { AgentSeen, GroupWanted, Plan, World } from './plan.ts'
 
@@ -28,6 +29,7 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
   const desired = total(world.groups)
   const updated = existing.filter((a) => a.revision === world.updateRevision && a.state === 'Running')
   const complete = isComplete(world, plan)
+  const recentFailures = storedFailures(world)
   return {
     observedGeneration: before.generation,
     desiredReplicas: desired,
@@ -41,8 +43,14 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
     ...(before.topology && { topology: before.topology }),
     health: healthOf(world.agents),
+    ...(recentFailures.length > 0 && { recentFailures }),
     conditions: conditionsOf({ world, plan, error, before, ready: serving.length, complete }),
   }
+}
+
+/** The failures of the last minute as they are stored. */
+export function storedFailures({ failures = [] }: Pick<World, 'failures'>): RecentFailure[] {
+  return failures.map(({ place, atMs, of }) => ({ place, at: new Date(atMs).toISOString(), of }))
 }
 
 /** How many agents do how well: those that were never ready, sleep or are being deleted are left out. */
@@ -106,7 +114,15 @@ function conditionsOf(facts: Facts): Condition[] {
     const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.maxAgents (${world.maxAgents}); raise it or ask for fewer agents`
     drafts.push({ type: 'BudgetExceeded', status: 'True', reason: REASON.budgetExceeded, message })
   }
+  if (world.brake) drafts.push({ type: 'MassFailure', status: 'True', reason: REASON.massFailure, message: massFailureText(world.brake) })
   return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
+}
+
+/** What is lost, until when nothing more is risked, and where to look. */
+function massFailureText({ failed, of, untilMs }: Brake): string {
+  const until = new Date(Math.ceil(untilMs / 1_000) * 1_000).toISOString().replace('.000', '')
+  const what = `${failed} of ${plural(of, 'agent')} lost within a minute: updates and scale-downs wait until ${until}, lost agents are replaced`
+  return `${what}; look at the Events AgentFailed, the last change of spec.template and the state of E2B`
 }
 
 /** What is going on, if anything: an update, or a change of the number of agents. */
@@ -125,6 +141,10 @@ function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
           ...(missing > 0 ? [`${plural(missing, 'agent')} not ready yet`] : []),
         ]
   const message = parts.join(', ') || 'settling'
+  if (world.brake && (outdated.length > 0 || plan.spared > 0)) {
+    const waiting = [...parts, ...(plan.spared > 0 ? [`${plural(plan.spared, 'agent')} not drained yet`] : [])].join(', ')
+    return { type: 'Reconciling', status: 'True', reason: REASON.massFailure, message: `waits for the end of a mass failure: ${waiting}` }
+  }
   const reason = plan.withheld > 0 ? REASON.budgetExceeded : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
   return { type: 'Reconciling', status: 'True', reason, message: message + troublesText(before.troubles) }
 }

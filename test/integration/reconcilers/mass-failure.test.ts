@@ -1,0 +1,100 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import type { Agent } from '../../../src/api/objects.ts'
+import { Informer } from '../../../src/kube/informer.ts'
+import { createLog } from '../../../src/log.ts'
+import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
+import { readyAgents, System } from '../../support/system.ts'
+import { eventually } from '../../support/wait.ts'
+
+const NEW = { env: [{ name: 'MODE', value: 'new' }] }
+
+describe('a mass failure', function () {
+  this.timeout(240_000)
+  let system: System
+  let informer: Informer<Agent>
+  /** When each agent began to drain, in Unix milliseconds. */
+  const drains = new Map<string, number>()
+  before(async () => {
+    system = await System.start({ router: true, e2b: { light: true, createLatencyMs: 300 } })
+    informer = new Informer<Agent>({
+      client: system.client,
+      kind: AGENTS,
+      namespaces: [system.namespace],
+      log: createLog({ level: 'error', shape: 'text' }),
+    })
+    informer.onChange((_type, { metadata, spec }) => {
+      if (spec.state === 'Draining') drains.set(metadata.name, Date.parse(spec.stateSince ?? ''))
+    })
+    informer.start()
+  })
+  after(async () => {
+    await informer.stop()
+    await system.stop()
+  })
+
+  const conditionOf = async (type: string) => (await system.swarm('desk'))?.status?.conditions?.find((c) => c.type === type)
+
+  /** Until when the swarm waits, by its condition. */
+  const untilOf = (message: string) => Date.parse(/wait until (\S+),/.exec(message)?.[1] ?? '')
+
+  it('in the middle of an update stops it and scale-downs, not replacements, over a restart of the operator; then all goes on', async () => {
+    await system.apply('desk', { replicas: 10, update: { maxSurge: 1, maxUnavailable: 0 } })
+    await system.settled('desk')
+    const load = system.keepAsking('desk', 2)
+    await system.apply('desk', { replicas: 10, template: NEW })
+    await eventually('the update is in its middle', async () => ((await system.swarm('desk'))?.status?.updatedReplicas ?? 0) >= 3)
+
+    const struck = readyAgents(await system.agents('desk')).slice(0, 4)
+    await Promise.all(struck.map((a) => system.e2b.admin.fault(a.status?.sandbox?.id ?? '', { type: 'kill' })))
+    const told = await eventually('the swarm tells', async () => conditionOf('MassFailure'))
+    const sinceMs = Date.parse(told.lastTransitionTime)
+    expect(told.message).to.match(/^4 of 1[01] agents lost within a minute: updates and scale-downs wait until /)
+    expect(untilOf(told.message) - sinceMs).to.be.within(50_000, 61_000)
+    await system.told('desk', 'MassFailure', /^4 of 1[01] agents lost/)
+
+    await eventually('the lost ones are replaced', async () => {
+      const agents = await system.agents('desk')
+      return agents.every((a) => !struck.some((s) => s.metadata.name === a.metadata.name)) && readyAgents(agents).length >= 10
+    })
+    await system.operator?.kill()
+    await system.startOperator()
+    await system.scale('desk', 8)
+    const held = await eventually('the scale-down waits', async () => {
+      const condition = await conditionOf('Reconciling')
+      return (await system.swarm('desk'))?.status?.desiredReplicas === 8 && condition?.reason === 'MassFailure' ? condition : undefined
+    })
+    expect(held.message).to.match(/^waits for the end of a mass failure: \d+ of 8 agents run revision \w+, \d+ older/)
+    expect((await system.swarm('desk'))?.status?.recentFailures).to.have.length(4)
+    expect(await system.metrics()).to.contain(`swarm_operator_mass_failure{namespace="${system.namespace}",swarm="desk"} 1`)
+
+    let untilMs = 0
+    await eventually(
+      'it is over',
+      async () => {
+        const condition = await conditionOf('MassFailure')
+        if (condition) untilMs = untilOf(condition.message)
+        return !condition
+      },
+      { timeoutMs: 90_000 },
+    )
+    // The condition gives whole seconds, rounded up.
+    expect([...drains].filter(([, atMs]) => atMs > sinceMs && atMs < untilMs - 1_000)).to.deep.equal([])
+    await system.told('desk', 'MassFailureOver', /go on/)
+    const after = await system.settled('desk')
+    expect(after.status).to.include({ readyReplicas: 8, updatedReplicas: 8 })
+    await eventually('the failures are forgotten', async () => !(await system.swarm('desk'))?.status?.recentFailures)
+    expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
+  })
+
+  it('is not the loss of three of ten', async () => {
+    await system.apply('rest', { replicas: 10 })
+    await system.settled('rest')
+    const struck = readyAgents(await system.agents('rest')).slice(0, 3)
+    await Promise.all(struck.map((a) => system.e2b.admin.fault(a.status?.sandbox?.id ?? '', { type: 'kill' })))
+    await eventually('three failures are known', async () => (await system.swarm('rest'))?.status?.recentFailures?.length === 3)
+    await system.scale('rest', 9)
+    await eventually('one goes', async () => (await system.settled('rest')).status?.desiredReplicas === 9)
+    expect((await system.allEvents()).filter((e) => e.involvedObject.name === 'rest' && e.reason === 'MassFailure')).to.deep.equal([])
+  })
+})
