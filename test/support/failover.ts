@@ -4,8 +4,9 @@ import type { System } from './system.ts'
 
 /** What a fault under load has cost. Times are milliseconds, from the fault on unless it says otherwise. */
 export type Cost = {
-  /** Tasks that ended while it lasted, and those of them that did not end well. */
+  /** Tasks that were accepted and ended while it lasted, those of them that did not end well, and those that were refused at once. */
   readonly tasks: number
+  readonly refused: number
   readonly lost: number
   /** Until the router left the agents that were hit out of its choice; absent when none of them had to be left out. */
   readonly detectionMs?: number
@@ -31,6 +32,10 @@ export type Trial = {
   readonly agents?: number
   /** The agents that are hit stay in the choice: they are slow, or it is something else that is hit. */
   readonly isUnseen?: boolean
+  /** Whether an answer is the right one; what is not counts as lost. */
+  readonly isRight?: (body: Asked['body']) => boolean
+  /** Problem with which tasks may be refused before they are accepted; those are no losses. */
+  readonly mayRefuse?: string
   readonly timeoutMs?: number
 }
 
@@ -69,7 +74,7 @@ export async function costOf(trial: Trial): Promise<Cost> {
   }
   await moreTasks(load)
   return {
-    ...tasksCost(load.answers.slice(before), from),
+    ...tasksCost(load.answers.slice(before), from, trial),
     ...(detectionMs !== undefined && { detectionMs }),
     ...(recoveryMs !== undefined && { recoveryMs }),
   }
@@ -82,23 +87,38 @@ async function moreTasks(load: Load): Promise<void> {
 }
 
 /** What the answers since `fromMs` tell. */
-export function tasksCost(answers: readonly Asked[], fromMs: number): Pick<Cost, 'tasks' | 'lost' | 'rerouteMs' | 'silenceMs'> {
-  const done = answers.filter((a) => a.status === 200)
+export function tasksCost(
+  answers: readonly Asked[],
+  fromMs: number,
+  { isRight = () => true, mayRefuse }: Pick<Trial, 'isRight' | 'mayRefuse'>,
+): Omit<Cost, 'detectionMs' | 'recoveryMs'> {
+  const accepted = answers.filter(({ body }) => mayRefuse === undefined || body['code'] !== mayRefuse || body['taskId'] !== undefined)
+  const done = answers.filter(({ status, body }) => status === 200 && isRight(body))
   let silenceMs = 0
   let lastMs = fromMs
   for (const { endedMs } of done) {
     silenceMs = Math.max(silenceMs, endedMs - lastMs)
     lastMs = endedMs
   }
-  return { tasks: answers.length, lost: answers.length - done.length, rerouteMs: Math.max(0, ...done.map(reroutedIn)), silenceMs }
+  return {
+    tasks: accepted.length,
+    refused: answers.length - accepted.length,
+    lost: accepted.length - done.length,
+    rerouteMs: done.reduce((longest, answer) => Math.max(longest, reroutedIn(answer)), 0),
+    silenceMs,
+  }
 }
 
-type Told = { readonly attempts?: readonly { readonly durationMs: number }[]; readonly timings?: { readonly totalMs: number } }
+type Told = {
+  readonly attempts?: readonly { readonly durationMs: number }[]
+  readonly timings?: { readonly totalMs: number }
+  readonly subtasks?: unknown
+}
 
-/** Time that a task of several attempts spent on none of them; 0 for the others. */
+/** Time that a task of several attempts spent on none of them; 0 for the others, and for one with subtasks, whose attempts are told apart. */
 function reroutedIn({ body }: Asked): number {
-  const { attempts = [], timings } = body as Told
-  if (attempts.length < 2 || !timings) return 0
+  const { attempts = [], timings, subtasks } = body as Told
+  if (attempts.length < 2 || !timings || subtasks !== undefined) return 0
   return Math.max(0, timings.totalMs - attempts.reduce((sum, { durationMs }) => sum + durationMs, 0))
 }
 
@@ -106,7 +126,7 @@ function reroutedIn({ body }: Asked): number {
 export function costText(name: string, cost: Cost): string {
   const ms = (value: number | undefined) => (value === undefined ? '–' : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`)
   return (
-    `${name}: ${cost.tasks} tasks, ${cost.lost} lost, detected in ${ms(cost.detectionMs)}, rerouted in ${ms(cost.rerouteMs)}, ` +
+    `${name}: ${cost.tasks} tasks, ${cost.lost} lost${cost.refused > 0 ? `, ${cost.refused} refused at once` : ''}, detected in ${ms(cost.detectionMs)}, rerouted in ${ms(cost.rerouteMs)}, ` +
     `longest silence ${ms(cost.silenceMs)}, whole again in ${ms(cost.recoveryMs)}`
   )
 }
