@@ -397,6 +397,25 @@ describe('planSwarm', () => {
     )
   })
 
+  for (const [maxSurge, maxUnavailable] of [
+    [1, 0],
+    [0, 1],
+  ] as const) {
+    it(`lets a change in with the brake on that ends a crash loop, with maxSurge ${maxSurge}: it takes the places of the lost, and no other`, () => {
+      const bad = [0, 1, 2, 3]
+      const all = Array.from({ length: 10 }, (_, place) => agent({ name: `a${place}`, place, revision: place in bad ? 'r2' : 'r1' }))
+      let w = braked(world({ ...replicas(10), maxSurge, maxUnavailable, updateRevision: 'r3', agents: all }), Infinity)
+      for (let pass = 0; pass < 20; pass += 1) {
+        // Everything of the bad revision that has got ready is lost again.
+        const failed = { reason: 'CommandExited', atMs: w.nowMs, readyForMs: 1_000 }
+        w = { ...w, agents: w.agents.map((a) => (a.revision === 'r2' && a.ready ? { ...a, ready: false, failed } : a)) }
+        w = applied({ ...w, nowMs: w.nowMs + 60_000 }, planSwarm(w).actions)
+      }
+      const counts = (revision: string) => w.agents.filter((a) => a.revision === revision && a.ready && a.state === 'Running').length
+      expect({ r1: counts('r1'), r2: counts('r2'), r3: counts('r3') }).to.deep.equal({ r1: 6, r2: 0, r3: 4 })
+    })
+  }
+
   it('wears no group down while a bad template comes and agents are lost', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(3), { maxLength: 6 }), (losses) => {
