@@ -163,7 +163,7 @@ export class Dispatcher {
     this.#stopWaiting(call)
     const choice = this.#choose(call)
     if (typeof choice !== 'string') return this.#give(call, choice)
-    if (choice === 'Busy' && call.request.isContinued) return this.#wait(call)
+    if (mayWait(call, choice) && call.request.isContinued) return this.#wait(call)
     if (call.attempts.length > 0) return call.end(exhaustedProblem(call, `no other agent became free in ${Math.round(call.queuedMs)} ms`))
     call.end(refusedProblem(call, choice, Math.round(call.queuedMs)))
   }

@@ -4,6 +4,8 @@ import type { Call } from './call.ts'
 import type { Host } from './host.ts'
 import { isLed } from './leadership.ts'
 import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
+import { stateOf } from '../routing/stages.ts'
+import { stageLoads } from './stages.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 
 /** What this router sees in an agent. */
@@ -32,6 +34,18 @@ function topologyOf(entry: SwarmEntry<Call>): object {
   return { topology: isLed(entry) ? { type, ...succession.own } : { type } }
 }
 
+/** The stages of a ring, in their order. */
+function stagesOf(entry: SwarmEntry<Call>, nowMs: number): object {
+  if (!entry.settings || entry.settings.stages.length === 0) return {}
+  const stages = stageLoads(entry, nowMs).map((load) => ({
+    stage: load.stage,
+    state: stateOf(load),
+    agents: load.agents,
+    waiting: load.waiting,
+  }))
+  return { stages }
+}
+
 /** The swarm as this router sees it now. */
 export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
@@ -48,6 +62,7 @@ export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
     name,
     strategy: fleet.rules.strategy,
     ...topologyOf(entry),
+    ...stagesOf(entry, nowMs),
     weights: settings?.rules.shares ?? [],
     ...(fleet.rules.adaptive && { shares: fleet.groupShares(nowMs).map(sharesLine) }),
     queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },

@@ -26,6 +26,8 @@ export interface RouterMetrics {
   readonly leaderChanges: Counter<'namespace' | 'swarm' | 'cause'>
   /** Subtasks of delegated tasks, by `Done` or the code of what became of them. */
   readonly subtasks: Counter<'namespace' | 'swarm' | 'outcome'>
+  /** Time of the stages of rings. */
+  readonly stageSeconds: Histogram<'namespace' | 'swarm' | 'stage'>
   /** Requests refused before they became a task. */
   readonly refused: Counter<'code'>
   /** Drops the series of a swarm that is gone. */
@@ -52,6 +54,10 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     repeats: counter('repeats_total', 'Repeats answered without doing the task again.', [...SWARM, 'result'] as const),
     leaderChanges: counter('leader_changes_total', 'Times that another agent came to lead, by cause.', [...SWARM, 'cause'] as const),
     subtasks: counter('subtasks_total', 'Subtasks that ended, by outcome.', [...SWARM, 'outcome'] as const),
+    stageSeconds: histogram('stage_seconds', 'Time that a stage of a ring took for a task, waiting included.', [
+      ...SWARM,
+      'stage',
+    ] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
   }
   return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }

@@ -6,13 +6,13 @@ import { parseTask } from './task-request.ts'
 const parse = (text: string) => parseTask(Buffer.from(text))
 
 describe('a task as it is sent', () => {
-  const plain = { capability: undefined, sessionKey: undefined, timeoutMs: undefined, isIdempotent: true }
+  const plain = { capability: undefined, sessionKey: undefined, timeoutMs: undefined, isIdempotent: true, direction: undefined }
   const good = {
     'needs only an input': { text: '{"input":1}', want: { ...plain, input: 1 } },
     'may have null as its input': { text: '{"input":null}', want: { ...plain, input: null } },
     'may have everything': {
-      text: '{"input":{"a":[1]},"capability":"pairs","sessionKey":"k","timeout":"1m30s","idempotent":false}',
-      want: { input: { a: [1] }, capability: 'pairs', sessionKey: 'k', timeoutMs: 90_000, isIdempotent: false },
+      text: '{"input":{"a":[1]},"capability":"pairs","sessionKey":"k","timeout":"1m30s","idempotent":false,"direction":"any"}',
+      want: { input: { a: [1] }, capability: 'pairs', sessionKey: 'k', timeoutMs: 90_000, isIdempotent: false, direction: 'any' },
     },
     'may have brackets in its texts': { text: `{"input":"${'['.repeat(200)}\\"["}`, want: { ...plain, input: `${'['.repeat(200)}"[` } },
     'may nest as deep as allowed': { text: `{"input":${'['.repeat(99)}${']'.repeat(99)}}`, want: undefined },
@@ -39,6 +39,7 @@ describe('a task as it is sent', () => {
     'a timeout in numbers': { text: '{"input":1,"timeout":30}', code: 'InvalidTask', says: /500ms/ },
     'a timeout of nothing': { text: '{"input":1,"timeout":"0s"}', code: 'InvalidTask', says: /1ms to 24h/ },
     'a word for idempotent': { text: '{"input":1,"idempotent":"no"}', code: 'InvalidTask', says: /true or false/ },
+    'an odd direction': { text: '{"input":1,"direction":"back"}', code: 'InvalidTask', says: /forward, reverse, any/ },
     'nesting beyond the limit': { text: `{"input":${'['.repeat(100)}${']'.repeat(100)}}`, code: 'InvalidJson', says: /deeper than 100/ },
     'nesting that would break a recursive reader': { text: '['.repeat(500_000), code: 'InvalidJson', says: /deeper than 100/ },
   }

@@ -1,4 +1,5 @@
 import { parseDuration } from '../api/duration.ts'
+import { DIRECTIONS, type AskedDirection } from '../routing/stages.ts'
 import { isTooDeep } from './json-depth.ts'
 import { MAX_JSON_DEPTH, MAX_KEY_CHARS, MAX_TASK_MS } from './limits.ts'
 import { Problem } from './problem.ts'
@@ -10,9 +11,10 @@ export type TaskRequest = {
   readonly sessionKey: string | undefined
   readonly timeoutMs: number | undefined
   readonly isIdempotent: boolean
+  readonly direction: AskedDirection | undefined
 }
 
-const FIELDS = ['input', 'capability', 'sessionKey', 'timeout', 'idempotent'] as const
+const FIELDS = ['input', 'capability', 'sessionKey', 'timeout', 'idempotent', 'direction'] as const
 
 /** Reads and checks the body of a task. Throws a Problem that says what is wrong, where, and what to write instead. */
 export function parseTask(body: Buffer): TaskRequest {
@@ -34,6 +36,7 @@ export function parseTask(body: Buffer): TaskRequest {
     sessionKey: textOf(fields, 'sessionKey'),
     timeoutMs: timeoutOf(fields['timeout']),
     isIdempotent: idempotent,
+    direction: directionOf(fields['direction']),
   }
 }
 
@@ -58,6 +61,13 @@ function timeoutOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' && value.length <= 24 ? parseDuration(value) : undefined
   if (ms !== undefined && ms >= 1 && ms <= MAX_TASK_MS) return ms
   throw invalid('InvalidTask', 'timeout must be a duration from 1ms to 24h, such as 500ms, 30s or 1m30s')
+}
+
+function directionOf(value: unknown): AskedDirection | undefined {
+  if (value === undefined) return undefined
+  const known = DIRECTIONS.find((direction) => direction === value)
+  if (known) return known
+  throw invalid('InvalidTask', `direction must be one of ${DIRECTIONS.join(', ')}`)
 }
 
 const quote = (text: string) => JSON.stringify(text.slice(0, 60))

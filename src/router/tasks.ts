@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { AskedDirection } from '../routing/stages.ts'
 import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
 import { FLUSH_MS, MAX_KEY_CHARS } from './limits.ts'
@@ -148,7 +149,8 @@ export class Tasks {
     const id = randomUUID()
     const timeoutMs = entry.settings?.timeoutMs ?? 0
     const trace = traceOf(keyHeader(headers['traceparent'], 'traceparent'))
-    const { isIdempotent, capability, sessionKey } = asked
+    const { isIdempotent, capability, sessionKey, direction } = asked
+    checkDirection(entry, direction)
     const task: OpenTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, hasEnded: false }
     if (keyed) this.#repeats.begin(keyed.key, keyed.fingerprint, task)
     try {
@@ -160,6 +162,7 @@ export class Tasks {
           capability,
           sessionKey,
           revision,
+          direction,
           isIdempotent,
           idempotencyKey: keyed?.text ?? id,
           trace,
@@ -266,5 +269,16 @@ function keyHeader(value: string | string[] | undefined, header: string): string
   if (typeof value === 'string' && value.length <= MAX_KEY_CHARS && /^[\x21-\x7e]+$/.test(value)) return value
   throw new Problem('InvalidTask', {
     detail: `the header ${header} must have 1 to ${MAX_KEY_CHARS} printable ASCII characters without spaces`,
+  })
+}
+
+/** Only a ring that is known both ways can be gone through in another way than forward. */
+function checkDirection({ namespace, name, settings }: SwarmEntry<Call>, direction: AskedDirection | undefined): void {
+  if (direction === undefined) return
+  const { topology } = settings ?? {}
+  if (topology?.type === 'Ring' && (direction === 'forward' || topology.bidirectional === true)) return
+  const why = topology?.type === 'Ring' ? 'is a ring of one direction; set spec.topology.bidirectional' : 'is not a ring'
+  throw new Problem('InvalidTask', {
+    detail: `direction ${direction} cannot be had: swarm ${namespace}/${name} ${why}, or leave direction out`,
   })
 }

@@ -94,6 +94,11 @@ export class WaitQueue<T> {
     }
   }
 
+  /** The lanes that have waiting tasks: the first of each, and how many they are. */
+  *lanes(): Generator<{ readonly first: T; readonly size: number }> {
+    for (const { head, size } of this.#lanes.values()) if (head) yield { first: head.item, size }
+  }
+
   /** All waiting tasks, in no particular order. */
   *items(): Generator<T> {
     for (const { head } of this.#lanes.values()) for (let ticket = head; ticket; ticket = ticket.after) yield ticket.item

@@ -2,10 +2,11 @@ import type { Subtask } from '../../routing/subtasks.ts'
 import { PART } from '../../topology/parts.ts'
 import type { CallResult } from '../call.ts'
 import { MAX_SUBTASKS, MERGE_SHARE } from '../limits.ts'
-import { Problem, type ProblemCode } from '../problem.ts'
+import { Problem } from '../problem.ts'
 import { answeredBy, callOf } from './calls.ts'
 import { LedCall } from './led-call.ts'
 import { SubtaskRun } from './subtask-run.ts'
+import { endOfBegun } from './unknown.ts'
 import type { Answered, Desk, StartWork, Task, Work } from './work.ts'
 
 /**
@@ -35,19 +36,6 @@ const startOnWorker: StartWork = (task, desk, onEnd) => {
   })
   return call.start()
 }
-
-/** Problems after which a client may believe that nothing was done. */
-const SAYS_NOTHING_WAS_DONE: ReadonlySet<ProblemCode> = new Set([
-  'NoAgentReady',
-  'AgentsBusy',
-  'AgentFailed',
-  'QueueFull',
-  'QueueTimeout',
-  'TaskTimeout',
-  'ShuttingDown',
-  'SwarmNotFound',
-  'RevisionNotFound',
-])
 
 /**
  * One task on its way: plan, subtasks, merge. The leader may change at any moment: a plan that was not answered is asked of the next
@@ -143,10 +131,8 @@ class Delegation implements Work {
     this.#isOver = true
     const { code, fields } = problem
     const more = { ...fields.more, attempts: this.#attempts, ...this.#subtasks }
-    const isUnknown = this.#run !== undefined && !this.#task.isIdempotent && SAYS_NOTHING_WAS_DONE.has(code)
-    if (!isUnknown) return this.#onEnd(new Problem(code, { ...fields, more }))
-    const detail = `the subtasks of the task may have taken effect: ${fields.detail}; it is not idempotent and was not done again: find out what became of it`
-    this.#onEnd(new Problem('OutcomeUnknown', { taskId: this.#task.id, detail, more }))
+    const told = new Problem(code, { ...fields, more })
+    this.#onEnd(this.#run ? endOfBegun(this.#task, told, 'the subtasks of the task') : told)
   }
 
   get #attempts() {

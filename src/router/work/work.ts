@@ -1,3 +1,4 @@
+import type { AskedDirection } from '../../routing/stages.ts'
 import type { AttemptReport, Call } from '../call.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { Leaders } from '../leadership.ts'
@@ -14,6 +15,8 @@ export type Task = {
   readonly capability: string | undefined
   readonly sessionKey: string | undefined
   readonly revision: string | undefined
+  /** The way through a ring; forward when the client does not say. */
+  readonly direction: AskedDirection | undefined
   readonly isIdempotent: boolean
   readonly idempotencyKey: string
   readonly trace: Trace

@@ -24,6 +24,15 @@ export type ReplyBody = {
     readonly outcome: string
     readonly totalMs: number
   }[]
+  readonly stages?: readonly {
+    readonly stage: string
+    readonly agent: string
+    readonly revision: string
+    readonly attempts: number
+    readonly totalMs: number
+  }[]
+  readonly stage?: string
+  readonly direction?: string
   readonly epoch?: number
   readonly leader?: string
   readonly code?: string
@@ -162,6 +171,7 @@ export class RouterProcess {
 /** The live view of a swarm. */
 export type View = {
   readonly topology?: { readonly type: string; readonly epoch?: number; readonly leader?: string }
+  readonly stages?: readonly { readonly stage: string; readonly state: string; readonly agents: number; readonly waiting: number }[]
   readonly queue: { readonly length: number }
   readonly tasks: { readonly done: number; readonly failed: number }
   readonly weights: readonly { readonly revision: string; readonly percent: number }[]

@@ -1,0 +1,239 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { eventually } from '../../support/wait.ts'
+import { answer, type TestAgent } from './agents.ts'
+import { TestFleet } from './fleet.ts'
+import { RouterProcess } from './router-process.ts'
+
+const STAGES = ['clean', 'score', 'judge'] as const
+type StageName = (typeof STAGES)[number]
+
+/** Two agents for the stage in the middle, one for each of the others, unless told otherwise. */
+type RingOptions = {
+  readonly agents?: Partial<Record<StageName, number>>
+  readonly topology?: object
+  readonly routing?: object
+  readonly limit?: number
+  readonly revision?: string
+}
+
+type Ring = Record<StageName, TestAgent[]>
+
+describe('a task that goes through a ring', () => {
+  let fleet: TestFleet
+  let router: RouterProcess
+  before(async () => {
+    fleet = await TestFleet.start()
+    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
+  })
+  after(async () => {
+    await router.stop()
+    await fleet.stop()
+  })
+
+  /** An agent that adds its stage to the way of its input. */
+  const stageAgent = async (swarm: string, group: StageName, number: number, revision = 'r1') => {
+    const agent = await fleet.agent(swarm, `${swarm}-${group}-${number}-${revision}`, { group, revision })
+    agent.work = (task, response) => {
+      const { way = [] } = task.input as { way?: string[] }
+      answer(response, 200, { output: { way: [...way, task.stage] } })
+    }
+    return agent
+  }
+
+  const ring = async (name: string, { agents = {}, topology = {}, routing = {}, limit = 4, revision }: RingOptions = {}): Promise<Ring> => {
+    const spec = {
+      template: { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: limit },
+      groups: STAGES.map((group) => ({ name: group, replicas: 1 })),
+      topology: { type: 'Ring', ...topology },
+      routing,
+    }
+    await fleet.swarm(name, spec, { [revision ?? 'r1']: 100 })
+    const made: Ring = { clean: [], score: [], judge: [] }
+    let count = 0
+    for (const group of STAGES) {
+      const size = agents[group] ?? (group === 'score' ? 2 : 1)
+      for (let i = 0; i < size; i += 1) made[group].push(await stageAgent(name, group, i, revision))
+      count += size
+    }
+    await router.sees(name, `${count} healthy agents`, (view) => view.agents.filter((a) => a.health === 'Healthy').length === count)
+    return made
+  }
+  const begun = (agents: readonly TestAgent[]) => agents.reduce((sum, agent) => sum + agent.received.length, 0)
+  /** Holds every task of an agent until it is let go. */
+  const holding = (agent: TestAgent | undefined) => {
+    const held: (() => void)[] = []
+    if (!agent) throw new Error('there is no such agent')
+    const { work } = agent
+    agent.work = (task, response) => void held.push(() => void work(task, response))
+    return { held, release: () => held.splice(0).forEach((go) => go()) }
+  }
+
+  it('passes each stage once, in their order, and tells how long each took', async () => {
+    const agents = await ring('plain')
+    const { status, body } = await router.task('plain', { input: {} }, { headers: { 'idempotency-key': 'k1' } })
+    expect([status, body.output]).to.deep.equal([200, { way: [...STAGES] }])
+    expect(body.stages?.map(({ stage, revision, attempts }) => [stage, revision, attempts])).to.deep.equal(STAGES.map((s) => [s, 'r1', 1]))
+    expect([body.direction, body.group, body.agent]).to.deep.equal(['forward', 'judge', 'plain-judge-0-r1'])
+    const total = (body.stages ?? []).reduce((sum, stage) => sum + stage.totalMs, 0)
+    expect(total).to.be.at.most((body.timings?.totalMs ?? 0) + 1)
+    const received = STAGES.flatMap((stage) => agents[stage].flatMap((agent) => agent.received))
+    expect(received.map((task) => [task.id, task.stage, task.headers['idempotency-key']])).to.deep.equal(
+      STAGES.map((stage) => [body.id, stage, `k1/${stage}`]),
+    )
+    const view = await router.view('plain')
+    expect(view.stages).to.deep.equal([
+      { stage: 'clean', state: 'Ready', agents: 1, waiting: 0 },
+      { stage: 'score', state: 'Ready', agents: 2, waiting: 0 },
+      { stage: 'judge', state: 'Ready', agents: 1, waiting: 0 },
+    ])
+    expect((await router.get('/metrics')).text).to.match(/swarm_router_stage_seconds_count\{[^}]*swarm="plain",stage="score"\} 1/)
+  })
+
+  it('goes on at the stage that failed, with its spare, and repeats none of those before', async () => {
+    const agents = await ring('spare')
+    const held = agents.score.map(holding)
+    const task = router.task('spare', { input: {} })
+    await eventually('the task is at the stage in the middle', () => held.some((one) => one.held.length > 0))
+    const victim = agents.score[held.findIndex((one) => one.held.length > 0)]
+    await victim?.kill()
+    await eventually('the spare has it', () => begun(agents.score) === 2)
+    for (const one of held) one.release()
+    const { status, body } = await task
+    expect([status, body.output]).to.deep.equal([200, { way: [...STAGES] }])
+    expect(body.stages?.map(({ attempts }) => attempts)).to.deep.equal([1, 2, 1])
+    expect(begun(agents.clean)).to.equal(1)
+  })
+
+  it('waits at a stage that has lost its only agent, which refuses new tasks at once, and goes on with the next one that comes', async () => {
+    const agents = await ring('broken', { agents: { score: 1 } })
+    const { held } = holding(agents.score[0])
+    const task = router.task('broken', { input: {} })
+    await eventually('the task is at the stage in the middle', () => held.length === 1)
+    await agents.score[0]?.kill()
+    await router.sees('broken', 'a broken stage', (view) => view.stages?.[1]?.state === 'Broken' && view.stages[1].waiting === 1)
+    const refused = await router.task('broken', { input: {} })
+    expect([refused.status, refused.body.code, refused.body.stage, refused.headers['retry-after']]).to.deep.equal([
+      503,
+      'StageBroken',
+      'score',
+      '1',
+    ])
+    await stageAgent('broken', 'score', 9)
+    const { status, body } = await task
+    expect([status, body.output, body.stages?.[1]?.agent]).to.deep.equal([200, { way: [...STAGES] }, 'broken-score-9-r1'])
+    expect(begun(agents.clean)).to.equal(1)
+    expect((await router.task('broken', { input: {} })).status).to.equal(200)
+  })
+
+  it('is refused with Retry-After while a stage has as much as it can do', async () => {
+    const agents = await ring('full', { limit: 1, agents: { score: 1, clean: 3 } })
+    const { release } = holding(agents.score[0])
+    const tasks = [router.task('full', { input: {} }), router.task('full', { input: {} })]
+    await router.sees('full', 'a full stage', (view) => view.stages?.[1]?.state === 'Full')
+    const refused = await router.task('full', { input: {} })
+    expect([refused.status, refused.body.code, refused.body.stage]).to.deep.equal([429, 'StageFull', 'score'])
+    expect(Number(refused.headers['retry-after'])).to.be.at.least(1)
+    release()
+    await eventually('the next one is there', () => begun(agents.score) === 2)
+    release()
+    expect((await Promise.all(tasks)).map(({ status }) => status)).to.deep.equal([200, 200])
+  })
+
+  it('goes the reverse way when it asks for it, where the ring is known both ways', async () => {
+    await ring('both', { topology: { bidirectional: true } })
+    const back = await router.task('both', { input: {}, direction: 'reverse' })
+    expect([back.status, back.body.direction, back.body.output]).to.deep.equal([200, 'reverse', { way: STAGES.toReversed() }])
+    const any = await router.task('both', { input: {}, direction: 'any' })
+    expect([any.status, any.body.direction]).to.deep.equal([200, 'forward'])
+    await ring('oneway')
+    const refused = await router.task('oneway', { input: {}, direction: 'reverse' })
+    expect([refused.status, refused.body.code]).to.deep.equal([400, 'InvalidTask'])
+    expect(refused.body.detail).to.contain('bidirectional')
+  })
+
+  it('begins on the other side of a broken stage when it asks for any way', async () => {
+    const agents = await ring('around', { topology: { bidirectional: true } })
+    await fleet.removeAgent('around-clean-0-r1')
+    await router.sees('around', 'the first stage broken', (view) => view.stages?.[0]?.state === 'Broken')
+    const task = router.task('around', { input: {}, direction: 'any' })
+    await eventually('it has come to the broken stage from behind', () => begun(agents.score) === 1)
+    await stageAgent('around', 'clean', 9)
+    const { status, body } = await task
+    expect([status, body.direction, body.output]).to.deep.equal([200, 'reverse', { way: STAGES.toReversed() }])
+  })
+
+  it('ends in time, and says at which stage it was', async () => {
+    const agents = await ring('slow')
+    holding(agents.judge[0])
+    const late = await router.task('slow', { input: {}, timeout: '300ms' })
+    expect([late.status, late.body.code, late.body.stage]).to.deep.equal([504, 'TaskTimeout', 'judge'])
+    expect(late.body.stages?.map(({ stage }) => stage)).to.deep.equal(['clean', 'score'])
+  })
+
+  it('has an unknown outcome when it must not be done twice and a later stage fails', async () => {
+    const agents = await ring('once')
+    for (const agent of agents.judge) agent.work = (_task, response) => answer(response, 500, {})
+    const { status, body } = await router.task('once', { input: {}, idempotent: false })
+    expect([status, body.code, body.stage]).to.deep.equal([502, 'OutcomeUnknown', 'judge'])
+    expect([begun(agents.clean), begun(agents.judge)]).to.deep.equal([1, 1])
+  })
+
+  it('is cut where it is when its client goes away', async () => {
+    const agents = await ring('gone')
+    const cut = new Promise<void>((resolve) => {
+      for (const agent of agents.score) agent.work = (_task, response) => void response.on('close', resolve)
+    })
+    const abort = new AbortController()
+    const task = router.task('gone', { input: {} }, { signal: abort.signal }).catch((error: unknown) => error)
+    await eventually('it is at the stage in the middle', () => begun(agents.score) === 1)
+    abort.abort()
+    await cut
+    expect(await task).to.be.instanceOf(Error)
+    expect(begun(agents.judge)).to.equal(0)
+  })
+
+  it('keeps its revision while the stages have agents of it, and ends without them', async () => {
+    const agents = await ring('mixed')
+    for (const stage of STAGES) await stageAgent('mixed', stage, 0, 'r2')
+    const { release, held } = holding(agents.clean[0])
+    const task = router.task('mixed', { input: {} })
+    await eventually('it has begun', () => held.length === 1)
+    await fleet.weigh('mixed', { r2: 100 })
+    await router.sees('mixed', 'other weights', (view) => view.weights[0]?.revision === 'r2')
+    release()
+    expect((await task).body.stages?.map(({ revision }) => revision)).to.deep.equal(['r1', 'r1', 'r1'])
+    await fleet.weigh('mixed', { r1: 100 })
+    await router.sees('mixed', 'the first weights', (view) => view.weights[0]?.revision === 'r1')
+    const next = router.task('mixed', { input: {} })
+    await eventually('it has begun', () => held.length === 1)
+    await fleet.weigh('mixed', { r2: 100 })
+    await fleet.removeAgent('mixed-judge-0-r1')
+    await router.sees('mixed', 'the last stage without its first agent', (view) => {
+      return view.weights[0]?.revision === 'r2' && !view.agents.some(({ agent }) => agent === 'mixed-judge-0-r1')
+    })
+    release()
+    expect((await next).body.stages?.map(({ revision }) => revision)).to.deep.equal(['r1', 'r1', 'r2'])
+  })
+
+  it('is refused for a capability that a stage does not have', async () => {
+    await ring('plainer')
+    const { status, body } = await router.task('plainer', { input: {}, capability: 'scores' })
+    expect([status, body.code]).to.deep.equal([404, 'NoAgentWithCapability'])
+    expect(body.detail).to.contain('stage clean')
+  })
+
+  it('passes the agents of a swarm without groups in the order of their places', async () => {
+    await fleet.swarm('places', { replicas: 3, topology: { type: 'Ring' } })
+    for (const place of [2, 0, 1]) {
+      const agent = await fleet.agent('places', `places-${place}`, { place })
+      agent.work = (task, response) => answer(response, 200, { output: [...(task.input as string[]), task.stage] })
+    }
+    await router.sees(
+      'places',
+      '3 stages',
+      (view) => view.stages?.every(({ state }) => state === 'Ready') === true && view.stages.length === 3,
+    )
+    expect((await router.task('places', { input: [] })).body.output).to.deep.equal(['0', '1', '2'])
+  })
+})
