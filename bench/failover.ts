@@ -16,45 +16,53 @@ export const failover: Benchmark = {
 
 async function measure(context: Context): Promise<readonly Figure[]> {
   const { kubeconfig } = await context.controlPlane()
+  const system = await System.start({ kubeconfig, router: 1 })
+  await context.ends.own(async () => system.stop())
   const figures: Figure[] = []
-  for (const scenario of SCENARIOS) {
-    const system = await System.start({ kubeconfig, router: 1 })
-    await context.ends.own(async () => system.stop())
-    const costs = await costsOf(scenario, system, context)
-    figures.push(...figuresOf(scenario.name, costs))
-    await system.remove(SWARM)
+  for (const [i, scenario] of SCENARIOS.entries()) {
+    const swarm = `${SWARM}-${i}`
+    figures.push(...figuresOf(scenario.name, await costsOf(scenario, { system, swarm, context })))
+    await system.remove(swarm)
     await system.isEmpty()
     context.say(`${scenario.name}: done`)
   }
   return figures
 }
 
-async function costsOf({ spec, input, program, victims, strike, agents }: Scenario, system: System, context: Context): Promise<Cost[]> {
-  if (program !== undefined) await system.useAgentProgram('agent', program)
-  await system.apply(SWARM, spec)
+type Place = { readonly system: System; readonly swarm: string; readonly context: Context }
+
+async function costsOf(scenario: Scenario, { system, swarm, context }: Place): Promise<Cost[]> {
+  const { spec, input, program, victims, strike, agents, isRight, mayRefuse } = scenario
+  if (program === undefined) await system.useAgentProgram()
+  else await system.configMap('agent', { 'agent.mjs': program })
+  await system.apply(swarm, spec)
   const costs: Cost[] = []
   for (let round = 0; round < (context.quick ? 1 : ROUNDS); round += 1) {
     context.signal.throwIfAborted()
-    const swarm = await system.settled(SWARM)
-    const hits = victims(swarm, await system.agents(SWARM))
-    const load = system.keepAsking(SWARM, CLIENTS, input)
-    const hit = async () => Promise.all(hits.map(async ({ status }) => strike(system, status?.sandbox?.id ?? '')))
-    const names = hits.map(({ metadata }) => metadata.name)
-    costs.push(await costOf({ system, swarm: SWARM, load, victims: names, strike: hit, agents }).finally(async () => load.stop()))
+    const object = await system.settled(swarm)
+    const hits = victims(object, await system.agents(swarm))
+    const load = system.keepAsking(swarm, CLIENTS, input)
+    const trial = {
+      system,
+      swarm,
+      load,
+      victims: hits.map(({ metadata }) => metadata.name),
+      strike: async () => Promise.all(hits.map(async ({ status }) => strike(system, status?.sandbox?.id ?? ''))),
+      agents,
+      ...(isRight && { isRight }),
+      ...(mayRefuse !== undefined && { mayRefuse }),
+    }
+    costs.push(await costOf(trial).finally(async () => load.stop()))
   }
   return costs
 }
 
 function figuresOf(name: string, costs: readonly Cost[]): Figure[] {
-  const of = (what: string, read: (cost: Cost) => number, unit = 'ms') => figureOf(`${name}: ${what}`, unit, costs.map(read))
+  const of = (what: string, read: (cost: Cost) => number) => figureOf(`${name}: ${what}`, 'ms', costs.map(read))
   const sum = (read: (cost: Cost) => number) => costs.reduce((total, cost) => total + read(cost), 0)
+  const lost = { name: `${name}: tasks lost`, unit: '', value: sum((cost) => cost.lost) }
   return [
-    {
-      name: `${name}: tasks lost`,
-      unit: '',
-      value: sum((cost) => cost.lost),
-      note: `of ${sum((cost) => cost.tasks)} in ${costs.length} rounds`,
-    },
+    { ...lost, note: `of ${sum((cost) => cost.tasks)} in ${costs.length} rounds; ${sum((cost) => cost.refused)} refused at once` },
     of('detected', (cost) => cost.detectionMs ?? NaN),
     of('rerouted after the failed contact', (cost) => cost.rerouteMs),
     of('longest time without an answer', (cost) => cost.silenceMs),

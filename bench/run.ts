@@ -10,13 +10,24 @@ import { hotPaths } from './hot-paths.ts'
 import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
 import { operatorScale } from './operator-scale.ts'
+import { routerAgents } from './router-agents.ts'
 import { router } from './router.ts'
 import { topologies } from './topologies.ts'
 import { Ends } from './support/ends.ts'
 import { Lab } from './support/lab.ts'
 import { reportText, type Report, type Result } from './support/report.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [hotPaths, router, topologies, consensus, operatorScale, operatorMany, operatorIdle, failover]
+const BENCHMARKS: readonly Benchmark[] = [
+  hotPaths,
+  router,
+  routerAgents,
+  topologies,
+  consensus,
+  operatorScale,
+  operatorMany,
+  operatorIdle,
+  failover,
+]
 const RESULTS = join(import.meta.dirname, 'results')
 
 /** Longest time of one benchmark, in milliseconds. */

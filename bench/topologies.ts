@@ -166,9 +166,7 @@ const RING: Pattern = {
   figures: (rounds) => {
     const answers = rounds.flatMap((round) => round.answers)
     const times = answers.map((a) => a.totalMs)
-    const hops = answers
-      .filter((a) => a.isDone)
-      .map(({ totalMs, stages }) => (totalMs - stages.reduce((sum, s) => sum + s.durationMs, 0)) / 4)
+    const hops = answers.filter((a) => a.isDone).map(({ totalMs, stages }) => (totalMs - stages.reduce((sum, s) => sum + s.agentMs, 0)) / 4)
     return [
       doneFigure(rounds, { target: 100 }),
       { name: 'a task, p50', unit: 'ms', value: percentile(times, 0.5), beside: { reported: REPORTED.ringMs } },

@@ -39,10 +39,10 @@ function resultLines({ name, what, seconds, figures, error }: Result): string[] 
   return ['', `## ${name}`, `${what} (${Math.round(seconds)} s)`, ...table, ...failure]
 }
 
-/** The lines of a table whose columns are aligned; all but the first and the last are numbers. */
-export function tableLines(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** The lines of a table whose columns are aligned; all but the first and the last are numbers, unless all are text. */
+export function tableLines(head: readonly string[], rows: readonly (readonly string[])[], { isText = false } = {}): string[] {
   const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((row) => row[i]?.length ?? 0)))
-  const isNumber = (i: number) => i > 0 && i < head.length - 1
+  const isNumber = (i: number) => !isText && i > 0 && i < head.length - 1
   const line = (cells: readonly string[]) =>
     `| ${widths.map((width, i) => (isNumber(i) ? (cells[i] ?? '').padStart(width) : (cells[i] ?? '').padEnd(width))).join(' | ')} |`
   const rule = `|${widths.map((width, i) => (isNumber(i) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`

@@ -31,7 +31,7 @@ export type TeamAnswer = {
   readonly agent: string
   readonly group: string
   readonly output: unknown
-  readonly stages: readonly { readonly durationMs: number; readonly queuedMs?: number }[]
+  readonly stages: readonly { readonly agentMs: number }[]
   readonly totalMs: number
   readonly problem?: string
 }

@@ -1,7 +1,8 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { useCluster } from '../support/cluster.ts'
-import { FaultLab, TASK_MS } from '../support/fault-lab.ts'
+import { FaultLab } from '../support/fault-lab.ts'
+import { TASK_MS } from '../support/team-agent.ts'
 
 const AGENTS = 4
 const SPEC = { replicas: AGENTS, topology: { type: 'Mesh' }, template: { readiness: { replaceAfter: '3s' } } }

@@ -5,6 +5,7 @@ import { useCluster } from './cluster.ts'
 import { costOf, costText, type Cost, type Trial } from './failover.ts'
 import type { Load } from './load.ts'
 import { System } from './system.ts'
+import { TASK_MS } from './team-agent.ts'
 
 /** The swarm that is struck, the tasks that it has meanwhile, and the agents that it has when all is well. */
 export type LabOptions = {
@@ -27,8 +28,7 @@ export type Hit = Partial<Omit<Trial, 'victims'>> & {
 const SWARM = 'desk'
 const CLIENTS = 4
 
-/** What an agent takes for a task, in milliseconds, and what it takes more when it is slowed ten times. */
-export const TASK_MS = 3
+/** What an agent that is slowed ten times takes more for a task, in milliseconds. */
 const SLOWED_MS = 9 * TASK_MS
 
 /** A swarm under load, for one suite: whole before each test and exact after it. What its trials cost is told in the end. */

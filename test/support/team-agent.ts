@@ -1,5 +1,7 @@
-import { TASK_MS } from './fault-lab.ts'
 import type { Asked } from './load.ts'
+
+/** What an agent takes for a task, in milliseconds. */
+export const TASK_MS = 3
 
 /**
  * An agent for every topology. A leader plans three numbers and sums up what the workers make of them; a stage adds its name to the way
