@@ -1,5 +1,4 @@
 import { describe, it } from 'mocha'
-import { useCluster } from '../support/cluster.ts'
 import { FaultLab } from '../support/fault-lab.ts'
 import { isSummedUp, TEAM_AGENT } from '../support/team-agent.ts'
 
@@ -24,18 +23,6 @@ for (const [type, leader] of [
 
     lab.suffersEachFault(leader, leading)
     lab.suffersEachFault('a worker', () => lab.fleet.filter(({ spec: { group } }) => group === 'work').slice(0, 1))
-
-    it(`when ${leader} is lost while the operator is away`, async () => {
-      const victims = await leading()
-      await lab.system.operator?.kill()
-      await lab.trial(`${leader} loses its sandbox, the operator is away`, { victims, strikeAt: lab.kill, agents: AGENTS - 1 })
-      await lab.system.startOperator()
-    })
-
-    it(`when ${leader} is lost while the API server is away`, async () => {
-      const victims = await leading()
-      await (await useCluster()).cluster.stopApiServer()
-      await lab.trial(`${leader} loses its sandbox, the API server is away`, { victims, strikeAt: lab.kill, agents: AGENTS - 1 })
-    })
+    lab.suffersLossAlone(leader, leading)
   })
 }

@@ -1,6 +1,5 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { useCluster } from '../support/cluster.ts'
 import { FaultLab } from '../support/fault-lab.ts'
 import { TASK_MS } from '../support/team-agent.ts'
 
@@ -34,15 +33,5 @@ describe('a mesh under load loses no task', function () {
     await system.startRouter()
   })
 
-  it('when an agent is lost while the operator is away, which replaces it when it is back', async () => {
-    await lab.system.operator?.kill()
-    await lab.trial('an agent loses its sandbox, the operator is away', { victims: first(1), strikeAt: lab.kill, agents: AGENTS - 1 })
-    await lab.system.startOperator()
-  })
-
-  it('when an agent is lost while the API server is away', async () => {
-    const { cluster } = await useCluster()
-    await cluster.stopApiServer()
-    await lab.trial('an agent loses its sandbox, the API server is away', { victims: first(1), strikeAt: lab.kill, agents: AGENTS - 1 })
-  })
+  lab.suffersLossAlone('an agent', () => first(1))
 })

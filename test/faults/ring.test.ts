@@ -17,6 +17,8 @@ describe('a ring under load loses no task', function () {
 
   lab.suffersEachFault('an agent of a stage with a spare', () => stage('score'))
 
+  lab.suffersLossAlone('an agent of a stage with a spare', () => stage('score'))
+
   it('when the only agent of a stage loses its sandbox: those on their way wait for a fresh one', async () => {
     await lab.trial('the only agent of a stage loses its sandbox', {
       victims: stage('judge'),

@@ -109,6 +109,23 @@ export class FaultLab {
     }
   }
 
+  /** Registers two tests: some agents lose their sandboxes while the operator is away, and while the API server is. */
+  suffersLossAlone(who: string, victims: () => readonly Agent[] | Promise<readonly Agent[]>): void {
+    const trial = async (what: string, hits: readonly Agent[]) =>
+      this.trial(`${who} loses its sandbox, ${what}`, { victims: hits, strikeAt: this.kill, agents: this.#options.agents - hits.length })
+    it(`when ${who} is lost while the operator is away, which replaces it when it is back`, async () => {
+      const hits = await victims()
+      await this.system.operator?.kill()
+      await trial('the operator is away', hits)
+      await this.system.startOperator()
+    })
+    it(`when ${who} is lost while the API server is away`, async () => {
+      const hits = await victims()
+      await (await useCluster()).cluster.stopApiServer()
+      await trial('the API server is away', hits)
+    })
+  }
+
   /** Strikes, and tells what it cost; no task may be lost, whatever it is. */
   async trial(name: string, { victims = [], strikeAt, relentAt, ...more }: Hit): Promise<Cost> {
     const { system, load } = this
