@@ -38,9 +38,9 @@ export interface RouterMetrics {
 export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMetrics {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name: `swarm_router_${name}`, help, labelNames, registers })
+    new Counter({ name: `swarmops_router_${name}`, help, labelNames, registers })
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Histogram({ name: `swarm_router_${name}`, help, labelNames, registers, buckets: SECONDS })
+    new Histogram({ name: `swarmops_router_${name}`, help, labelNames, registers, buckets: SECONDS })
   stateGauges(registry, world)
   const metrics = {
     tasks: counter('tasks_total', 'Tasks that ended, by outcome.', TASK),
@@ -83,7 +83,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
   const registers = [registry]
   const ofSwarms = (name: string, help: string, read: (entry: SwarmEntry<Call>) => number) =>
     new Gauge({
-      name: `swarm_router_${name}`,
+      name: `swarmops_router_${name}`,
       help,
       labelNames: SWARM,
       registers,
@@ -109,7 +109,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
     count(entry, (slot) => Number(slot.facts.isCandidate && slot.isEjected)),
   )
   new Gauge({
-    name: 'swarm_router_open_tasks',
+    name: 'swarmops_router_open_tasks',
     help: 'Tasks accepted and not ended.',
     registers,
     collect() {

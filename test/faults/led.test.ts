@@ -1,4 +1,4 @@
-import { describe, it } from 'mocha'
+import { describe } from 'mocha'
 import { FaultLab } from '../support/fault-lab.ts'
 import { isSummedUp, TEAM_AGENT } from '../support/team-agent.ts'
 

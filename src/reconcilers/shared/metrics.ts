@@ -7,11 +7,11 @@ const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] a
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  for (const name of ['agents', 'agents_health', 'mass_failure', 'swarms']) registry.removeSingleMetric(`swarm_operator_${name}`)
+  for (const name of ['agents', 'agents_health', 'mass_failure', 'swarms']) registry.removeSingleMetric(`swarmops_operator_${name}`)
   healthMetrics(registry, stores)
   massFailureMetrics(registry, stores)
   const agents = new Gauge({
-    name: 'swarm_operator_agents',
+    name: 'swarmops_operator_agents',
     help: 'Agents by swarm and state.',
     labelNames: ['namespace', 'swarm', 'state'],
     registers: [registry],
@@ -26,7 +26,7 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
     },
   })
   const swarms = new Gauge({
-    name: 'swarm_operator_swarms',
+    name: 'swarmops_operator_swarms',
     help: 'Swarms that the operator looks after.',
     registers: [registry],
     collect() {
@@ -38,7 +38,7 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
 /** The health of agents as the swarms tell it. */
 function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
   const health = new Gauge({
-    name: 'swarm_operator_agents_health',
+    name: 'swarmops_operator_agents_health',
     help: 'Agents by swarm and health; those that were never ready and paused ones are left out.',
     labelNames: ['namespace', 'swarm', 'state'],
     registers: [registry],
@@ -54,7 +54,7 @@ function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void
 /** The brake as the swarms tell it. */
 function massFailureMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
   const massFailure = new Gauge({
-    name: 'swarm_operator_mass_failure',
+    name: 'swarmops_operator_mass_failure',
     help: '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.',
     labelNames: ['namespace', 'swarm'],
     registers: [registry],

@@ -267,8 +267,8 @@ function letterOf(old: Letter | undefined, letter: Letter): Letter {
 const RESULTS = ['taken', 'unsupported', 'higherEpoch', 'refused', 'noAnswer'] as const satisfies readonly Result['kind'][]
 
 function metricsOf(registry: Registry, pending: () => number): Counter<'result'> {
-  const published = 'swarmops_topology_publications_total'
-  const waiting = 'swarmops_topology_pending'
+  const published = 'swarmops_operator_topology_publications_total'
+  const waiting = 'swarmops_operator_topology_pending'
   for (const name of [published, waiting]) registry.removeSingleMetric(name)
   const counter = new Counter({
     name: published,

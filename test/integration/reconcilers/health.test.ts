@@ -161,6 +161,6 @@ describe('the health of agents', function () {
     expect(swarm.status?.health).to.deep.equal({ healthy: 1, degraded: 0, critical: 0, failed: 0 })
     const metrics = await system.metrics()
     for (const [state, n] of Object.entries({ healthy: 1, degraded: 0, critical: 0, failed: 0 }))
-      expect(metrics).to.contain(`swarm_operator_agents_health{namespace="${system.namespace}",swarm="still",state="${state}"} ${n}`)
+      expect(metrics).to.contain(`swarmops_operator_agents_health{namespace="${system.namespace}",swarm="still",state="${state}"} ${n}`)
   })
 })

@@ -66,7 +66,7 @@ describe('a mass failure', function () {
     })
     expect(held.message).to.match(/^waits for the end of a mass failure: \d+ of 8 agents run revision \w+, \d+ older/)
     expect((await system.swarm('desk'))?.status?.recentFailures).to.have.length(4)
-    expect(await system.metrics()).to.contain(`swarm_operator_mass_failure{namespace="${system.namespace}",swarm="desk"} 1`)
+    expect(await system.metrics()).to.contain(`swarmops_operator_mass_failure{namespace="${system.namespace}",swarm="desk"} 1`)
 
     let untilMs = 0
     await eventually(

@@ -202,8 +202,8 @@ describe('a topology', function () {
     await system.scale('desk', 3)
     await system.settled('desk')
     await eventually('the new one was asked, the others were not', async () => (await asked()).join() === '1,1,1')
-    await eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()))
-    expect(await system.metrics()).to.match(/^swarmops_topology_publications_total\{result="unsupported"\} 3$/m)
+    await eventually('nobody waits to be told', async () => /^swarmops_operator_topology_pending 0$/m.test(await system.metrics()))
+    expect(await system.metrics()).to.match(/^swarmops_operator_topology_publications_total\{result="unsupported"\} 3$/m)
     expect(await asked()).to.deep.equal([1, 1, 1])
   })
 
@@ -222,7 +222,9 @@ describe('a topology', function () {
     )
     for (const token of await system.tokens('desk')) expect(message).to.not.contain(token)
     await ask(system, agent, '/mend')
-    await eventually('it is taken', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()), { timeoutMs: 60_000 })
+    await eventually('it is taken', async () => /^swarmops_operator_topology_pending 0$/m.test(await system.metrics()), {
+      timeoutMs: 60_000,
+    })
   })
 
   it('is told again after a restart of the operator, and of an agent that was frozen', async () => {
@@ -234,7 +236,7 @@ describe('a topology', function () {
     await system.operator?.kill()
     await system.startOperator()
     await eventually('all are told again', async () => (await taken()).every((n, i) => n > (before[i] ?? 0)), { timeoutMs: 60_000 })
-    await eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()))
+    await eventually('nobody waits to be told', async () => /^swarmops_operator_topology_pending 0$/m.test(await system.metrics()))
     const [first] = await taken()
     const [agent] = await system.agents('desk')
     const sandbox = agent?.status?.sandbox?.id ?? ''
@@ -294,9 +296,10 @@ describe('a topology of hundreds of agents', function () {
       const { status } = await system.settled('desk', { timeoutMs: 120_000 })
       expect(status?.topology).to.deep.equal({ epoch: 0, agents: 210, links: (210 * 200) / 2 })
       await system.told('desk', 'NeighboursLimited', /agents each knows 200 others at most/)
-      const told = async () => Number(/^swarmops_topology_publications_total\{result="taken"\} (\d+)$/m.exec(await system.metrics())?.[1])
+      const told = async () =>
+        Number(/^swarmops_operator_topology_publications_total\{result="taken"\} (\d+)$/m.exec(await system.metrics())?.[1])
       const allTold = async () =>
-        eventually('nobody waits to be told', async () => /^swarmops_topology_pending 0$/m.test(await system.metrics()), {
+        eventually('nobody waits to be told', async () => /^swarmops_operator_topology_pending 0$/m.test(await system.metrics()), {
           timeoutMs: 60_000,
         })
       await allTold()

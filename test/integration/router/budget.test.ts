@@ -23,7 +23,7 @@ describe('what a router does not let happen', () => {
     router.sees(swarm, `${count} healthy agents`, (view) => view.agents.filter((agent) => agent.health === 'Healthy').length === count)
   const metric = async (name: string, swarm: string) => {
     const { text } = await router.get('/metrics')
-    const line = text.split('\n').find((one) => one.startsWith(`swarm_router_${name}{`) && one.includes(`swarm="${swarm}"`))
+    const line = text.split('\n').find((one) => one.startsWith(`swarmops_router_${name}{`) && one.includes(`swarm="${swarm}"`))
     return Number(line?.split(' ').at(-1) ?? 0)
   }
   const failing: TestAgent['work'] = (_task, response) => answer(response, 500, {})

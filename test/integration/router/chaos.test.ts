@@ -63,7 +63,7 @@ describe('the router among agents that do anything', () => {
       ({ queue, agents: seen }) => queue.length === 0 && seen.every((a) => a.inFlight === 0),
     )
     expect(view.tasks.done).to.be.at.least(answered.filter((reply) => reply.status === 200).length)
-    expect((await router.get('/metrics')).text).to.match(/^swarm_router_open_tasks 0$/m)
+    expect((await router.get('/metrics')).text).to.match(/^swarmops_router_open_tasks 0$/m)
   })
 })
 

@@ -116,7 +116,7 @@ describe('a task that a coordinator delegates', () => {
     expect([failed?.error?.code, nested?.error?.code]).to.deep.equal(['AgentFailed', 'NestedSubtasks'])
     expect(reply.body.subtasks?.map(({ outcome }) => outcome)).to.deep.equal(['Done', 'TaskRejected', 'AgentFailed', 'NestedSubtasks'])
     const text = (await router.get('/metrics')).text
-    expect(text).to.match(/swarm_router_subtasks_total\{[^}]*swarm="partial",outcome="NestedSubtasks"\} 1/)
+    expect(text).to.match(/swarmops_router_subtasks_total\{[^}]*swarm="partial",outcome="NestedSubtasks"\} 1/)
   })
 
   it('may not be planned again where it is to be merged, nor by a worker', async () => {

@@ -126,7 +126,7 @@ describe('the leader of a swarm', () => {
     expect(epoch).to.be.greaterThan(TERM)
     expect(oldLeaderSilentMs).to.be.a('number')
     const text = (await router.get('/metrics')).text
-    expect(text).to.match(/swarm_router_leader_changes_total\{[^}]*swarm="load",cause="Failover"\} 2/)
+    expect(text).to.match(/swarmops_router_leader_changes_total\{[^}]*swarm="load",cause="Failover"\} 2/)
   })
 
   it('is watched also while there is nothing to do: one that hangs is followed before a task finds out', async () => {
@@ -183,7 +183,7 @@ describe('the leader of a swarm', () => {
     expect(lost([reply])).to.deep.equal([])
     expect([reply.body.leader, reply.body.epoch]).to.deep.equal(['fence-l1', first.body.epoch])
     expect((await second.view('fence')).topology).to.deep.include({ leader: 'fence-l1', epoch: first.body.epoch })
-    expect((await second.get('/metrics')).text).to.match(/swarm_router_leader_changes_total\{[^}]*swarm="fence",cause="TakenOver"\} 1/)
+    expect((await second.get('/metrics')).text).to.match(/swarmops_router_leader_changes_total\{[^}]*swarm="fence",cause="TakenOver"\} 1/)
     const accepted = workers.flatMap(({ received }) => received.map(({ epoch }) => epoch)).filter((epoch) => epoch !== TERM)
     expect(new Set(accepted)).to.deep.equal(new Set([first.body.epoch]))
     expect(leaders[0]?.received.map((task) => task.phase)).to.deep.equal(['plan'])

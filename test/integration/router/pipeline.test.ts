@@ -87,7 +87,7 @@ describe('a task that goes through a ring', () => {
       { stage: 'score', state: 'Ready', agents: 2, waiting: 0 },
       { stage: 'judge', state: 'Ready', agents: 1, waiting: 0 },
     ])
-    expect((await router.get('/metrics')).text).to.match(/swarm_router_stage_seconds_count\{[^}]*swarm="plain",stage="score"\} 1/)
+    expect((await router.get('/metrics')).text).to.match(/swarmops_router_stage_seconds_count\{[^}]*swarm="plain",stage="score"\} 1/)
   })
 
   it('goes on at the stage that failed, with its spare, and repeats none of those before', async () => {

@@ -36,7 +36,7 @@ describe('repeats with the same idempotency key', () => {
   const replayed = ({ headers }: Reply) => headers['idempotent-replayed']
   const repeats = async (name: string, result: string) => {
     const { text } = await router.get('/metrics')
-    const line = text.split('\n').find((one) => one.startsWith('swarm_router_repeats_total{') && one.includes(`swarm="${name}"`) && one.includes(`result="${result}"`)) // prettier-ignore
+    const line = text.split('\n').find((one) => one.startsWith('swarmops_router_repeats_total{') && one.includes(`swarm="${name}"`) && one.includes(`result="${result}"`)) // prettier-ignore
     return Number(line?.split(' ').at(-1) ?? 0)
   }
 
@@ -126,7 +126,7 @@ describe('repeats with the same idempotency key', () => {
     await eventually('one has joined', async () => (await repeats('left', 'joined')) === 1)
     gone.abort()
     expect(await first).to.be.instanceOf(Error)
-    await eventually('the router has seen it go', async () => /^swarm_router_open_tasks 1$/m.test((await router.get('/metrics')).text))
+    await eventually('the router has seen it go', async () => /^swarmops_router_open_tasks 1$/m.test((await router.get('/metrics')).text))
     expect((await router.view('left')).agents[0]?.inFlight).to.equal(1)
     held.shift()?.()
     expect((await second).status).to.equal(200)

@@ -227,6 +227,6 @@ describe('tasks through the router', () => {
     expect(list.swarms.find((swarm) => swarm.name === 'seen')?.done).to.equal(1)
     const metrics = (await router.get('/metrics')).text
     const labels = `namespace="${fleet.namespace}",swarm="seen",group="",revision="r1",outcome="Done"`
-    expect(metrics).to.contain(`swarm_router_tasks_total{${labels}} 1`)
+    expect(metrics).to.contain(`swarmops_router_tasks_total{${labels}} 1`)
   })
 })
