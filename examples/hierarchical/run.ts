@@ -60,7 +60,7 @@ await Tour.run(import.meta.filename, 'hierarchical', async (tour) => {
   tour.step('Kill the manager that leads under load')
   const victim = (await tour.ready('manager')).find((agent) => agent.metadata.name === leader)
   if (!victim) throw new Error(`agent ${leader} leads and is not ready`)
-  const { answers: during, killedMs } = await tour.kill({ victim, tasks, parallel: 4 })
+  const { answers: during, killedMs } = await tour.kill({ victims: [victim], tasks, parallel: 4 })
   const first = firstBy(during, killedMs, leader)
   tour.say(`${first?.agent} led ${first?.afterMs.toFixed(0)} ms after the kill: its first ranking; it stood by before`)
   tour.check(first !== undefined && first.agent === (await leaderOf()), 'the operator agrees on who leads')

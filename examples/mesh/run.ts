@@ -61,5 +61,5 @@ await Tour.run(import.meta.filename, 'mesh', async (tour) => {
 
   tour.step('Kill one of the agents under load')
   const [victim] = await tour.ready()
-  if (victim) await tour.kill({ victim, tasks })
+  if (victim) await tour.kill({ victims: [victim], tasks })
 })

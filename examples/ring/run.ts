@@ -8,7 +8,7 @@ import { Tour } from '../support/tour.ts'
 
 /** What the last stage answers. */
 type Position = { symbol: string; price: number; signal: string; score: number; positionPercent: number; dropped: number }
-type Stage = { stage: string; agent: string; durationMs: number }
+type Stage = { stage: string; agent: string; queuedMs: number; agentMs: number; totalMs: number }
 
 const STAGES = ['clean', 'features', 'signal', 'risk']
 const MONTHS = 24
@@ -31,7 +31,7 @@ await Tour.run(import.meta.filename, 'ring', async (tour) => {
   const answers = await tour.client.askAll(tasks, { parallel: 4 })
   const rows = answers.slice(0, 5).map((answer) => {
     const { symbol, price, signal, score, positionPercent } = answer.output as Position
-    return [symbol, price.toFixed(2), score.toFixed(2), signal, `${positionPercent.toFixed(1)} %`, ...stagesOf(answer).map((s) => `${s.durationMs.toFixed(1)} ms`)] // prettier-ignore
+    return [symbol, price.toFixed(2), score.toFixed(2), signal, `${positionPercent.toFixed(1)} %`, ...stagesOf(answer).map((s) => `${s.agentMs.toFixed(1)} ms`)] // prettier-ignore
   })
   tour.say(table(['share', 'price', 'score', 'signal', 'position', ...STAGES], rows))
   tour.say(`\n${summary(answers).trim()}`)
@@ -44,10 +44,30 @@ await Tour.run(import.meta.filename, 'ring', async (tour) => {
     'every task went through the stages in their order',
   )
 
-  tour.step('Kill an agent of one stage under load')
+  tour.step('More than a stage can do: what would only wait is refused at once')
+  const flood = await tour.client.askAll([...tasks, ...tasks], { parallel: 32 })
+  const full = flood.filter((a) => a.body.code === 'StageFull')
+  tour.say(
+    `${flood.filter((a) => a.ok).length} done, ${full.length} refused with StageFull and Retry-After${full[0] ? `, such as: ${full[0].body.detail}` : ''}`,
+  )
+  tour.check(
+    flood.every((a) => a.ok || a.status === 429),
+    'every task was done or refused before it began',
+  )
+
+  tour.step('Kill an agent of one stage under load: its spare goes on')
   const [victim] = await tour.ready('signal')
   if (!victim) return
-  const { answers: during } = await tour.kill({ victim, tasks, parallel: 4 })
+  const { answers: during } = await tour.kill({ victims: [victim], tasks, parallel: 4 })
   const worked = during.flatMap((a) => stagesOf(a).filter((s) => s.stage === 'signal').map((s) => ({ ...a, agent: s.agent }))) // prettier-ignore
   tour.say(`Who did the stage signal meanwhile:\n${shares(worked)}`)
+
+  tour.step('Kill both agents of the stage: new tasks are refused at once, and the pipeline heals by itself')
+  const { answers: broken } = await tour.kill({ victims: await tour.ready('signal'), tasks, parallel: 4, fine: ['StageBroken'] })
+  const refused = broken.filter((a) => a.body.code === 'StageBroken')
+  tour.say(
+    `${refused.length} tasks were refused with StageBroken and Retry-After${refused[0] ? `, such as: ${refused[0].body.detail}` : ''}`,
+  )
+  const resumed = broken.filter((a) => a.ok && stagesOf(a).some((s) => s.stage === 'signal' && s.queuedMs > 0))
+  tour.say(`${resumed.length} tasks that were on their way waited for the stage, and went on from there`)
 })

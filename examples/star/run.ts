@@ -59,7 +59,7 @@ await Tour.run(import.meta.filename, 'star', async (tour) => {
   const hub = await leaderOf()
   const victim = (await tour.ready('hub')).find((agent) => agent.metadata.name === hub)
   if (!victim) throw new Error(`agent ${hub} leads and is not ready`)
-  const { answers: during, killedMs } = await tour.kill({ victim, tasks, parallel: 4 })
+  const { answers: during, killedMs } = await tour.kill({ victims: [victim], tasks, parallel: 4 })
   const first = firstBy(during, killedMs, hub)
   tour.say(`${first?.agent} was the hub ${first?.afterMs.toFixed(0)} ms after the kill: its first report`)
   tour.check(first !== undefined && first.agent === (await leaderOf()), 'the operator agrees on who is the hub')

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, fetch } from 'undici'
 
 /** One task, as docs/task-api.md has it. */
@@ -27,6 +28,8 @@ export type Answer = {
   output: unknown
   body: Body
   problem?: string
+  /** When it is worth sending the task again, if the router says so. */
+  retryAfterMs?: number
 }
 
 /** What the router sees of a swarm, as far as examples look at it. */
@@ -48,7 +51,11 @@ export class SwarmClient {
     try {
       const response = await fetch(`${this.#url}/tasks`, sent)
       const body = (await response.json()) as Body
-      return answerOf({ from, status: response.status, body, ...(!response.ok && { problem: `${body.code}: ${body.detail}` }) })
+      const retryAfter = response.headers.get('retry-after')
+      return {
+        ...answerOf({ from, status: response.status, body, ...(!response.ok && { problem: `${body.code}: ${body.detail}` }) }),
+        ...(retryAfter !== null && { retryAfterMs: Number(retryAfter) * 1000 }),
+      }
     } catch (error) {
       return answerOf({ from, status: 0, body: {}, problem: String(error) })
     }
@@ -65,14 +72,17 @@ export class SwarmClient {
     return answers
   }
 
-  /** Sends tasks over and over until told to stop. */
+  /** Sends tasks over and over until told to stop. A client that is told to come later does so. */
   keepAsking(tasks: readonly Task[], parallel: number): { answers: Answer[]; stop(): Promise<Answer[]> } {
     const answers: Answer[] = []
     let isStopped = false
     const client = async (first: number) => {
       for (let i = first; !isStopped; i += parallel) {
         const task = tasks[i % tasks.length]
-        if (task) answers.push(await this.ask(task))
+        if (!task) continue
+        const answer = await this.ask(task)
+        answers.push(answer)
+        if (answer.retryAfterMs !== undefined) await pause(answer.retryAfterMs)
       }
     }
     const clients = Array.from({ length: parallel }, (_, i) => client(i))

@@ -5,16 +5,16 @@ import { SwarmClient, type Answer, type Task } from './client.ts'
 import { show, step, until } from './shell.ts'
 import { summary } from './tables.ts'
 
-/** An agent to be killed while tasks run. Any answer that is not in `fine` is a lost task; the codes in it are answers, too. */
+/** Agents to be killed while tasks run. A problem is a lost task, but for the codes in `fine`: those are answers, too. */
 export type Kill = {
-  readonly victim: Agent
+  readonly victims: readonly Agent[]
   readonly tasks: readonly Task[]
   readonly parallel?: number
   readonly fine?: readonly string[]
 }
 
 /** What became of the tasks meanwhile. `killedMs` is on the clock of `performance.now()`. */
-export type Survived = { readonly answers: readonly Answer[]; readonly killedMs: number; readonly successor: Agent }
+export type Survived = { readonly answers: readonly Answer[]; readonly killedMs: number }
 
 /** Answers that are waited for before a kill, so that it meets a swarm at work. */
 const WARM = 100
@@ -86,27 +86,31 @@ export class Tour {
     })
   }
 
-  /** Ends the sandbox of an agent at the provider, behind the operator's back, and tells how the swarm gets over it. */
-  async kill({ victim, tasks, parallel = 8, fine = [] }: Kill): Promise<Survived> {
+  /** Ends the sandboxes of agents of one group at the provider, behind the operator's back, and tells how the swarm gets over it. */
+  async kill({ victims, tasks, parallel = 8, fine = [] }: Kill): Promise<Survived> {
     const before = new Set((await agentsOf(this.#swarm)).map((a) => a.metadata.name))
     const load = this.client.keepAsking(tasks, parallel)
     await until('tasks are running', () => (load.answers.length >= WARM ? true : undefined))
-    this.say(`${parallel} clients send tasks; killing the sandbox of ${victim.metadata.name} behind the operator's back`)
+    const names = victims.map((victim) => victim.metadata.name).join(' and ')
+    this.say(`${parallel} clients send tasks; killing the sandbox of ${names} behind the operator's back`)
     const killedMs = performance.now()
-    await Sandbox.kill(victim.status?.sandbox?.id ?? '')
-    const successor = await until('a replacement is ready', async () =>
-      (await this.ready(victim.spec?.group)).find((a) => !before.has(a.metadata.name)),
-    )
+    await Promise.all(victims.map(async ({ status }) => Sandbox.kill(status?.sandbox?.id ?? '')))
+    const successors = await until('replacements are ready', async () => {
+      const fresh = (await this.ready(victims[0]?.spec?.group)).filter((a) => !before.has(a.metadata.name))
+      return fresh.length >= victims.length ? fresh : undefined
+    })
     const seconds = ((performance.now() - killedMs) / 1000).toFixed(1)
-    this.say(`${successor.metadata.name} took its place and was ready ${seconds} s after the kill`)
+    const were = successors.length > 1 ? 'were' : 'was'
+    this.say(`${successors.map((a) => a.metadata.name).join(' and ')} took over and ${were} ready ${seconds} s after the kill`)
     await this.whole()
-    const answers = (await load.stop()).map((a) => (fine.includes(a.body.code ?? '') ? { ...a, ok: true } : a))
-    this.say(summary(answers).trim())
+    const answers = await load.stop()
+    const isFine = (a: Answer) => a.ok || fine.includes(a.body.code ?? '')
+    this.say(summary(answers.map((a) => ({ ...a, ok: isFine(a) }))).trim())
     const slowest = Math.max(...answers.filter((a) => a.endedMs > killedMs).map((a) => a.ms))
     this.say(`the slowest task after the kill took ${slowest.toFixed(0)} ms`)
-    const lost = answers.filter((a) => !a.ok).length
+    const lost = answers.filter((a) => !isFine(a)).length
     this.check(lost === 0, `no task was lost${lost > 0 ? `, but ${lost} were` : ''}`)
-    return { answers, killedMs, successor }
+    return { answers, killedMs }
   }
 }
 
