@@ -11,6 +11,8 @@ export type Kill = {
   readonly tasks: readonly Task[]
   readonly parallel?: number
   readonly fine?: readonly string[]
+  /** What else is done right after the kill. */
+  readonly meanwhile?: () => Promise<void>
 }
 
 /** What became of the tasks meanwhile. `killedMs` is on the clock of `performance.now()`. */
@@ -87,7 +89,7 @@ export class Tour {
   }
 
   /** Ends the sandboxes of agents of one group at the provider, behind the operator's back, and tells how the swarm gets over it. */
-  async kill({ victims, tasks, parallel = 8, fine = [] }: Kill): Promise<Survived> {
+  async kill({ victims, tasks, parallel = 8, fine = [], meanwhile }: Kill): Promise<Survived> {
     const before = new Set((await agentsOf(this.#swarm)).map((a) => a.metadata.name))
     const load = this.client.keepAsking(tasks, parallel)
     await until('tasks are running', () => (load.answers.length >= WARM ? true : undefined))
@@ -95,6 +97,7 @@ export class Tour {
     this.say(`${parallel} clients send tasks; killing the sandbox of ${names} behind the operator's back`)
     const killedMs = performance.now()
     await Promise.all(victims.map(async ({ status }) => Sandbox.kill(status?.sandbox?.id ?? '')))
+    await meanwhile?.()
     const successors = await until('replacements are ready', async () => {
       const fresh = (await this.ready(victims[0]?.spec?.group)).filter((a) => !before.has(a.metadata.name))
       return fresh.length >= victims.length ? fresh : undefined

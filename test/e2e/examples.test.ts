@@ -1,7 +1,8 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { readFileSync } from 'node:fs'
 import { SwarmClient, type Answer, type Task } from '../../examples/support/client.ts'
-import { pricesUntil, readPrices } from '../../examples/support/series.ts'
+import { PRICES_FILE, pricesUntil, readPrices } from '../../examples/support/series.ts'
 import { LocalSystem } from '../support/local-system.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -93,6 +94,19 @@ describe('examples of topologies, as a newcomer runs them', function () {
     expect(ranking.map((r) => r.score)).to.deep.equal(ranking.map((r) => r.score).toSorted((a, b) => b - a))
     expect(ranking.find((r) => r.symbol === 'MSFT')?.momentum).to.be.closeTo(trend, 0.001)
     expect(sum(ranking.map((r) => r.pairs)), 'what one of a pair gains the other one loses').to.be.closeTo(0, 0.001)
+  })
+
+  const lines = readFileSync(PRICES_FILE, 'utf8').split('\n').filter((line) => line.startsWith('MSFT,')) // prettier-ignore
+  const raw = [...lines, 'MSFT,no day,12', 'MSFT,Jan 1 1999,none'].toReversed().join('\n')
+  example('ring', { input: { csv: raw } }, ({ output, problem, body }) => {
+    expect(problem).to.equal(undefined)
+    expect((body['stages'] as { stage: string }[]).map(({ stage }) => stage)).to.deep.equal(['clean', 'features', 'signal', 'risk'])
+    const monthly = returnsOf(year)
+    const volatility = Math.sqrt((sum(monthly.map((r) => (r - mean(monthly)) ** 2)) / 11) * 12)
+    const score = (at(year, -1) / at(year, 0) - 1) / volatility
+    const { positionPercent, ...others } = output as { positionPercent: number }
+    expect(others).to.deep.equal({ symbol: 'MSFT', price: at(year, -1), signal: 'buy', score: Math.round(score * 100) / 100, dropped: 2 })
+    expect(positionPercent).to.be.closeTo(Math.min(25, 10 / volatility), 0.01)
   })
 
   const holds: Record<string, number> = { MSFT: 1000 + 300 - 400, AAPL: 400 + 200, IBM: 250 + 600, AMZN: 500 }
