@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { StageLoad } from '../routing/stages.ts'
 import type { Call } from './call.ts'
+import { stageLoads } from './stages.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 
 const SWARM = ['namespace', 'swarm'] as const
@@ -7,7 +9,11 @@ const TASK = ['namespace', 'swarm', 'group', 'revision', 'outcome'] as const
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** What the gauges are read from at every scrape. */
-export type MetricsWorld = { readonly entries: () => Iterable<SwarmEntry<Call>>; readonly openTasks: () => number }
+export type MetricsWorld = {
+  readonly entries: () => Iterable<SwarmEntry<Call>>
+  readonly openTasks: () => number
+  readonly now: () => number
+}
 
 /** The metrics of the router. Labels come from swarms that exist and from closed sets, never from what clients send. */
 export interface RouterMetrics {
@@ -28,6 +34,8 @@ export interface RouterMetrics {
   readonly subtasks: Counter<'namespace' | 'swarm' | 'outcome'>
   /** Time of the stages of rings. */
   readonly stageSeconds: Histogram<'namespace' | 'swarm' | 'stage'>
+  /** Tasks that were refused because a stage of a ring was full or broken. */
+  readonly stageRefusals: Counter<'namespace' | 'swarm' | 'stage' | 'code'>
   /** Requests refused before they became a task. */
   readonly refused: Counter<'code'>
   /** Drops the series of a swarm that is gone. */
@@ -58,6 +66,7 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
       ...SWARM,
       'stage',
     ] as const),
+    stageRefusals: counter('stage_refusals_total', 'Tasks refused for a stage of a ring, by code.', [...SWARM, 'stage', 'code'] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
   }
   return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }
@@ -108,6 +117,22 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
   ofSwarms('agents_ejected', 'Ready agents that this router leaves out.', (entry) =>
     count(entry, (slot) => Number(slot.facts.isCandidate && slot.isEjected)),
   )
+  const ofStages = (name: string, help: string, read: (load: StageLoad) => number) =>
+    new Gauge({
+      name: `swarm_router_${name}`,
+      help,
+      labelNames: [...SWARM, 'stage'] as const,
+      registers,
+      collect() {
+        this.reset()
+        for (const entry of world.entries()) {
+          const { namespace, name: swarm } = entry
+          for (const load of stageLoads(entry, world.now())) this.set({ namespace, swarm, stage: load.stage }, read(load))
+        }
+      },
+    })
+  ofStages('stage_capacity', 'Tasks that the working agents of a stage take at once; 0 while it is broken.', (load) => load.capacity)
+  ofStages('stage_queue_length', 'Tasks that wait for a stage.', (load) => load.waiting)
   new Gauge({
     name: 'swarmops_router_open_tasks',
     help: 'Tasks accepted and not ended.',

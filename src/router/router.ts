@@ -66,7 +66,7 @@ export class Router {
     const world = new World<Call>({ sandboxUrl, now })
     this.#world = world
     this.#watch = new Watch(world, { client, log, metrics: options.runtimeMetrics, namespaces, labelSelector })
-    this.#metrics = routerMetrics(registry, { entries: () => world.entries, openTasks: () => this.#tasks.open })
+    this.#metrics = routerMetrics(registry, { entries: () => world.entries, openTasks: () => this.#tasks.open, now })
     this.#stats = new StatsHub(world, randomUUID())
     this.#dispatcher = new Dispatcher({
       upstream: this.#upstream,

@@ -4,7 +4,7 @@ import { Rates, expectedWaitMs, type Server } from './expected-wait.ts'
 import { AdaptiveShares, drawGroup, type AdaptiveRules, type GroupShare } from './adaptive.ts'
 import type { BreakerRules } from './breaker.ts'
 import { hashText } from '../stats/hash.ts'
-import { ANY, groupKey, joinPools, leavePools, poolKey } from './pools.ts'
+import { ANY, groupKey, joinPools, leavePools, poolKey, type PoolWish } from './pools.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
@@ -184,6 +184,21 @@ export class Fleet {
     return this.#capabilities.get(part)?.has(capability) ?? false
   }
 
+  /** Whether there is an agent of the revision, in whatever state. */
+  has(revision: string): boolean {
+    return this.#revisions.has(revision)
+  }
+
+  /** Whether an agent of the revision is up in the part, busy or not. */
+  hasUp(part: string, revision: string, nowMs: number): boolean {
+    return this.#countUp(revision, { part }, 1, nowMs) > 0
+  }
+
+  /** Whether an agent of the revision is free in the part. */
+  hasFree(part: string, revision: string): boolean {
+    return (this.#revisions.get(revision)?.pools.get(poolKey({ part }))?.free.length ?? 0) > 0
+  }
+
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
   *members(part: string, only?: string): Generator<Slot> {
     for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {
@@ -247,7 +262,7 @@ export class Fleet {
   }
 
   /** Agents of a revision for whom tasks may be meant, busy or not, counted up to `most`. */
-  #countUp(revision: string, wish: Wish, most: number, nowMs: number): number {
+  #countUp(revision: string, wish: PoolWish, most: number, nowMs: number): number {
     let count = 0
     for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
       if (slot.isUp(nowMs) && ++count === most) return count
@@ -316,6 +331,7 @@ export class Fleet {
   /**
    * Agents of a revision that may get the task now. When more than half of the candidates are ejected, open circuits are ignored
    * (the fault is then rather the tasks' or everybody's, and the rest would be overrun), but never agents that do not answer at all.
+   * Not so in a ring: nobody overruns the rest there, as a stage whose circuits are all open gets no new tasks.
    */
   #options(revision: string, wish: Wish, nowMs: number): readonly Slot[] {
     const pool = this.#revisions.get(revision)?.pools.get(poolKey(wish))
@@ -325,7 +341,7 @@ export class Fleet {
   }
 
   #isPanic(pool: Pool): boolean {
-    return this.#open.size > 0 && pool.isMostlyEjected()
+    return this.#open.size > 0 && this.#rules.topology?.type !== 'Ring' && pool.isMostlyEjected()
   }
 
   /** Agents that could take the task in the end, were they free: at least one untried one if there is any. */

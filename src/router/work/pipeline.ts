@@ -1,8 +1,9 @@
-import { wayOf, type Direction } from '../../routing/stages.ts'
-import type { Stage } from '../../topology/parts.ts'
+import { keptRevision } from '../../routing/kept-revision.ts'
+import type { Direction } from '../../routing/stages.ts'
+import { PART, type Stage } from '../../topology/parts.ts'
 import type { AttemptReport, Call, CallRequest, CallResult } from '../call.ts'
 import { Problem } from '../problem.ts'
-import { stageLoads } from '../stages.ts'
+import { admit, noStagesProblem } from './admission.ts'
 import { answeredBy, callOf } from './calls.ts'
 import { endOfBegun } from './unknown.ts'
 import type { Answered, Desk, StartWork, Task, Work } from './work.ts'
@@ -26,53 +27,27 @@ export const startPipeline: StartWork = (task, desk, onEnd) => {
   return { cancel: () => undefined, fail: () => undefined }
 }
 
-/** The way of a new task, or why it is refused. */
-function admit({ entry, direction = 'forward', capability }: Task, desk: Desk): Direction | Problem {
-  const nowMs = desk.now()
-  const where = `swarm ${entry.namespace}/${entry.name}`
-  const unable = entry.settings?.stages.find(({ part }) => capability !== undefined && !entry.fleet.canDo(part, capability))
-  if (unable) {
-    const detail = `stage ${unable.name} of ${where} does not have the capability ${capability}; in a ring every stage works on a task: leave capability out`
-    return new Problem('NoAgentWithCapability', { detail })
-  }
-  const loads = stageLoads(entry, nowMs)
-  const way = wayOf(loads, direction)
-  if ('direction' in way) return way.direction
-  const { stage, refusal } = way
-  const waiting = loads.find((load) => load.stage === stage)?.waiting ?? 0
-  if (refusal === 'StageBroken') {
-    const detail = `stage ${stage} of ${where} has no agent that works; kubectl -n ${entry.namespace} get agents says why, and it goes on by itself when it has one`
-    return new Problem('StageBroken', { retryAfterSeconds: 1, detail, more: { stage } })
-  }
-  const part = entry.settings?.stages.find(({ name }) => name === stage)?.part
-  const waitMs = entry.fleet.expectedWaitMs({ part, tried: [] }, waiting, 1, nowMs) ?? 0
-  const detail = `${waiting} task${waiting === 1 ? ' waits' : 's wait'} for stage ${stage} of ${where}, as many as it works on at once; send it again later, or give the stage more replicas`
-  return new Problem('StageFull', {
-    retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(waitMs / 1000))),
-    detail,
-    more: { stage },
-  })
-}
-
-/** Longest pause that is asked of clients. */
-const MAX_RETRY_AFTER_SECONDS = 60
+/** A part that nobody belongs to: that of a stage which has left the ring. */
+const NOWHERE = PART.stage(-1)
 
 type PipelineOptions = { readonly task: Task; readonly desk: Desk; readonly direction: Direction }
 
 /**
  * One task on its way through the stages. A stage that fails is tried again with another agent, or waits for one, while the stages
- * before it stay done. The task keeps the revision that it began with as long as the next stage has agents of it.
+ * before it stay done. The stages are those that the ring had when the task began, without those that have left it since.
  */
 class Pipeline implements Work {
   readonly #task: Task
   readonly #desk: Desk
   readonly #direction: Direction
   readonly #onEnd: (result: Answered | Problem) => void
-  readonly #left: Stage[]
+  /** Names of the stages to come; the next one is taken from the end. Where they are is looked up when they are needed. */
+  readonly #left: string[]
   readonly #reports: StageReport[] = []
   readonly #attempts: AttemptReport[] = []
   #queuedMs = 0
-  #revision: string | undefined
+  /** What the last stage has said. */
+  #last: CallResult | undefined
   #call: Call | undefined
 
   constructor({ task, desk, direction }: PipelineOptions, onEnd: (result: Answered | Problem) => void) {
@@ -80,9 +55,8 @@ class Pipeline implements Work {
     this.#desk = desk
     this.#direction = direction
     this.#onEnd = onEnd
-    this.#revision = task.revision
-    const stages = [...(task.entry.settings?.stages ?? [])]
-    this.#left = direction === 'forward' ? stages.reverse() : stages // the next one is taken from the end
+    const names = this.#stages.map(({ name }) => name)
+    this.#left = direction === 'forward' ? names.reverse() : names
   }
 
   start(): this {
@@ -98,45 +72,79 @@ class Pipeline implements Work {
     if (this.#call) this.#desk.dispatcher.fail(this.#call, problem)
   }
 
-  #next(inputJson: string): void {
-    const stage = this.#left.pop()
-    if (!stage) return
-    const request = this.#request(stage, inputJson)
-    this.#call = this.#desk.dispatcher.start(request, (result) => this.#ended(stage, result))
+  get #stages(): readonly Stage[] {
+    return this.#task.entry.settings?.stages ?? []
   }
 
-  #request({ part, name }: Stage, inputJson: string): CallRequest {
+  #find(name: string): Stage | undefined {
+    return this.#stages.find((stage) => stage.name === name)
+  }
+
+  #next(inputJson: string): void {
+    let name = this.#left.pop()
+    while (name !== undefined && !this.#find(name)) name = this.#left.pop()
+    if (name !== undefined) {
+      const stage = name
+      const request = this.#request(stage, inputJson)
+      this.#call = undefined
+      this.#call = this.#desk.dispatcher.start(request, (result) => this.#ended({ stage, inputJson, result }))
+    } else if (this.#last && this.#stages.length > 0) this.#answer(this.#last)
+    else this.#onEnd(this.#problem(undefined, noStagesProblem(this.#task)))
+  }
+
+  /** The agents of the stage are looked up anew whenever the call is placed: while it waits, the spec may change, or a revision go. */
+  #request(stage: string, inputJson: string): CallRequest {
     const task = this.#task
+    const { entry } = task
     const isContinued = this.#reports.length > 0
-    // All stages see one id, so that an agent finds what it has noted; the key is another one for each: it is another piece of work.
-    const call = callOf(task, this.#desk.now(), { part, inputJson, isContinued, body: { stage: name } })
-    const request = { ...call, idempotencyKey: `${task.idempotencyKey}/${name}` }
-    const wanted = this.#revision
-    if (wanted === task.revision || wanted === undefined) return request
-    const { fleet } = task.entry
+    const isBothWays = entry.settings?.topology?.bidirectional === true
+    const body = { stage, ...(isBothWays && { direction: this.#direction }) }
+    const partNow = () => this.#find(stage)?.part
+    const revisionNow = () => this.#keptRevision(partNow())
     return {
-      ...request,
-      /** Looked up anew whenever the call is placed: the revision may go while it waits. */
+      ...callOf(task, this.#desk.now(), { inputJson, isContinued, body }),
+      // All stages see one id, so that an agent finds what it has noted; the key is another one for each: it is another piece of work.
+      idempotencyKey: `${task.idempotencyKey}/${stage}`,
+      get part() {
+        return partNow() ?? NOWHERE
+      },
+      get isImpatient() {
+        return partNow() === undefined
+      },
       get revision() {
-        return fleet.members(part, wanted).next().done === true ? undefined : wanted
+        return revisionNow()
       },
     }
   }
 
-  #ended({ name: stage }: Stage, result: CallResult | Problem): void {
-    this.#attempts.push(...(this.#call?.attempts ?? (result instanceof Problem ? [] : result.attempts)))
-    if (result instanceof Problem) return this.#onEnd(this.#problem(stage, result))
+  /** The revision that the client asks for, or the one of the stages before, as long as that goes. */
+  #keptRevision(part: string | undefined): string | undefined {
+    const { revision: asked, entry } = this.#task
+    const revision = this.#reports.at(-1)?.revision
+    if (asked !== undefined || revision === undefined || part === undefined) return asked
+    return keptRevision(entry.fleet, { revision, part, parts: this.#stages.map((stage) => stage.part) }, this.#desk.now())
+  }
+
+  #ended({ stage, inputJson, result }: { stage: string; inputJson: string; result: CallResult | Problem }): void {
+    this.#attempts.push(...(this.#call?.attempts ?? []))
+    if (result instanceof Problem) {
+      const hasLeft = result.code === 'NoAgentReady' && !this.#find(stage)
+      return hasLeft ? this.#next(inputJson) : this.#onEnd(this.#problem(stage, result))
+    }
     const { slot, output, attempts, queuedMs, agentMs, totalMs } = result
     const { name: agent, revision } = slot.facts
     this.#reports.push({ stage, agent, revision, attempts: attempts.length, queuedMs, agentMs, totalMs })
     this.#queuedMs += queuedMs
-    this.#revision ??= revision
+    this.#last = result
     const { namespace, name: swarm } = this.#task.entry
     this.#desk.metrics.stageSeconds.observe({ namespace, swarm, stage }, totalMs / 1000)
-    this.#call = undefined
-    if (this.#left.length > 0) return this.#next(JSON.stringify(output))
+    if (this.#left.length > 0) this.#next(JSON.stringify(output))
+    else this.#answer(result)
+  }
+
+  #answer(last: CallResult): void {
     this.#onEnd({
-      ...answeredBy(result),
+      ...answeredBy(last),
       attempts: this.#attempts,
       queuedMs: round(this.#queuedMs),
       totalMs: round(this.#desk.now() - this.#task.startedMs),
@@ -144,10 +152,21 @@ class Pipeline implements Work {
     })
   }
 
-  #problem(stage: string, { code, fields }: Problem): Problem {
-    const more = { ...fields.more, stage, stages: this.#reports, attempts: this.#attempts }
-    const told = new Problem(code, { ...fields, taskId: this.#task.id, detail: `at stage ${stage}: ${fields.detail}`, more })
-    return this.#reports.length === 0 ? told : endOfBegun(this.#task, told, `the stages before ${stage}`)
+  #problem(stage: string | undefined, { code, fields }: Problem): Problem {
+    const direction = this.#direction
+    const more = { ...fields.more, ...(stage !== undefined && { stage }), direction, stages: this.#reports, attempts: this.#attempts }
+    const at = stage === undefined ? '' : `at stage ${stage}: `
+    const detail = `${at}${fields.detail}${this.#isForLackOfAgents(stage, code) ? '; no agent of the stage worked at the end' : ''}`
+    const told = new Problem(code, { ...fields, taskId: this.#task.id, detail, more })
+    if (this.#reports.length === 0) return told
+    return endOfBegun(this.#task, told, `the stages ${this.#reports.map((report) => report.stage).join(', ')}`)
+  }
+
+  #isForLackOfAgents(name: string | undefined, code: Problem['code']): boolean {
+    const stage = name === undefined ? undefined : this.#find(name)
+    if (!stage || code !== 'TaskTimeout') return false
+    const nowMs = this.#desk.now()
+    return ![...this.#task.entry.fleet.members(stage.part, this.#task.revision)].some((slot) => slot.isUp(nowMs))
   }
 }
 

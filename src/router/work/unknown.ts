@@ -12,6 +12,8 @@ const SAYS_NOTHING_WAS_DONE: ReadonlySet<ProblemCode> = new Set([
   'ShuttingDown',
   'SwarmNotFound',
   'RevisionNotFound',
+  'StageBroken',
+  'Cancelled',
 ])
 
 /** The end of a task of which `done` may have taken effect: the problem itself, unless it says too little for a task that must not be done twice. */
