@@ -119,7 +119,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
   )
   const ofStages = (name: string, help: string, read: (load: StageLoad) => number) =>
     new Gauge({
-      name: `swarm_router_${name}`,
+      name: `swarmops_router_${name}`,
       help,
       labelNames: [...SWARM, 'stage'] as const,
       registers,
