@@ -52,7 +52,7 @@ export const Routing = Type.Object(
     strategy: choice(['RoundRobin', 'LeastLoaded', 'Consensus', 'Adaptive'], {
       default: 'LeastLoaded',
       description:
-        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewer tasks in flight of two picked at random; Consensus sends a task to several agents, which vote on its output; Adaptive gives more tasks to groups with lower error rates, and within a group does as LeastLoaded. Capability and session key always apply.',
+        'RoundRobin takes agents in turn; LeastLoaded takes the one with fewest tasks in flight, of more than 16 the one with fewer of two picked at random; Consensus sends a task to several agents, which vote on its output; Adaptive gives more tasks to groups with lower error rates, and within a group does as LeastLoaded. Capability and session key always apply.',
     }),
     consensus: Type.Optional(Consensus),
     adaptive: Type.Optional(Adaptive),

@@ -7,7 +7,7 @@ import { hashText } from '../stats/hash.ts'
 import { ANY, groupKey, joinPools, leavePools, poolKey, type PoolWish } from './pools.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
-import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo, type Random, type Strategy } from './strategy.ts'
+import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random, type Strategy } from './strategy.ts'
 
 /** What a group's agents can do and how many tasks one of them takes at a time. */
 export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number; readonly role?: 'Worker' | 'Coordinator' }
@@ -291,9 +291,9 @@ export class Fleet {
     switch (this.#rules.strategy) {
       case 'LeastLoaded':
       case 'Consensus':
-        return lessLoadedOfTwo(options, random)
+        return lessLoaded(options, random)
       case 'Adaptive':
-        return lessLoadedOfTwo(this.#ofOneGroup(revision, wish, nowMs, random) ?? options, random)
+        return lessLoaded(this.#ofOneGroup(revision, wish, nowMs, random) ?? options, random)
       case 'RoundRobin':
         return leastRecent(options)
     }

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { hashText } from '../stats/hash.ts'
 import { Slot } from './slot.ts'
-import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoadedOfTwo } from './strategy.ts'
+import { agentOfSession, leastRecent, lessLoaded, lessLoadedOfMany } from './strategy.ts'
 
 const slot = (name: string, load: { inFlight?: number; turn?: number } = {}) => {
   const facts = { namespace: 'n', swarm: 's', name, uid: name, group: '', place: 0, revision: 'r', isCandidate: true, isDraining: false }
@@ -16,15 +16,27 @@ const dice = (...numbers: number[]) => {
 }
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
-describe('power of two choices', () => {
-  it('never takes the more loaded of the two it looked at, and looks at two different ones', () => {
+describe('the less loaded agent', () => {
+  it('is the least loaded of a few, and of those alike the one whose turn was longest ago', () => {
+    const load = fc.record({ inFlight: fc.nat(3), turn: fc.nat(100) })
     fc.assert(
-      fc.property(fc.array(fc.nat(20), { minLength: 2, maxLength: 12 }), unit, unit, (loads, a, b) => {
+      fc.property(fc.array(load, { minLength: 1, maxLength: 16 }), unit, (loads, a) => {
+        const slots = loads.map((one, i) => slot(`a${i}`, one))
+        const [least] = loads.toSorted((x, y) => x.inFlight - y.inFlight || x.turn - y.turn)
+        const chosen = lessLoaded(slots, dice(a))
+        expect([chosen?.inFlight, chosen?.turn]).to.deep.equal([least?.inFlight, least?.turn])
+      }),
+    )
+  })
+
+  it('of many is never the more loaded of the two it looked at, which are two different ones', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { minLength: 17, maxLength: 40 }), unit, unit, (loads, a, b) => {
         const slots = loads.map((inFlight, i) => slot(`a${i}`, { inFlight }))
         const first = Math.floor(a * slots.length)
         const second = (first + 1 + Math.floor(b * (slots.length - 1))) % slots.length
         expect(first).to.not.equal(second)
-        const chosen = lessLoadedOfTwo(slots, dice(a, b))
+        const chosen = lessLoaded(slots, dice(a, b))
         expect(chosen?.inFlight).to.equal(Math.min(loads[first] ?? 0, loads[second] ?? 0))
       }),
     )
@@ -36,7 +48,7 @@ describe('power of two choices', () => {
     'of two alike takes the one whose turn was longer ago': { slots: [slot('a', { turn: 2 }), slot('b', { turn: 1 })], want: 'b' },
   }
   for (const [name, c] of Object.entries(cases)) {
-    it(name, () => expect(lessLoadedOfTwo(c.slots, dice(0))?.facts.name).to.equal(c.want))
+    it(name, () => expect(lessLoaded(c.slots, dice(0))?.facts.name).to.equal(c.want))
   }
 })
 

@@ -14,25 +14,37 @@ export function leastRecent(slots: readonly Slot[]): Slot | undefined {
   return best
 }
 
-/** The less loaded of two agents picked at random; of two alike the one whose last turn was longer ago. */
-export function lessLoadedOfTwo(slots: readonly Slot[], random: Random): Slot | undefined {
+/** Agents up to which all are looked at: among so few, two picked at random often miss the one that has least to do. */
+const FEW = 16
+
+/**
+ * The least loaded of a few agents, the less loaded of two picked at random among many (Mitzenmacher, "The power of two choices in
+ * randomized load balancing", 1996); of those alike the one whose last turn was longest ago.
+ */
+export function lessLoaded(slots: readonly Slot[], random: Random): Slot | undefined {
   const count = slots.length
-  if (count < 2) return slots[0]
+  if (count <= FEW) return leastLoaded(slots)
   const first = Math.floor(random() * count)
   const second = (first + 1 + Math.floor(random() * (count - 1))) % count
   const a = slots[first]
   const b = slots[second]
-  if (!a || !b) return a ?? b
-  if (a.inFlight !== b.inFlight) return a.inFlight < b.inFlight ? a : b
-  return a.turn <= b.turn ? a : b
+  return a && b && isLess(b, a) ? b : a
 }
 
-/** So many different agents, each the less loaded of two as above; fewer when there are not so many. */
+function leastLoaded(slots: readonly Slot[]): Slot | undefined {
+  let best: Slot | undefined
+  for (const slot of slots) if (!best || isLess(slot, best)) best = slot
+  return best
+}
+
+const isLess = (a: Slot, b: Slot) => (a.inFlight === b.inFlight ? a.turn < b.turn : a.inFlight < b.inFlight)
+
+/** So many different agents, each chosen as above; fewer when there are not so many. */
 export function lessLoadedOfMany(slots: readonly Slot[], count: number, random: Random): readonly Slot[] {
   const left = [...slots]
   const chosen: Slot[] = []
   while (chosen.length < count) {
-    const next = lessLoadedOfTwo(left, random)
+    const next = lessLoaded(left, random)
     if (!next) break
     chosen.push(next)
     const last = left.pop()
