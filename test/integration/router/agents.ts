@@ -9,6 +9,7 @@ export type Received = {
   readonly epoch: number
   readonly capability?: string
   readonly stage?: string
+  readonly direction?: string
   readonly phase?: 'plan' | 'merge'
   readonly subtasks?: readonly { readonly input: unknown; readonly capability?: string }[]
   readonly results?: readonly { readonly output?: unknown; readonly error?: { readonly code: string; readonly detail: string } }[]

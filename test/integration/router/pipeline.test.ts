@@ -1,23 +1,10 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
-import { answer, type TestAgent } from './agents.ts'
+import { answer } from './agents.ts'
 import { TestFleet } from './fleet.ts'
+import { STAGES, begun, holding, makeRing, stageAgent, type RingOptions, type StageName } from './ring.ts'
 import { RouterProcess } from './router-process.ts'
-
-const STAGES = ['clean', 'score', 'judge'] as const
-type StageName = (typeof STAGES)[number]
-
-/** Two agents for the stage in the middle, one for each of the others, unless told otherwise. */
-type RingOptions = {
-  readonly agents?: Partial<Record<StageName, number>>
-  readonly topology?: object
-  readonly routing?: object
-  readonly limit?: number
-  readonly revision?: string
-}
-
-type Ring = Record<StageName, TestAgent[]>
 
 describe('a task that goes through a ring', () => {
   let fleet: TestFleet
@@ -31,43 +18,9 @@ describe('a task that goes through a ring', () => {
     await fleet.stop()
   })
 
-  /** An agent that adds its stage to the way of its input. */
-  const stageAgent = async (swarm: string, group: StageName, number: number, revision = 'r1') => {
-    const agent = await fleet.agent(swarm, `${swarm}-${group}-${number}-${revision}`, { group, revision })
-    agent.work = (task, response) => {
-      const { way = [] } = task.input as { way?: string[] }
-      answer(response, 200, { output: { way: [...way, task.stage] } })
-    }
-    return agent
-  }
-
-  const ring = async (name: string, { agents = {}, topology = {}, routing = {}, limit = 4, revision }: RingOptions = {}): Promise<Ring> => {
-    const spec = {
-      template: { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: limit },
-      groups: STAGES.map((group) => ({ name: group, replicas: 1 })),
-      topology: { type: 'Ring', ...topology },
-      routing,
-    }
-    await fleet.swarm(name, spec, { [revision ?? 'r1']: 100 })
-    const made: Ring = { clean: [], score: [], judge: [] }
-    let count = 0
-    for (const group of STAGES) {
-      const size = agents[group] ?? (group === 'score' ? 2 : 1)
-      for (let i = 0; i < size; i += 1) made[group].push(await stageAgent(name, group, i, revision))
-      count += size
-    }
-    await router.sees(name, `${count} healthy agents`, (view) => view.agents.filter((a) => a.health === 'Healthy').length === count)
-    return made
-  }
-  const begun = (agents: readonly TestAgent[]) => agents.reduce((sum, agent) => sum + agent.received.length, 0)
-  /** Holds every task of an agent until it is let go. */
-  const holding = (agent: TestAgent | undefined) => {
-    const held: (() => void)[] = []
-    if (!agent) throw new Error('there is no such agent')
-    const { work } = agent
-    agent.work = (task, response) => void held.push(() => void work(task, response))
-    return { held, release: () => held.splice(0).forEach((go) => go()) }
-  }
+  const ring = (name: string, options: RingOptions = {}) => makeRing({ fleet, router }, name, options)
+  const another = (swarm: string, group: StageName, number: number, revision = 'r1') =>
+    stageAgent(fleet, swarm, { group, number, revision })
 
   it('passes each stage once, in their order, and tells how long each took', async () => {
     const agents = await ring('plain')
@@ -119,7 +72,7 @@ describe('a task that goes through a ring', () => {
       'score',
       '1',
     ])
-    await stageAgent('broken', 'score', 9)
+    await another('broken', 'score', 9)
     const { status, body } = await task
     expect([status, body.output, body.stages?.[1]?.agent]).to.deep.equal([200, { way: [...STAGES] }, 'broken-score-9-r1'])
     expect(begun(agents.clean)).to.equal(1)
@@ -158,7 +111,7 @@ describe('a task that goes through a ring', () => {
     await router.sees('around', 'the first stage broken', (view) => view.stages?.[0]?.state === 'Broken')
     const task = router.task('around', { input: {}, direction: 'any' })
     await eventually('it has come to the broken stage from behind', () => begun(agents.score) === 1)
-    await stageAgent('around', 'clean', 9)
+    await another('around', 'clean', 9)
     const { status, body } = await task
     expect([status, body.direction, body.output]).to.deep.equal([200, 'reverse', { way: STAGES.toReversed() }])
   })
@@ -195,7 +148,7 @@ describe('a task that goes through a ring', () => {
 
   it('keeps its revision while the stages have agents of it, and ends without them', async () => {
     const agents = await ring('mixed')
-    for (const stage of STAGES) await stageAgent('mixed', stage, 0, 'r2')
+    for (const stage of STAGES) await another('mixed', stage, 0, 'r2')
     const { release, held } = holding(agents.clean[0])
     const task = router.task('mixed', { input: {} })
     await eventually('it has begun', () => held.length === 1)

@@ -172,7 +172,7 @@ export class RouterProcess {
 export type View = {
   readonly topology?: { readonly type: string; readonly epoch?: number; readonly leader?: string }
   readonly stages?: readonly { readonly stage: string; readonly state: string; readonly agents: number; readonly waiting: number }[]
-  readonly queue: { readonly length: number }
+  readonly queue: { readonly length: number; readonly maxPending: number }
   readonly tasks: { readonly done: number; readonly failed: number }
   readonly weights: readonly { readonly revision: string; readonly percent: number }[]
   readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
