@@ -302,6 +302,33 @@ describe('health in the choice', () => {
     expect(take(some, 4)).to.not.include('a')
   })
 
+  it('never ignores open circuits in a ring, and tries one task when their time is up', () => {
+    const some = fleet([agent('a', { group: 'pairs' })], { topology: { type: 'Ring' } })
+    const a = slotOf(some, 'a')
+    for (let i = 0; i < 2; i++) {
+      some.begin(a, 0)
+      some.end(a, 'Failed', 0)
+    }
+    expect(take(some, 1, { part: 'stage 1' }).join(' ')).to.equal('Busy')
+    expect(some.hasUp('stage 1', 'r1', 0)).to.equal(false)
+    some.refresh(a, 1000)
+    expect(some.hasUp('stage 1', 'r1', 1000)).to.equal(true)
+    expect(take(some, 2, { part: 'stage 1' }, 1000).join(' ')).to.equal('a Busy')
+  })
+
+  it('says which revisions there are, and whether they are up or free in a part', () => {
+    const some = fleet([agent('a', { place: 0 }), agent('b', { place: 1, revision: 'r2', isCandidate: false })], {
+      topology: { type: 'Ring' },
+      groups: new Map([['', { capabilities: [], limit: 1 }]]),
+    })
+    expect(['r1', 'r2', 'r3'].map((revision) => some.has(revision))).to.deep.equal([true, true, false])
+    const state = (part: string, revision: string) => [some.hasUp(part, revision, 0), some.hasFree(part, revision)]
+    expect(state('stage 0', 'r1')).to.deep.equal([true, true])
+    some.begin(slotOf(some, 'a'), 0)
+    expect(state('stage 0', 'r1')).to.deep.equal([true, false])
+    expect([state('stage 1', 'r1'), state('stage 1', 'r2'), state('stage 0', 'r3')]).to.deep.equal([1, 2, 3].map(() => [false, false]))
+  })
+
   it('says that no agent is ready when none can be reached', () => {
     const some = fleet([agent('a')])
     some.begin(slotOf(some, 'a'), 0)

@@ -77,6 +77,10 @@ describe('waiting queue', () => {
         expect(queue.size).to.equal(left.length)
         for (const lane of ['x', 'y', 'z']) expect(queue.lengthOf(lane)).to.equal(left.filter((i) => steps[i]?.lane === lane).length)
         expect([...queue.items()].toSorted((a, b) => a - b)).to.deep.equal(left)
+        const lanes = [...queue.lanes()].map(({ first, size }) => [steps[first]?.lane, first, size])
+        const ofLane = (lane: string) => left.filter((i) => steps[i]?.lane === lane)
+        const named = ['x', 'y', 'z'].filter((lane) => ofLane(lane).length > 0)
+        expect(lanes).to.have.deep.members(named.map((lane) => [lane, ofLane(lane)[0], ofLane(lane).length]))
         const order: number[] = []
         queue.pump((item) => order.push(item) > 0)
         expect(order).to.deep.equal(left)
