@@ -63,7 +63,7 @@ export const ringSpec = ({ topology = {}, routing = {}, limit = 4 }: RingOptions
 export const begun = (agents: readonly TestAgent[]): number => agents.reduce((sum, agent) => sum + agent.received.length, 0)
 
 /** Holds every task of an agent until it is let go. */
-export function holding(agent: TestAgent | undefined): { readonly held: (() => void)[]; release(): void } {
+export function holding(agent: TestAgent | undefined): { readonly held: (() => void)[]; readonly release: () => void } {
   const held: (() => void)[] = []
   if (!agent) throw new Error('there is no such agent')
   const { work } = agent
