@@ -458,6 +458,45 @@ describe('planSwarm', () => {
     )
   })
 
+  it('brings every stage of a ring an agent, whatever places agents have when it becomes one', () => {
+    const some = fc.record({
+      place: fc.nat(7),
+      state: fc.constantFrom<AgentSeen['state']>('Running', 'Running', 'Draining', 'Paused'),
+      isLost: fc.boolean(),
+      expiring: fc.boolean(),
+      revision: fc.constantFrom('r1', 'r1', 'r2'),
+    })
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 7 }), fc.nat(6), fc.constantFrom('Delete', 'Pause'), (seen, n, onScaleDown) => {
+        const agents = seen.map(({ isLost, ...over }, i) => (isLost ? lost : agent)({ name: `a${i}`, ...over }))
+        let w = world({ isOrdered: true, ...replicas(n), onScaleDown, agents })
+        for (let pass = 0; pass < 40; pass += 1) w = applied({ ...w, nowMs: w.nowMs + 60_000 }, planSwarm(w).actions)
+        const places = w.agents.filter((a) => a.state === 'Running' && !a.failed).map((a) => a.place)
+        expect(places.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: n }, (_, i) => i))
+      }),
+    )
+  })
+
+  for (const what of ['update', 'renewal'] as const) {
+    it(`leaves no stage of a ring without an agent in an update or renewal: ${what}`, () => {
+      fc.assert(
+        fc.property(fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 3 }), (load, maxSurge) => {
+          const agents = load.map((inFlight, place) => agent({ name: `a${place}`, place, inFlight, expiring: what === 'renewal' }))
+          let w = world({ isOrdered: true, ...replicas(load.length), maxSurge, updateRevision: what === 'update' ? 'r2' : 'r1', agents })
+          for (let pass = 0; pass < 20; pass += 1) {
+            w = applied(w, planSwarm(w).actions)
+            const served = new Set(w.agents.filter((a) => a.state === 'Running' && a.ready).map((a) => a.place))
+            expect([...served].sort((a, b) => a - b), `pass ${pass}`).to.deep.equal(load.map((_, place) => place))
+          }
+          expect(
+            w.agents.some((a) => a.name.startsWith('a')),
+            'an old one is left',
+          ).to.equal(false)
+        }),
+      )
+    })
+  }
+
   it('never takes a working agent away below what maxUnavailable allows', () => {
     fc.assert(
       fc.property(aWorld, (w) => {

@@ -49,7 +49,7 @@ export type World = {
   topology?: { spec: Topology; groups: readonly GroupSpec[] }
   /** The agent that leads, if one does: of several that could go it goes last. */
   leader?: string
-  /** Each place counts, as the stages of a ring: fewer agents means fewer places, not the idlest. */
+  /** Each place counts, as the stages of a ring: every one from 0 on has its agent, and one in no such place is too many. */
   isOrdered: boolean
   /** Sandboxes that may exist at once; paused ones do not count. */
   maxAgents?: number
@@ -150,7 +150,8 @@ function planGroup(pass: GroupPass): void {
   const { group, world, brake, actions, times } = pass
   const here = world.agents.filter((a) => a.group === group.name && !a.deleting)
   const running = here.filter((a) => !a.failed && a.state === 'Running')
-  const current = running.filter((a) => isCurrent(a, world))
+  const newest = running.filter((a) => isCurrent(a, world)).sort(dispensableFirst(world))
+  const current = keptOf(newest, pass)
   const outdated = running.filter((a) => !isCurrent(a, world))
   const available = Math.min(group.replicas, current.filter((a) => a.ready).length)
   const limits = limitsOf(pass, { outdated, available })
@@ -158,7 +159,7 @@ function planGroup(pass: GroupPass): void {
   for (const agent of running) if (agent.expiresMs !== undefined && !agent.expiring) times.push(agent.expiresMs - world.nowMs)
 
   const lost = here.filter((a) => a.failed).sort(byAttempt)
-  const older = lost.filter((a) => a.revision !== world.updateRevision && a.state === 'Running')
+  const older = lost.filter((a) => a.revision !== world.updateRevision && a.state === 'Running' && isInPlace(a, pass))
   const kept = available > 0 ? [] : older.slice(0, Math.max(0, needed - outdated.length))
   const most = Math.max(0, Math.min(group.replicas, group.replicas + limits.maxSurge - outdated.length - kept.length))
   const missing = Math.max(0, most - current.length)
@@ -170,16 +171,24 @@ function planGroup(pass: GroupPass): void {
     pass,
   )
   fill(missing - taken, here, pass)
-  const surplus = [...current]
-    .sort(world.isOrdered ? lastPlaceFirst : dispensableFirst(world))
-    .slice(0, Math.max(0, current.length - group.replicas))
+  const staying = new Set(current)
+  const surplus = newest.filter((a) => !staying.has(a))
   for (const agent of sparing(surplus, brake)) retire(agent, 'ScaledDown', actions)
-  dropOutdated(outdated, { needed, available }, pass)
+  dropOutdated(outdated, { needed, current }, pass)
   for (const spare of here) {
     if (spare.state === 'Paused' && !spare.failed && !isCurrent(spare, world) && !brake.isOn)
       actions.push({ do: 'deleteAgent', name: spare.name, reason: 'SpareOutdated' })
   }
 }
+
+/** The agents of the newest revision that stay, of those sorted by how dispensable they are: as many as are wanted, or one in each place. */
+function keptOf(newest: readonly AgentSeen[], pass: GroupPass): readonly AgentSeen[] {
+  if (!pass.world.isOrdered) return newest.slice(Math.max(0, newest.length - pass.group.replicas))
+  return [...new Map(newest.filter((a) => isInPlace(a, pass)).map((a) => [a.place, a])).values()]
+}
+
+/** Its place is one that counts, if places count at all. */
+const isInPlace = ({ place }: AgentSeen, { world, group }: GroupPass) => !world.isOrdered || place < group.replicas
 
 /** How far the update may go; with the brake on one more agent at most, and only where none of the newest revision works yet. */
 function limitsOf({ group, world, brake }: GroupPass, seen: { outdated: readonly AgentSeen[]; available: number }): GroupLimits {
@@ -191,7 +200,7 @@ function limitsOf({ group, world, brake }: GroupPass, seen: { outdated: readonly
 
 /** Puts successors of the newest revision in the places of lost agents, as far as agents are missing; returns how many places that takes. */
 function replaceLost(lost: readonly AgentSeen[], missing: number, pass: GroupPass): number {
-  const wanted = lost.filter((a) => a.state === 'Running').slice(0, missing)
+  const wanted = lost.filter((a) => a.state === 'Running' && isInPlace(a, pass)).slice(0, missing)
   for (const agent of wanted) replace(agent, pass.world.updateRevision, pass)
   for (const agent of lost) if (!wanted.includes(agent)) pass.actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
   return wanted.length
@@ -220,20 +229,20 @@ function successorOf(agent: AgentSeen): { attempt: number; atMs: number } {
 }
 
 /** Adds `missing` agents of the newest revision: the cheapest way first. */
-function fill(missing: number, here: readonly AgentSeen[], { group, world, allowance, actions, places }: GroupPass): void {
+function fill(missing: number, here: readonly AgentSeen[], pass: GroupPass): void {
+  const { group, world, allowance, actions, places } = pass
   const usable = here.filter((a) => !a.failed && isCurrent(a, world))
-  const back = usable
-    .filter((a) => a.state === 'Draining')
-    .sort((a, b) => Number(b.ready) - Number(a.ready) || byName(a, b))
-    .slice(0, missing)
+  const fitting = (sorted: readonly AgentSeen[]) =>
+    world.isOrdered
+      ? sorted.filter((a, i) => isInPlace(a, pass) && places.isFree(a) && !sorted.slice(0, i).some((b) => b.place === a.place))
+      : sorted
+  const draining = usable.filter((a) => a.state === 'Draining').sort((a, b) => Number(b.ready) - Number(a.ready) || byName(a, b))
+  const back = fitting(draining).slice(0, missing)
   for (const agent of back) {
     places.take(agent.revision, agent.place)
     actions.push({ do: 'keepAgent', name: agent.name })
   }
-  const spares = usable
-    .filter((a) => a.state === 'Paused')
-    .sort(byName)
-    .slice(0, missing - back.length)
+  const spares = fitting(usable.filter((a) => a.state === 'Paused').sort(byName)).slice(0, missing - back.length)
   for (const agent of spares) {
     if (!spend(allowance)) continue
     places.take(agent.revision, agent.place)
@@ -252,11 +261,18 @@ function fill(missing: number, here: readonly AgentSeen[], { group, world, allow
  */
 function dropOutdated(
   outdated: readonly AgentSeen[],
-  { needed, available }: { needed: number; available: number },
-  { world, brake, actions }: GroupPass,
+  { needed, current }: { needed: number; current: readonly AgentSeen[] },
+  pass: GroupPass,
 ): void {
-  const isOfUse = (a: AgentSeen) => a.wasReady || (available === 0 && a.attempt > 0)
-  const useful = outdated.filter(isOfUse).sort(dispensableFirst(world))
+  const { world, brake, actions } = pass
+  const ready = current.filter((a) => a.ready)
+  const isOfUse = (a: AgentSeen) => a.wasReady || (ready.length === 0 && a.attempt > 0)
+  const served = new Set(ready.map((a) => a.place))
+  const stays = (a: AgentSeen) => isInPlace(a, pass) && !served.has(a.place)
+  // Where places count the new ones come from the first place on, and an old one is followed by the one in its own.
+  const inOrder = (a: AgentSeen, b: AgentSeen) =>
+    Number(stays(a)) - Number(stays(b)) || Number(a.ready) - Number(b.ready) || a.place - b.place
+  const useful = outdated.filter(isOfUse).sort(world.isOrdered ? inOrder : dispensableFirst(world))
   const most = Math.max(0, useful.length - needed)
   const surplus = sparing(brake.isOn ? useful.toSorted(endingFirst).slice(0, most) : useful.slice(0, most), brake)
   for (const agent of outdated) {
@@ -307,6 +323,11 @@ class Places {
     }
   }
 
+  /** No agent of its revision has the place of this one. */
+  isFree({ revision, place }: AgentSeen): boolean {
+    return !this.#taken.get(revision)?.has(place)
+  }
+
   /** Takes the wanted place, or, when that is taken or none is wanted, the first one that is not. */
   take(revision: string, wanted = 0): number {
     const taken = this.#taken.get(revision) ?? new Set()
@@ -333,7 +354,6 @@ const countsForBudget = (agent: AgentSeen) => agent.state !== 'Paused' && !agent
 const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
 const byAttempt = (a: AgentSeen, b: AgentSeen) => b.attempt - a.attempt || byName(a, b)
-const lastPlaceFirst = (a: AgentSeen, b: AgentSeen) => b.place - a.place || idlestFirst(a, b)
 const endingFirst = (a: AgentSeen, b: AgentSeen) => Number(b.expiring) - Number(a.expiring)
 /** One that leads goes last: in an update its group hands over once, to one that stays. */
 const dispensableFirst = (world: World) => (a: AgentSeen, b: AgentSeen) =>
