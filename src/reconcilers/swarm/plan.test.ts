@@ -486,7 +486,10 @@ describe('planSwarm', () => {
           for (let pass = 0; pass < 20; pass += 1) {
             w = applied(w, planSwarm(w).actions)
             const served = new Set(w.agents.filter((a) => a.state === 'Running' && a.ready).map((a) => a.place))
-            expect([...served].sort((a, b) => a - b), `pass ${pass}`).to.deep.equal(load.map((_, place) => place))
+            expect(
+              [...served].sort((a, b) => a - b),
+              `pass ${pass}`,
+            ).to.deep.equal(load.map((_, place) => place))
           }
           expect(
             w.agents.some((a) => a.name.startsWith('a')),
