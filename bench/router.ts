@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { AGENTS } from '../src/reconcilers/shared/kinds.ts'
-import { SECRETS } from '../src/kube/objects.ts'
 import { eventually } from '../test/support/wait.ts'
 import type { Benchmark, Context, Figure } from './benchmark.ts'
 import { Bed } from './support/bed.ts'
 import { usageOf } from './support/cost.ts'
 import { LoadGenerator } from './support/load.ts'
 import type { LoadResult, Target } from './support/load-process.ts'
+import { addressesOf } from './support/sandboxes.ts'
 import { figureOf } from './support/statistics.ts'
 
 const AGENT_COUNT = 2
@@ -71,7 +70,7 @@ async function routerCpu(bed: Bed): Promise<number> {
 }
 
 async function targetsOf(bed: Bed): Promise<Record<Way, Target[]>> {
-  const { namespace, client, e2bUrl } = bed
+  const { namespace, e2bUrl } = bed
   const task = `http://127.0.0.1:${bed.router?.port ?? 0}/v1/namespaces/${namespace}/swarms/desk/tasks`
   const toRouter = { url: task, headers: HEADERS, body: JSON.stringify({ input: INPUT }) }
   await eventually('the router gives tasks to agents', async () => (await send(toRouter)).ok)
@@ -79,17 +78,8 @@ async function targetsOf(bed: Bed): Promise<Record<Way, Target[]>> {
   const body = JSON.stringify({ id: randomUUID(), input: INPUT, attempt: 1, epoch: 0 })
   const traceparent = `00-${randomUUID().replaceAll('-', '')}-00f067aa0ba902b7-01`
   const headers = { ...HEADERS, traceparent, 'idempotency-key': randomUUID(), 'swarm-timeout-ms': '30000', 'swarm-epoch': '0' }
-  const { items } = await client.list(AGENTS, { namespace })
-  const tokens = await client.get(SECRETS, { namespace, name: 'desk-agent-tokens' })
-  const proxy = items.map(({ metadata, status }) => {
-    const token = Buffer.from(tokens?.data?.[metadata.name] ?? '', 'base64').toString('utf8')
-    const address = {
-      'e2b-sandbox-id': status?.sandbox?.id ?? '',
-      'e2b-sandbox-port': String(status?.sandbox?.port ?? 0),
-      'e2b-traffic-access-token': token,
-    }
-    return { url: `${e2bUrl}/tasks`, headers: { ...headers, ...address }, body }
-  })
+  const addresses = await addressesOf(bed, 'desk')
+  const proxy = addresses.map((address) => ({ url: `${e2bUrl}/tasks`, headers: { ...headers, ...address.headers }, body }))
   const agent = await Promise.all(
     proxy.map(async (target) => {
       const { output } = (await (await send(target)).json()) as { output: { port: number } }

@@ -10,6 +10,7 @@ import { hotPaths } from './hot-paths.ts'
 import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
 import { operatorScale } from './operator-scale.ts'
+import { ring } from './ring.ts'
 import { routerAgents } from './router-agents.ts'
 import { router } from './router.ts'
 import { topologies } from './topologies.ts'
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   router,
   routerAgents,
   topologies,
+  ring,
   consensus,
   operatorScale,
   operatorMany,
