@@ -45,13 +45,20 @@ export const TopologyStatus = Type.Object(
     epoch: Type.Integer({
       format: 'int64',
       minimum: 0,
-      description: 'Grows with every change of the leader. Agents refuse what is said in the name of a lower one.',
+      description:
+        'Grows with every change of the leader. Agents refuse what is said in the name of a lower one; it stays when spec.topology is removed.',
       ...rules({ rule: 'self >= oldSelf', message: 'the epoch never goes down: agents would refuse what is said in its name' }),
     }),
     leader: Type.Optional(Type.String({ description: 'Agent that coordinates (Hierarchical, Star); the others of its group stand by.' })),
     agents: Type.Integer({ minimum: 0, description: 'Agents in the graph: those that take tasks.' }),
     links: Type.Integer({ minimum: 0, description: 'Pairs of agents that know each other.' }),
   },
-  { description: 'The topology as it is.' },
+  {
+    description: 'The topology as it is.',
+    ...rules({
+      rule: '!has(self.leader) || self.epoch > oldSelf.epoch || (has(oldSelf.leader) && self.leader == oldSelf.leader)',
+      message: 'another leader has a higher epoch: no epoch has two leaders',
+    }),
+  },
 )
 export type TopologyStatus = Static<typeof TopologyStatus>

@@ -11,7 +11,7 @@ import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
 import type { Graphs, Linked } from './graphs.ts'
-import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
+import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, remainderOf, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm, type Plan } from './plan.ts'
 import { statusOf, storedFailures, waitingStatus } from './status.ts'
@@ -48,7 +48,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     stored,
     selector: swarmSelector(metadata.name),
     troubles: seen.troubles,
-    topology: links?.status,
+    topology: links?.status ?? remainderOf(stored.topology),
     now: new Date(stores.now()).toISOString(),
   })
   tellHealth(seen, status, stores.events)

@@ -97,6 +97,12 @@ describe('the topology in the status', () => {
       heard: 1e15,
       want: { epoch: TERM, leader: 'a' },
     },
+    'has no leader any more when it becomes a mesh': { world: world(two, MESH), stored: stored(3 * TERM, 'a'), want: { epoch: 3 * TERM } },
+    'begins another term when it is led again, also by the one that led last': {
+      world: world(two, STAR),
+      stored: stored(3 * TERM),
+      want: { epoch: 4 * TERM, leader: 'a' },
+    },
     'has no leader in a mesh, but an epoch above that of its agents': {
       world: world(two, MESH),
       stored: stored(0),

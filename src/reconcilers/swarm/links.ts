@@ -1,4 +1,4 @@
-import type { TopologyStatus } from '../../api/topology.ts'
+import type { Topology, TopologyStatus } from '../../api/topology.ts'
 import type { Member } from '../../topology/graph.ts'
 import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
@@ -27,9 +27,10 @@ export type Known = { stored: TopologyStatus | undefined; heardEpoch: number; ag
 export function topologyStatus(world: World, leaving: ReadonlySet<string>, known: Known): TopologyStatus | undefined {
   const { topology, agents } = world
   if (!topology) return undefined
+  const { epoch = 0, leader } = known.stored ?? {}
+  if (!isLed(topology.spec)) return { epoch: raise(epoch, known.heardEpoch), agents: known.agents, links: known.links }
   const parts = partsOf(topology.spec, topology.groups)
   const coordinators = agents.filter((agent) => parts?.(agent).includes(PART.coordinators) && !agent.deleting)
-  const { epoch = 0, leader } = known.stored ?? {}
   const candidates = coordinators.map((agent) => ({
     name: agent.name,
     place: agent.place,
@@ -41,6 +42,15 @@ export function topologyStatus(world: World, leaving: ReadonlySet<string>, known
   const leadership = settle({ epoch: raised, ...(chosen !== undefined && { leader: chosen }) }, candidates)
   return { ...leadership, agents: known.agents, links: known.links }
 }
+
+const isLed = ({ type }: Topology) => type === 'Hierarchical' || type === 'Star'
+
+/**
+ * What stays of a topology that is taken away: its agents go on refusing lower epochs, also in tasks, and whoever leads next must not
+ * have an epoch in which another one has led.
+ */
+export const remainderOf = (stored: TopologyStatus | undefined): TopologyStatus | undefined =>
+  stored && stored.epoch > 0 ? { epoch: stored.epoch, agents: 0, links: 0 } : undefined
 
 /** What people are told when another one leads: who, since which epoch, whom it follows and why. Undefined when nothing of that has changed. */
 export function leaderMessage(
