@@ -230,6 +230,17 @@ describe('the choice of a panel', () => {
     expect(panel(some)).to.equal('NoAgentReady')
   })
 
+  it('is none of those whose circuits are open, also when they are most', () => {
+    const some = fleet(['a', 'b', 'c', 'd', 'e'].map((name) => agent(name)))
+    for (const name of ['a', 'b', 'c']) {
+      begun(some, name, 2)
+      for (let i = 0; i < 2; i++) some.end(slotOf(some, name), 'Failed', 0)
+    }
+    expect(panel(some)).to.equal('d e')
+    begun(some, 'd', 2)
+    expect(panel(some)).to.equal('Busy')
+  })
+
   it('is of one revision, by weight, and passes over a revision with too few agents', () => {
     const canary = ['x', 'y', 'z'].map((name) => agent(name, { revision: 'r2' }))
     const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore

@@ -153,13 +153,14 @@ export class Fleet {
 
   /**
    * Chooses several different agents of one revision, all of them free now, or says why there are none. `tried` does not matter.
-   * A revision is passed over while fewer than `least` of its agents are up.
+   * A revision is passed over while fewer than `least` of its agents are up. Open circuits are never ignored: each of the panel gets a call
+   * of its own, which would wait for that one agent while others are free.
    */
   choosePanel(wish: Wish, { size, least }: PanelSize, nowMs: number, random: Random): readonly Slot[] | Refusal {
     const impossible = this.#impossible(wish)
     if (impossible) return impossible
     const wanted = (revision: string) => this.#countUp(revision, wish, size, nowMs)
-    const free = (revision: string) => this.#options(revision, wish, nowMs)
+    const free = (revision: string) => this.#revisions.get(revision)?.pools.get(poolKey(wish))?.free ?? []
     const usable = (revision: string) => wanted(revision) >= least && free(revision).length >= wanted(revision)
     const revision = wish.revision ?? this.#pickRevision(wish, usable)
     if (revision !== undefined && usable(revision)) return lessLoadedOfMany(free(revision), wanted(revision), random)
