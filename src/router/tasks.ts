@@ -11,6 +11,7 @@ import { Repeats } from './repeats.ts'
 import { parseTask, type TaskRequest } from './task-request.ts'
 import { traceOf } from './trace.ts'
 import { startWork } from './work/start.ts'
+import { saysNothingWasDone } from './work/unknown.ts'
 import type { Answered, Desk, Work } from './work/work.ts'
 import type { World } from './world.ts'
 
@@ -198,7 +199,7 @@ export class Tasks {
     const answer = isDone ? textOf(id, result) : result
     for (const response of task.waiting) this.#send(response, answer)
     if (key === undefined) return
-    if (answer instanceof Problem && !FINAL.has(answer.code)) this.#repeats.drop(key, task)
+    if (answer instanceof Problem && !isFinal(task, answer)) this.#repeats.drop(key, task)
     else this.#repeats.keep(key, task, answer, { bytes: bytesOf(answer), atMs: this.#o.desk.now() })
   }
 
@@ -242,6 +243,9 @@ type Order = {
 
 const textOf = (id: string, { output, agent, group, revision, attempts, queuedMs, agentMs, totalMs, more }: Answered) =>
   JSON.stringify({ id, output, agent, group, revision, attempts, timings: { queuedMs, agentMs, totalMs }, ...more })
+
+/** Whether a repeat gets this failure again: one of what must not be done twice does as soon as an agent may have begun it. */
+const isFinal = ({ isIdempotent }: OpenTask, problem: Problem) => FINAL.has(problem.code) || (!isIdempotent && !saysNothingWasDone(problem))
 
 const bytesOf = (answer: string | Problem) => Buffer.byteLength(typeof answer === 'string' ? answer : answer.body())
 

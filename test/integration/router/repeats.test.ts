@@ -117,6 +117,21 @@ describe('repeats with the same idempotency key', () => {
     expect(agent.received.length).to.equal(4)
   })
 
+  it('of what must not be done twice are never done anew once agents may have begun it, whatever came of it', async () => {
+    const once = { input: 1, idempotent: false }
+    await fleet.swarm('voted', { routing: { strategy: 'Consensus', queue: { timeout: '100ms' } } })
+    expect((await send('voted', 'early', once)).body.reason).to.equal('NoQuorum')
+    const voters = await Promise.all(['a', 'b', 'c'].map((letter) => fleet.agent('voted', `voted-${letter}`)))
+    for (const voter of voters) voter.work = (_task, response) => answer(response, 200, { output: { choice: voter.name } })
+    await router.sees('voted', 'all voters', (view) => view.agents.filter(({ health }) => health === 'Healthy').length === 3)
+    const tied = await send('voted', 'tied', once)
+    const again = await send('voted', 'tied', once)
+    expect([tied.body.reason, again.body, replayed(again)]).to.deep.equal(['Tie', tied.body, 'true'])
+    expect(voters.map(({ received }) => received.length)).to.deep.equal([1, 1, 1])
+    const first = await send('voted', 'early', once)
+    expect([first.body.reason, replayed(first)]).to.deep.equal(['Tie', undefined])
+  })
+
   it('keep the task alive when its first client goes away, and the last one takes it along', async () => {
     const { agent, held, begun } = await holding('left')
     const gone = new AbortController()
