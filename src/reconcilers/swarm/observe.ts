@@ -79,10 +79,10 @@ function contentsHash(swarm: Swarm, stores: Stores): string | undefined {
 /** What was lost within a minute, and whether that is so much that nothing more may be risked. */
 function lossesOf(seen: Pick<World, 'groups' | 'agents' | 'nowMs'> & { swarm: Swarm }): Pick<World, 'failures' | 'brake'> {
   const { swarm, groups, agents, nowMs } = seen
-  // One that never got ready was not lost: it never did anything, and its group goes on without it.
-  const worked = agents.filter((a) => a.wasReady)
+  // One that never got ready was not lost, nor one that sleeps: it did nothing, and its group goes on without it.
+  const worked = agents.filter((a) => a.wasReady && a.state !== 'Paused')
   const wanted = groups.reduce((n, g) => n + g.replicas, 0)
-  const existing = worked.filter((a) => a.state !== 'Paused' && !a.deleting).length
+  const existing = worked.filter((a) => !a.deleting).length
   const size = Math.max(wanted, existing)
   const failures = recentFailures(swarm.status?.recentFailures ?? [], { agents: worked, size, nowMs })
   const brake = size > 0 ? brakeOf(failures, size) : undefined

@@ -100,4 +100,16 @@ describe('a mass failure', function () {
     await eventually('one goes', async () => (await system.settled('rest')).status?.desiredReplicas === 9)
     expect((await system.allEvents()).filter((e) => e.involvedObject.name === 'rest' && e.reason === 'MassFailure')).to.deep.equal([])
   })
+
+  it('is not the loss of paused agents, which do nothing', async () => {
+    await system.apply('spare', { replicas: 6, lifecycle: { onScaleDown: 'Pause', sandboxTimeout: '30s' } })
+    await system.settled('spare')
+    await system.scale('spare', 3)
+    await eventually('three sleep', async () => (await system.swarm('spare'))?.status?.groups?.[0]?.pausedReplicas === 3)
+    const asleep = (await system.agents('spare')).filter((a) => a.status?.sandbox?.state === 'Paused')
+    await Promise.all(asleep.map((a) => system.e2b.admin.fault(a.status?.sandbox?.id ?? '', { type: 'kill' })))
+    await eventually('they are lost', async () => (await system.agents('spare')).length === 3)
+    expect((await system.swarm('spare'))?.status?.recentFailures).to.equal(undefined)
+    expect((await system.allEvents()).filter((e) => e.involvedObject.name === 'spare' && e.reason === 'MassFailure')).to.deep.equal([])
+  })
 })
