@@ -320,11 +320,11 @@ describe('health in the choice', () => {
       some.begin(a, 0)
       some.end(a, 'Failed', 0)
     }
-    expect(take(some, 1, { part: 'stage 1' }).join(' ')).to.equal('Busy')
-    expect(some.hasUp('stage 1', 'r1', 0)).to.equal(false)
+    expect(take(some, 1, { part: 'stage pairs' }).join(' ')).to.equal('Busy')
+    expect(some.hasUp('stage pairs', 'r1', 0)).to.equal(false)
     some.refresh(a, 1000)
-    expect(some.hasUp('stage 1', 'r1', 1000)).to.equal(true)
-    expect(take(some, 2, { part: 'stage 1' }, 1000).join(' ')).to.equal('a Busy')
+    expect(some.hasUp('stage pairs', 'r1', 1000)).to.equal(true)
+    expect(take(some, 2, { part: 'stage pairs' }, 1000).join(' ')).to.equal('a Busy')
   })
 
   it('says which revisions there are, and whether they are up or free in a part', () => {

@@ -7,8 +7,8 @@ export const PART = {
   /** Agents of the coordinator group: the leader and those that stand by. */
   coordinators: 'coordinators',
   workers: 'workers',
-  /** A stage of a ring, counted from 0. */
-  stage: (index: number) => `stage ${index}`,
+  /** A stage of a ring, by its name: it stays the same when others come, go or change places. */
+  stage: (name: string) => `stage ${name}`,
 } as const
 
 /** One stage of a ring: a group, or without groups the place of one agent. */
@@ -18,8 +18,8 @@ export type Stage = { readonly part: string; readonly name: string }
 export function stagesOf(groups: readonly Pick<GroupSpec, 'name' | 'replicas'>[]): readonly Stage[] {
   const [only] = groups
   if (groups.length === 1 && only?.name === '')
-    return Array.from({ length: only.replicas }, (_, i) => ({ part: PART.stage(i), name: String(i) }))
-  return groups.map(({ name }, i) => ({ part: PART.stage(i), name }))
+    return Array.from({ length: only.replicas }, (_, i) => ({ part: PART.stage(String(i)), name: String(i) }))
+  return groups.map(({ name }) => ({ part: PART.stage(name), name }))
 }
 
 /** Tells the parts of an agent, besides the whole. */
@@ -35,8 +35,7 @@ export function partsOf(
     }
     case 'Ring': {
       const isPlain = groups.length === 1 && groups[0]?.name === ''
-      const order = new Map(groups.map((g, i) => [g.name, i]))
-      return ({ group, place }) => [PART.stage(isPlain ? place : (order.get(group) ?? groups.length))]
+      return ({ group, place }) => [PART.stage(isPlain ? String(place) : group)]
     }
     case 'Mesh':
     case undefined:

@@ -1,6 +1,6 @@
 import { keptRevision } from '../../routing/kept-revision.ts'
 import type { Direction } from '../../routing/stages.ts'
-import { PART, type Stage } from '../../topology/parts.ts'
+import type { Stage } from '../../topology/parts.ts'
 import type { AttemptReport, Call, CallRequest, CallResult } from '../call.ts'
 import { Problem } from '../problem.ts'
 import { admit, noStagesProblem } from './admission.ts'
@@ -28,7 +28,7 @@ export const startPipeline: StartWork = (task, desk, onEnd) => {
 }
 
 /** A part that nobody belongs to: that of a stage which has left the ring. */
-const NOWHERE = PART.stage(-1)
+const NOWHERE = 'nowhere'
 
 type PipelineOptions = { readonly task: Task; readonly desk: Desk; readonly direction: Direction }
 

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
 import { answer } from './agents.ts'
 import { TestFleet } from './fleet.ts'
-import { STAGES, begun, holding, makeRing, stageAgent, type RingOptions, type StageName } from './ring.ts'
+import { STAGES, begun, holding, makeRing, ringSpec, stageAgent, type RingOptions, type StageName } from './ring.ts'
 import { RouterProcess } from './router-process.ts'
 
 describe('a task that goes through a ring', () => {
@@ -167,6 +167,26 @@ describe('a task that goes through a ring', () => {
     })
     release()
     expect((await next).body.stages?.map(({ revision }) => revision)).to.deep.equal(['r1', 'r1', 'r2'])
+  })
+
+  it('waits for its own stage only, also after another one has taken the place of that', async () => {
+    const agents = await ring('moved', { agents: { score: 1 }, limit: 2 })
+    const { held, release } = holding(agents.score[0])
+    const early = Array.from({ length: 3 }, () => router.task('moved', { input: {} }))
+    await router.sees('moved', 'one waiting', (view) => view.stages?.[1]?.waiting === 1 && held.length === 2)
+    await fleet.swarm('moved', ringSpec({ limit: 2 }, ['clean', 'judge', 'score']))
+    const seen = await router.sees('moved', 'the other order', (view) => view.stages?.[1]?.stage === 'judge')
+    expect(seen.stages?.map(({ stage, waiting }) => [stage, waiting])).to.deep.equal([['clean', 0], ['judge', 0], ['score', 1]]) // prettier-ignore
+    const late = router.task('moved', { input: {} })
+    await eventually('it is past the stage that took the place', () => begun(agents.judge) === 1)
+    await router.sees('moved', 'two waiting', (view) => view.stages?.[2]?.waiting === 2)
+    const replies = Promise.all([...early, late])
+    await eventually('all have ended', async () => {
+      release()
+      return Promise.race([replies.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))])
+    })
+    const ways = (await replies).map(({ body }) => (body.output as { way?: string[] } | undefined)?.way)
+    expect(ways).to.deep.equal([...early.map(() => [...STAGES]), ['clean', 'judge', 'score']])
   })
 
   it('is refused for a capability that a stage does not have', async () => {

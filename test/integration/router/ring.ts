@@ -27,11 +27,12 @@ type StageAgent = { readonly group: StageName; readonly number: number; readonly
 /** Starts an agent that adds its stage to the way of its input. */
 export async function stageAgent(fleet: TestFleet, swarm: string, which: StageAgent): Promise<TestAgent> {
   const { group, revision = 'r1' } = which
-  const agent = await fleet.agent(swarm, stageAgentName(swarm, which), { group, revision })
+  const agent = await fleet.agent(swarm, stageAgentName(swarm, which), { group, revision, isReady: false })
   agent.work = (task, response) => {
     const { way = [] } = task.input as { way?: string[] }
     answer(response, 200, { output: { way: [...way, task.stage] } })
   }
+  await fleet.setReady(agent.name, true)
   return agent
 }
 
