@@ -1,5 +1,6 @@
 import { PART } from '../../topology/parts.ts'
 import type { AttemptReport, Call, CallRequest, CallResult } from '../call.ts'
+import { isLed } from '../leadership.ts'
 import { MAX_TAKE_OVERS } from '../limits.ts'
 import { Problem } from '../problem.ts'
 import type { Desk, Task } from './work.ts'
@@ -10,6 +11,8 @@ export type LedCallOptions = {
   readonly desk: Desk
   readonly to: 'leader' | 'worker'
   readonly request: (nowMs: number) => CallRequest
+  /** The revision whose agents may have it, looked up whenever it is placed; that of the request when absent. */
+  readonly revision?: () => string | undefined
 }
 
 /**
@@ -32,15 +35,29 @@ export class LedCall {
 
   /** Sends it; may end at once, before this returns. */
   start(): this {
-    const { task, desk, to, request } = this.#o
+    const { task, desk, to, request, revision } = this.#o
     const { leaders } = desk
     const base = request(desk.now())
+    const revisionNow = revision ?? (() => base.revision)
     const isForLeader = to === 'leader'
     const epochNow = () => (this.epoch = leaders.of(task.entry, task.revision).epoch)
     const leaderNow = () => leaders.of(task.entry, task.revision).leader
+    // A swarm that came to have no leader has no such parts: anybody may work, and a leader that is gone has no successor to wait for.
+    const isLeaderless = () => task.entry.settings !== undefined && !isLed(task.entry)
+    const partNow = () => (isLeaderless() ? PART.whole : isForLeader ? PART.coordinators : PART.workers)
     const led: CallRequest = {
       ...base,
-      part: isForLeader ? PART.coordinators : PART.workers,
+      // It had its turn when an agent refused it for its epoch.
+      isContinued: base.isContinued === true || this.#takeOvers > 0,
+      get part() {
+        return partNow()
+      },
+      get isImpatient() {
+        return isForLeader && isLeaderless()
+      },
+      get revision() {
+        return revisionNow()
+      },
       get agent() {
         return isForLeader ? leaderNow() : undefined
       },
@@ -48,6 +65,7 @@ export class LedCall {
         return epochNow()
       },
     }
+    this.#call = undefined
     this.#call = desk.dispatcher.start(led, (result) => this.#ended(result))
     return this
   }

@@ -93,17 +93,17 @@ export class SubtaskRun {
     const startedMs = desk.now()
     // A session binds its task to a revision, not all of its subtasks to one agent.
     const { sessionKey } = task
-    const revision = task.revision ?? fleet.revisionOfSession({ sessionKey, capability, part: PART.workers })
+    const revision = () => task.revision ?? fleet.revisionOfSession({ sessionKey, capability, part: PART.workers })
     const suffix = `/subtask/${index}`
     const call = new LedCall(
       {
         task,
         desk,
         to: 'worker',
+        revision,
         request: (nowMs) => ({
           ...callOf(task, nowMs, { inputJson, capability, suffix, isContinued: true, mayPlan: true }),
           sessionKey: undefined,
-          revision,
           timeoutMs: Math.max(1, deadlineMs - nowMs),
         }),
       },

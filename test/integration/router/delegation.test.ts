@@ -190,6 +190,78 @@ describe('a task that a coordinator delegates', () => {
     expect((await router.task('nobody', { input: 1, capability: 'count' })).status).to.equal(200)
   })
 
+  it('is not refused for a full queue when its leader knows of a higher epoch: it had its turn', async () => {
+    const spec = { template: { maxConcurrentTasks: 1 }, routing: { queue: { maxPending: 1, timeout: '10s' } } }
+    const { leaders } = await team('turn', { leaders: 1, spec })
+    const [leader] = leaders
+    const held: (() => void)[] = []
+    if (leader) leader.work = (_task, response) => void held.push(() => answer(response, 409, { epoch: TERM + 5 }))
+    const first = router.task('turn', { input: 'first' })
+    await eventually('the leader has it', () => held.length === 1)
+    const second = router.task('turn', { input: 'second' })
+    await router.sees('turn', 'one waiting', (view) => view.queue.length === 1)
+    if (leader) leader.work = coordinate(leader)
+    held.shift()?.()
+    const replies = await Promise.all([first, second])
+    expect(replies.map(({ status, body }) => [status, body.code])).to.deep.equal([[200, undefined], [200, undefined]]) // prettier-ignore
+    expect(replies[0]?.body.attempts?.map(({ outcome }) => outcome)).to.deep.equal(['Rejected', 'Done'])
+  })
+
+  /** Begins a task of two subtasks for the one worker of a team, which has the first until it is let go. */
+  const halfDone = async (name: string, task: object = {}) => {
+    const made = await team(name, { leaders: 1, workers: 1, spec: { template: { maxConcurrentTasks: 1 } } })
+    const [worker] = made.workers
+    const held: (() => void)[] = []
+    if (worker) worker.work = (one, response) => void held.push(() => answer(response, 200, { output: one.input }))
+    const reply = router.task(name, { input: { parts: numbers(2) }, timeout: '10s', ...task })
+    await eventually('the worker has the first', () => held.length === 1)
+    await router.sees(name, 'the second waits', (view) => view.queue.length === 1)
+    return { ...made, reply, release: () => held.shift()?.() }
+  }
+
+  it('of a session goes on with the revision that the session has by then', async () => {
+    const { reply, release } = await halfDone('session', { sessionKey: 'k' })
+    const later = { place: 1, revision: 'r2', isReady: false }
+    const leader = await fleet.agent('session', 'session-l9', { ...later, group: 'lead' })
+    leader.work = coordinate(leader)
+    const worker = await fleet.agent('session', 'session-w9', { ...later, group: 'count' })
+    worker.work = (task, response) => answer(response, 200, { output: task.input })
+    for (const { name } of [leader, worker]) await fleet.setReady(name, true)
+    await fleet.weigh('session', { r2: 100 })
+    await fleet.drain('session-w0')
+    await eventually('the other revision has the second', () => worker.received.length === 1)
+    release()
+    expect(resultsOf(await reply)).to.deep.equal([{ output: 0 }, { output: 1 }])
+  })
+
+  const mesh = (name: string) =>
+    fleet.swarm(name, {
+      template: { maxConcurrentTasks: 1 },
+      groups: [
+        { name: 'lead', replicas: 1 },
+        { name: 'count', replicas: 1 },
+      ],
+      topology: { type: 'Mesh' },
+    })
+
+  it('goes on when the swarm becomes one that nobody leads, and ends at once when its coordinator has left with that', async () => {
+    const { reply, release, workers } = await halfDone('unled')
+    const left = await halfDone('left')
+    for (const name of ['unled', 'left']) {
+      await mesh(name)
+      await router.sees(name, 'a mesh', (view) => view.topology?.type === 'Mesh')
+    }
+    for (const worker of [...workers, ...left.workers]) worker.work = (task, response) => answer(response, 200, { output: task.input })
+    release()
+    const { status, body } = await reply
+    expect([status, body.subtasks?.map(({ outcome }) => outcome)]).to.deep.equal([200, ['Done', 'Done']])
+    await fleet.removeAgent('left-l0')
+    await router.sees('left', 'no coordinator', (view) => view.agents.length === 1)
+    left.release()
+    const gone = await left.reply
+    expect([gone.status, gone.body.code, gone.body.subtasks?.length]).to.deep.equal([503, 'NoAgentReady', 2])
+  })
+
   it('that must not be done twice is not begun again once its leader may have begun it', async () => {
     const { leaders } = await team('once')
     const [first] = leaders
