@@ -326,6 +326,18 @@ export class System {
     return JSON.parse((await this.#ask(swarm)).text) as LiveView
   }
 
+  /** Waits until every router gives tasks to so many agents of a swarm. */
+  async routersSee(swarm: string, agents: number): Promise<void> {
+    for (const router of this.routers) {
+      await eventually(`router ${router.port} sees ${agents} agents of ${swarm}`, async () => {
+        const response = await fetch(`${urlOf(router)}/v1/namespaces/${this.namespace}/swarms/${swarm}`)
+        const view = (await response.json()) as LiveView
+        if (view.agents.filter(({ health }) => health === 'Healthy').length === agents) return true
+        throw new Error(JSON.stringify(view.agents))
+      })
+    }
+  }
+
   /** Counts the agents of a swarm at every change. */
   watchCounts(swarm: string): ReturnType<typeof watchCounts> {
     return watchCounts(this.client, this.namespace, swarm)
