@@ -15,7 +15,10 @@ export type MetricsWorld = {
   readonly now: () => number
 }
 
-/** The metrics of the router. Labels come from swarms that exist and from closed sets, never from what clients send. */
+/**
+ * The metrics of the router. Labels come from swarms that exist and from closed sets, never from what clients send: what ends after its
+ * swarm has gone is not counted, or its series would stay for ever.
+ */
 export interface RouterMetrics {
   /** Tasks that ended, by `Done` or the code of the problem; group and revision are empty when no agent had the task. */
   readonly tasks: Counter<(typeof TASK)[number]>

@@ -82,8 +82,9 @@ export class Router {
       upstream: this.#probes,
       now,
       perSecond: options.probesPerSecond,
-      observe: ({ namespace, name: swarm }, _host, isFound) =>
-        this.#metrics.probes.inc({ namespace, swarm, result: isFound ? 'found' : 'missed' }),
+      observe: ({ namespace, name: swarm, settings }, _host, isFound) => {
+        if (settings) this.#metrics.probes.inc({ namespace, swarm, result: isFound ? 'found' : 'missed' })
+      },
       healthChanged: (entry, host) => this.#healthChanged(entry, host),
     })
     this.#leaders = new Leaders({
@@ -176,8 +177,9 @@ export class Router {
     entry.version += 1
     this.#prober.ended(entry, host, ALIVE.has(outcome))
     this.#stats.attemptEnded(entry, host, ended)
-    this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
     if (!ALIVE.has(outcome) || openedCircuit) this.#leaders.look(entry)
+    if (!entry.settings) return // its metrics are gone, and would come back for ever
+    this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
     if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
     if (isOverBudget) this.#metrics.overBudget.inc({ namespace, swarm })
     if (openedCircuit) {

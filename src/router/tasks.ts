@@ -190,17 +190,25 @@ export class Tasks {
     const isDone = !(result instanceof Problem)
     if (isDone) entry.done += 1
     else entry.failed += 1
-    const { group = '', revision = '' } = isDone ? result : {}
-    const { namespace, name: swarm } = entry
-    const outcome = isDone ? 'Done' : task.waiting.length === 0 ? 'Cancelled' : result.code
-    this.#o.metrics.tasks.inc({ namespace, swarm, group, revision, outcome })
-    if (isDone) this.#o.metrics.taskSeconds.observe({ namespace, swarm, revision }, result.totalMs / 1000)
-    if (isDone && result.queuedMs > 0) this.#o.metrics.queueSeconds.observe({ namespace, swarm }, result.queuedMs / 1000)
+    if (entry.settings) this.#count(task, result)
     const answer = isDone ? textOf(id, result) : result
     for (const response of task.waiting) this.#send(response, answer)
     if (key === undefined) return
     if (answer instanceof Problem && !isFinal(task, answer)) this.#repeats.drop(key, task)
     else this.#repeats.keep(key, task, answer, { bytes: bytesOf(answer), atMs: this.#o.desk.now() })
+  }
+
+  #count({ entry: { namespace, name: swarm }, waiting }: OpenTask, result: Answered | Problem): void {
+    const { tasks, taskSeconds, queueSeconds } = this.#o.metrics
+    if (result instanceof Problem) {
+      const outcome = waiting.length === 0 ? 'Cancelled' : result.code
+      tasks.inc({ namespace, swarm, group: '', revision: '', outcome })
+      return
+    }
+    const { group, revision, totalMs, queuedMs } = result
+    tasks.inc({ namespace, swarm, group, revision, outcome: 'Done' })
+    taskSeconds.observe({ namespace, swarm, revision }, totalMs / 1000)
+    if (queuedMs > 0) queueSeconds.observe({ namespace, swarm }, queuedMs / 1000)
   }
 
   #send(response: ServerResponse, answer: string | Problem): void {
@@ -224,8 +232,8 @@ export class Tasks {
     this.#tasks.delete(task.id)
     if (key !== undefined) this.#repeats.drop(key, task)
     work?.cancel()
-    const { namespace, name: swarm } = entry
-    this.#o.metrics.tasks.inc({ namespace, swarm, group: '', revision: '', outcome: 'Cancelled' })
+    const { namespace, name: swarm, settings } = entry
+    if (settings) this.#o.metrics.tasks.inc({ namespace, swarm, group: '', revision: '', outcome: 'Cancelled' })
     entry.failed += 1
     entry.version += 1
   }

@@ -136,8 +136,8 @@ class Pipeline implements Work {
     this.#reports.push({ stage, agent, revision, attempts: attempts.length, queuedMs, agentMs, totalMs })
     this.#queuedMs += queuedMs
     this.#last = result
-    const { namespace, name: swarm } = this.#task.entry
-    this.#desk.metrics.stageSeconds.observe({ namespace, swarm, stage }, totalMs / 1000)
+    const { namespace, name: swarm, settings } = this.#task.entry
+    if (settings) this.#desk.metrics.stageSeconds.observe({ namespace, swarm, stage }, totalMs / 1000)
     if (this.#left.length > 0) this.#next(JSON.stringify(output))
     else this.#answer(result)
   }

@@ -117,13 +117,13 @@ export class SubtaskRun {
     const { index, call, startedMs, result } = end
     if (this.#isOver || !this.#running.delete(call)) return
     const { task, desk, plan } = this.#o
-    const { namespace, name: swarm } = task.entry
+    const { namespace, name: swarm, settings } = task.entry
     const outcome = this.#keep(index, result)
     const agent = call.attempts.at(-1)?.agent
     const capability = plan[index]?.capability
     const totalMs = Math.round((desk.now() - startedMs) * 100) / 100
     this.#reports[index] = { ...(agent !== undefined && { agent }), ...(capability !== undefined && { capability }), outcome, totalMs }
-    desk.metrics.subtasks.inc({ namespace, swarm, outcome })
+    if (settings) desk.metrics.subtasks.inc({ namespace, swarm, outcome })
     this.#left -= 1
     this.#fill()
   }

@@ -35,13 +35,18 @@ export class TestAgent {
   readonly received: Received[] = []
   work: Work = (task, response) => answer(response, 200, { output: { by: this.name, input: task.input } })
   isHealthy = true
+  /** Probes that it has got. */
+  probes = 0
   port = 0
   readonly #server: Server
 
   constructor(name: string) {
     this.name = name
     this.#server = createServer((incoming, response) => {
-      if (incoming.url === '/health') return answer(response, this.isHealthy ? 200 : 503, {})
+      if (incoming.url === '/health') {
+        this.probes += 1
+        return answer(response, this.isHealthy ? 200 : 503, {})
+      }
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
       incoming.on('end', () => {

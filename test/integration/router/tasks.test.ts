@@ -1,5 +1,6 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { eventually } from '../../support/wait.ts'
 import { answer } from './agents.ts'
 import { TestFleet } from './fleet.ts'
 import { RouterProcess } from './router-process.ts'
@@ -228,5 +229,22 @@ describe('tasks through the router', () => {
     const metrics = (await router.get('/metrics')).text
     const labels = `namespace="${fleet.namespace}",swarm="seen",group="",revision="r1",outcome="Done"`
     expect(metrics).to.contain(`swarmops_router_tasks_total{${labels}} 1`)
+  })
+
+  it('leave no metrics of a swarm that is gone, also when they and the probes of its agents end after it', async () => {
+    await fleet.swarm('fleeting')
+    const agent = await fleet.agent('fleeting', 'fleeting-a')
+    await healthy('fleeting', 1)
+    const held: (() => void)[] = []
+    agent.work = (_task, response) => void held.push(() => answer(response, 200, { output: 1 }))
+    const task = router.task('fleeting')
+    await eventually('the agent has it', () => held.length === 1)
+    await fleet.removeSwarm('fleeting')
+    await eventually('the swarm is gone', async () => (await router.get(router.path('fleeting'))).status === 404)
+    const probes = agent.probes
+    await eventually('the agent is probed', () => agent.probes > probes + 1)
+    held[0]?.()
+    expect((await task).status).to.equal(200)
+    expect((await router.get('/metrics')).text).to.not.contain('swarm="fleeting"')
   })
 })
