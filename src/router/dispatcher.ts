@@ -100,7 +100,7 @@ export class Dispatcher {
   #seek(call: Call): void {
     const { entry } = call.request
     const isFirst = call.attempts.length === 0
-    if (isFirst && entry.waiting.hasLane(call.lane)) return this.#wait(call)
+    if (isFirst && entry.waiting.size > 0 && entry.waiting.hasLane(call.lane)) return this.#wait(call)
     const choice = this.#choose(call)
     if (typeof choice !== 'string') this.#give(call, choice)
     else if (mayWait(call, choice)) this.#wait(call)
