@@ -117,12 +117,15 @@ class Pipeline implements Work {
     }
   }
 
-  /** The revision that the client asks for, or the one of the stages before, as long as that goes. */
+  /** The revision that the client asks for, or the one of the stages before, as long as that goes and has an agent that has not failed here. */
   #keptRevision(part: string | undefined): string | undefined {
     const { revision: asked, entry } = this.#task
     const revision = this.#reports.at(-1)?.revision
     if (asked !== undefined || revision === undefined || part === undefined) return asked
-    return keptRevision(entry.fleet, { revision, part, parts: this.#stages.map((stage) => stage.part) }, this.#desk.now())
+    const nowMs = this.#desk.now()
+    const { spent = 0, tried = [] } = this.#call ?? {}
+    if (spent > 0 && ![...entry.fleet.members(part, revision)].some((slot) => slot.isUp(nowMs) && !tried.includes(slot))) return undefined
+    return keptRevision(entry.fleet, { revision, part, parts: this.#stages.map((stage) => stage.part) }, nowMs)
   }
 
   #ended({ stage, inputJson, result }: { stage: string; inputJson: string; result: CallResult | Problem }): void {

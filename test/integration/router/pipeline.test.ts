@@ -169,6 +169,27 @@ describe('a task that goes through a ring', () => {
     expect((await next).body.stages?.map(({ revision }) => revision)).to.deep.equal(['r1', 'r1', 'r2'])
   })
 
+  it('leaves its revision at a stage where all agents of that have failed it', async () => {
+    const agents = await ring('failing', { agents: { score: 1 } })
+    for (const stage of STAGES) await another('failing', stage, 0, 'r2')
+    const { held, release } = holding(agents.clean[0])
+    const task = router.task('failing', { input: {} })
+    await eventually('it has begun', () => held.length === 1)
+    await fleet.weigh('failing', { r1: 50, r2: 50 })
+    await router.sees('failing', 'both revisions', (view) => view.agents.length === 6 && view.weights.length === 2)
+    for (const agent of agents.score) agent.work = (_task, response) => answer(response, 500, {})
+    release()
+    const { status, body } = await task
+    expect([status, body.stages?.map(({ revision, attempts }) => [revision, attempts])]).to.deep.equal([
+      200,
+      [
+        ['r1', 1],
+        ['r2', 2],
+        ['r2', 1],
+      ],
+    ])
+  })
+
   it('waits for its own stage only, also after another one has taken the place of that', async () => {
     const agents = await ring('moved', { agents: { score: 1 }, limit: 2 })
     const { held, release } = holding(agents.score[0])
