@@ -9,7 +9,7 @@ import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
 import type { Host } from './host.ts'
-import { Leaders, type LeaderChange } from './leadership.ts'
+import { Leaders, isLed, type LeaderChange } from './leadership.ts'
 import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
@@ -139,7 +139,7 @@ export class Router {
         entry.version += 1
         this.#prober.know(entry, host)
         this.#leaders.look(entry)
-        this.#prober.lead(host, entry.succession.own.leader === host.slot.facts.name)
+        this.#prober.lead(host, isLed(entry) && entry.succession.own.leader === host.slot.facts.name)
         this.#stats.agentChanged(entry, host)
       },
       agentGone: (entry, host) => {
@@ -151,6 +151,8 @@ export class Router {
       swarmChanged: (entry) => {
         entry.version += 1
         this.#leaders.look(entry)
+        const leader = entry.hosts.get(entry.succession.own.leader ?? '')
+        if (leader) this.#prober.lead(leader, isLed(entry))
         this.#stats.swarmChanged(entry)
       },
       swarmGone: (entry) => {
