@@ -181,8 +181,8 @@ export class Dispatcher {
     const nowMs = this.#o.now()
     if (!host?.address) return call.end(refusedProblem(call, 'NoAgentReady', 0)) // a candidate always has an address
     const number = call.attempts.length + 1
-    // Also where nobody leads agents may have been told of an epoch, and refuse lower ones.
-    const epoch = request.epoch ?? entry.settings?.settled.epoch ?? 0
+    // Also where nobody leads agents may have been told of an epoch, by the operator or by this router, and refuse lower ones.
+    const epoch = request.epoch ?? Math.max(entry.settings?.settled.epoch ?? 0, entry.succession.own.epoch)
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
     if (number === 1) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)

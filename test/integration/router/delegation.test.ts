@@ -262,6 +262,23 @@ describe('a task that a coordinator delegates', () => {
     expect([gone.status, gone.body.code, gone.body.subtasks?.length]).to.deep.equal([503, 'NoAgentReady', 2])
   })
 
+  it('is followed by tasks of agents that have heard of its epoch, also when nobody leads any more', async () => {
+    const { leaders } = await team('heard', { isFenced: true, spec: { template: { maxConcurrentTasks: 1 } } })
+    await leaders[0]?.kill()
+    const failedOver = await router.task('heard', { input: { parts: numbers(2) } })
+    expect([failedOver.status, failedOver.body.leader]).to.deep.equal([200, 'heard-l1'])
+    const other = await team('still', { leaders: 1, workers: 1 })
+    await mesh('heard')
+    await router.sees('heard', 'a mesh', (view) => view.topology?.type === 'Mesh')
+    const replies = await Promise.all(numbers(6).map((task) => router.task('heard', task)))
+    expect(replies.map(({ status }) => status)).to.deep.equal(replies.map(() => 200))
+    // Who does not lead any more is not watched like a leader.
+    const [, former] = leaders
+    const [before, leading] = [former?.probes ?? 0, other.leaders[0]?.probes ?? 0]
+    await eventually('one that leads is probed', () => (other.leaders[0]?.probes ?? 0) >= leading + 6)
+    expect((former?.probes ?? 0) - before).to.be.at.most(2)
+  })
+
   it('that must not be done twice is not begun again once its leader may have begun it', async () => {
     const { leaders } = await team('once')
     const [first] = leaders
