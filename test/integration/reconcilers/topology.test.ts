@@ -186,6 +186,45 @@ describe('a topology', function () {
     expect(await written({ leader: 'another', epoch: epoch + TERM })).to.equal('taken')
   })
 
+  it('follows every change of its kind while it runs, and its status tells no more than there is', async () => {
+    const plain = [
+      { name: 'lead', replicas: 2 },
+      { name: 'work', replicas: 2 },
+    ]
+    /** The change, once every agent has been told what it is then: its group, its role, and its stage if it has one. */
+    const change = async (topology: Topology, groups: object[], wanted: string[]) => {
+      await system.apply('desk', { groups, topology })
+      await knowsGraph(topology)
+      return eventually(`all are told of ${topology.type}`, async () => {
+        const now = (await system.swarm('desk'))?.status?.topology
+        const told = [...(await memories(system, 'desk'))].flatMap(([name, memory]) => (memory.told ? [{ name, ...memory.told }] : []))
+        const seen = told.map(({ name, role, stage }) => [name.split('-')[1], role, stage].join(' ').trim()).sort()
+        const leaders = told.flatMap(({ name, role }) => (role === 'Leader' ? [name] : []))
+        expect([seen, leaders]).to.deep.equal([wanted, now?.leader === undefined ? [] : [now.leader]])
+        for (const each of told) expect(each).to.include({ topology: topology.type, epoch: now?.epoch })
+        return now
+      })
+    }
+    const led = ['lead Leader', 'lead Standby', 'work Worker', 'work Worker']
+    const inRing = (lead: number, work: number) => [lead, lead, work, work].map((stage, i) => `${i < 2 ? 'lead' : 'work'} Worker ${stage}`)
+    const mesh = await change({ type: 'Mesh' }, plain, ['lead Worker', 'lead Worker', 'work Worker', 'work Worker'])
+    expect(mesh).to.deep.equal({ epoch: 0, agents: 4, links: 6 })
+    const first = await change({ type: 'Hierarchical' }, LED, led)
+    expect(first?.epoch).to.be.at.least(TERM)
+    const second = await change({ type: 'Star' }, LED, led)
+    expect([second?.epoch, second?.leader], 'the same leader in the same epoch').to.deep.equal([first?.epoch, first?.leader])
+    await change({ type: 'Ring' }, plain, inRing(0, 1))
+    const turned = await change({ type: 'Ring' }, [...plain].reverse(), inRing(1, 0))
+    expect(turned).to.deep.equal({ epoch: turned?.epoch, agents: 4, links: 4 })
+    const third = await change({ type: 'Hierarchical' }, LED, led)
+    expect(third?.epoch).to.be.greaterThan(turned?.epoch ?? Infinity)
+    await system.apply('desk', { groups: LED.map((group) => ({ ...group, replicas: 0 })), topology: { type: 'Hierarchical' } })
+    await eventually('all are gone', async () => (await system.agents('desk')).length === 0)
+    await eventually('nobody is linked', async () => (await system.swarm('desk'))?.status?.topology?.agents === 0)
+    const last = await change({ type: 'Hierarchical' }, LED, led)
+    expect(last?.epoch).to.be.greaterThan(third?.epoch ?? Infinity)
+  })
+
   it('leaves its epoch behind when it is taken away: agents go on with tasks, and the next leader has a term of its own', async () => {
     const refuses = `if (url.pathname === '/tasks' && Number(request.headers['swarm-epoch']) < memory.epoch)
       return answer(response, 409, { epoch: memory.epoch })`
