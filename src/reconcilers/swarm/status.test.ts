@@ -234,6 +234,17 @@ describe('status of a swarm', () => {
     expect(after.readyReplicas).to.equal(2)
     expect(kstatus({ metadata: { generation: 4 }, status: after })).to.equal('InProgress')
   })
+
+  it('goes on with a mass failure while something it needs is missing', () => {
+    const error = new WaitingError('ConfigMapMissing', 'ConfigMap default/desk does not exist', 30_000)
+    const before = status({ world: world({ brake: BRAKE }), error: new WaitingError('RateLimited', 'later', 1_000) })
+    const after = waitingStatus(before, error, { generation: 4, now: NOW })
+    expect(after.conditions?.map((c) => [c.type, c.reason])).to.deep.equal([
+      ['MassFailure', 'MassFailure'],
+      ['Ready', 'ConfigMapMissing'],
+      ['Reconciling', 'ProgressingWithRetry'],
+    ])
+  })
 })
 
 describe('traffic', () => {

@@ -187,9 +187,10 @@ export function waitingStatus(
   { generation, now }: { generation: number; now: string },
 ): SwarmStatus {
   const summary: Draft = { type: 'Ready', status: 'False', reason: error.reason, message: error.message }
+  const massFailure = stored.conditions?.filter((c) => c.type === 'MassFailure') ?? [] // people are told once of its beginning and its end
   return {
     ...stored,
     observedGeneration: generation,
-    conditions: merge(stored.conditions ?? [], progress(summary, undefined, error), generation, now),
+    conditions: merge(stored.conditions ?? [], [...progress(summary, undefined, error), ...massFailure], generation, now),
   }
 }
