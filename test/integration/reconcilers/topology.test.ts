@@ -3,11 +3,13 @@ import { expect } from 'chai'
 import type { Agent } from '../../../src/api/objects.ts'
 import type { Topology } from '../../../src/api/topology.ts'
 import { groupsOf } from '../../../src/api/swarm.ts'
-import { SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
+import { Informer } from '../../../src/kube/informer.ts'
+import { createLog } from '../../../src/log.ts'
+import { AGENTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { graphOf } from '../../../src/topology/graph.ts'
 import { TERM } from '../../../src/topology/leader.ts'
 import { ask, everyoneKnows, LINKED_AGENT, memories, watchVersions, type Told } from '../../support/linked-agents.ts'
-import { System } from '../../support/system.ts'
+import { readyAgents, System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
 
 const LED = [
@@ -345,6 +347,53 @@ describe('a topology', function () {
     const tokens = await system.tokens('desk')
     expect(tokens).to.have.length(4)
     expect(tokens.filter((token) => shown.includes(token) || shown.includes(Buffer.from(token).toString('base64')))).to.deep.equal([])
+  })
+})
+
+describe('a ring without groups', function () {
+  this.timeout(180_000)
+
+  it('is made of a swarm that runs, updated and made smaller, and no agent drains before its stage has another one', async () => {
+    const system = await System.start({ router: true })
+    const informer = new Informer<Agent>({
+      client: system.client,
+      kind: AGENTS,
+      namespaces: [system.namespace],
+      log: createLog({ level: 'error', shape: 'text' }),
+    })
+    try {
+      const ring = { replicas: 4, topology: { type: 'Ring' } }
+      const places = async () => (await system.agents('desk')).map((a) => a.spec.place).sort((a, b) => a - b)
+      await system.apply('desk', { replicas: 4 })
+      await system.settled('desk')
+      const [first] = (await system.agents('desk')).filter((a) => a.spec.place === 0)
+      await system.scale('desk', 3)
+      if (first) await system.removeAgent(first)
+      await system.apply('desk', ring)
+      await eventually('every stage has its agent', async () => (await places()).join() === '0,1,2,3')
+      await system.settled('desk')
+      await eventually('all stages do tasks', async () => (await system.task('desk', {})).status === 200)
+
+      const gaps: string[] = []
+      informer.onChange((_type, agent, old) => {
+        if (old?.spec.state !== 'Running' || agent.spec.state !== 'Draining' || agent.spec.revision !== first?.spec.revision) return
+        const others = readyAgents(informer.list()).filter((a) => a.spec.place === agent.spec.place && a.spec.state === 'Running')
+        if (others.length === 0) gaps.push(`${agent.metadata.name} in stage ${agent.spec.place}`)
+      })
+      informer.start()
+      await informer.synced()
+      await system.apply('desk', { ...ring, template: { env: [{ name: 'MODE', value: 'new' }] } })
+      await eventually('all are new', async () => (await system.swarm('desk'))?.status?.updatedReplicas === 4)
+      await system.settled('desk')
+      expect(gaps).to.deep.equal([])
+      await system.scale('desk', 2)
+      await system.settled('desk')
+      expect(await places()).to.deep.equal([0, 1])
+      await eventually('all stages do tasks', async () => (await system.task('desk', {})).status === 200)
+    } finally {
+      await informer.stop()
+      await system.stop()
+    }
   })
 })
 
