@@ -51,7 +51,7 @@ export const Health = Type.Object(
       minimum: 1,
       maximum: 10_000,
       default: 20,
-      description: 'Tasks in the window below which the share of errors says nothing.',
+      description: 'Tasks in the window below which the share of errors says nothing; half as many are enough to go on with what was said.',
     }),
   },
   {

@@ -29,9 +29,20 @@ const CASES: Record<string, { figures: Figures; before?: Verdict; want: Verdict 
   'one failure of two is no share': { figures: tasks(1, 1), want: FINE },
   'nineteen failures of nineteen are no share either': { figures: tasks(0, 19), want: FINE },
   'twenty failures of twenty are': { figures: tasks(0, 20), want: verdict('Critical', 'ErrorsHigh', 'error rate 100 % of 20 tasks') },
+  'nineteen failures of nineteen are still what twenty were': {
+    figures: tasks(0, 19),
+    before: verdict('Critical', 'ErrorsHigh', ''),
+    want: verdict('Critical', 'ErrorsHigh', 'error rate 100 % of 19 tasks'),
+  },
+  'nine of nine are not any more': { figures: tasks(0, 9), before: verdict('Critical', 'ErrorsHigh', ''), want: FINE },
   'slow tasks': { figures: tasks(8, 0, 2_400), want: verdict('Degraded', 'LatencyHigh', '95 % of 8 tasks took up to 2.5 s') },
   'very slow tasks': { figures: tasks(5, 0, 6_000), want: verdict('Critical', 'LatencyHigh', '95 % of 5 tasks took up to 7.4 s') },
   'four slow tasks are too few': { figures: tasks(4, 0, 6_000), want: FINE },
+  'but not where it has been slow': {
+    figures: tasks(4, 0, 6_000),
+    before: verdict('Degraded', 'LatencyHigh', ''),
+    want: verdict('Critical', 'LatencyHigh', '95 % of 4 tasks took up to 7.4 s'),
+  },
   'a busy processor': { figures: usage(75, 10), want: verdict('Degraded', 'CpuHigh', 'processor 75 % used') },
   'a full memory': { figures: usage(10, 95.4), want: verdict('Critical', 'MemoryHigh', 'memory 95 % used') },
   'the worst of several': {

@@ -32,6 +32,9 @@ const LEAST_LATENCIES = 5
 /** Share of a level that a figure must fall below before it counts as below the level again, so that a figure near it does not flap. */
 const LEAVE_SHARE = 0.9
 
+/** Share of the tasks that say something below which they say nothing any more, so that an agent that does about so many does not flap. */
+const STAY_SHARE = 0.5
+
 /** Reads spec.health of a Swarm that the API server has checked. */
 export function limitsOf({ latency, window, ...health }: Health): Limits {
   const latencyMs = { degraded: durationMs(latency.degraded), critical: durationMs(latency.critical) }
@@ -50,7 +53,7 @@ export const FINE: Verdict = { state: 'Healthy', reason: REASON.healthy, message
  */
 export function judge(figures: Figures, limits: Limits, before: Verdict | undefined): Verdict {
   let worst = FINE
-  for (const { reason, value, levels, message } of measured(figures, limits)) {
+  for (const { reason, value, levels, message } of measured(figures, limits, before)) {
     const state = levelOf(value, levels, before?.reason === reason ? before.state : 'Healthy')
     const isWorse = severity(state) > severity(worst.state)
     const isSame = state === worst.state && state !== 'Healthy' && before?.reason === reason
@@ -66,19 +69,21 @@ function levelOf(value: number, { degraded, critical }: Levels, before: HealthSt
 
 type Measured = { readonly reason: FigureReason; readonly value: number; readonly levels: Levels; readonly message: string }
 
-function measured({ usage, tasks }: Figures, limits: Limits): Measured[] {
+function measured({ usage, tasks }: Figures, limits: Limits, before: Verdict | undefined): Measured[] {
   const list: Measured[] = []
+  const enough = (count: number, least: number, reason: FigureReason) => count >= least * (before?.reason === reason ? STAY_SHARE : 1)
   if (tasks) {
     const { done, failed, latency } = tasks
     const errors = (failed * 100) / (done + failed)
-    if (done + failed >= limits.minTasks)
+    if (enough(done + failed, limits.minTasks, REASON.errorsHigh))
       list.push({
         reason: REASON.errorsHigh,
         value: errors,
         levels: limits.errorPercent,
         message: `error rate ${whole(errors)} % of ${done + failed} tasks`,
       })
-    const p95 = latencyCount(latency) >= Math.min(LEAST_LATENCIES, limits.minTasks) ? latencyQuantile(latency, 0.95) : undefined
+    const least = Math.min(LEAST_LATENCIES, limits.minTasks)
+    const p95 = enough(latencyCount(latency), least, REASON.latencyHigh) ? latencyQuantile(latency, 0.95) : undefined
     if (p95 !== undefined)
       list.push({
         reason: REASON.latencyHigh,
