@@ -33,7 +33,8 @@ const Group = Type.Object(
     }),
     role: choice(['Worker', 'Coordinator'], {
       default: 'Worker',
-      description: 'What the agents are told to be (SWARM_ROLE). A change is a new revision.',
+      description:
+        'What the agents are told to be (SWARM_ROLE). In a Hierarchical or Star topology one agent of the group with the role Coordinator leads, and the others of it stand by. A change is a new revision.',
     }),
     replicas: Type.Integer({ minimum: 0, maximum: MAX_AGENTS, default: 1, description: 'Agents of this group.' }),
     capabilities: Type.Array(Capability, {

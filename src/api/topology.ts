@@ -12,7 +12,8 @@ export const Topology = Type.Object(
       Type.Integer({
         minimum: 2,
         maximum: 100,
-        description: 'Mesh: neighbours that an agent knows at most; the graph stays connected. All others when left out, up to 200.',
+        description:
+          'Mesh: neighbours that an agent knows at most; the graph stays connected. Where there are more agents than that an odd number counts as one less. All others when left out, up to 200.',
       }),
     ),
     bidirectional: Type.Optional(
