@@ -60,7 +60,9 @@ function fullProblem(task: Task, stage: Stage, { nowMs, waiting }: { nowMs: numb
 export function noStagesProblem(task: Task): Problem {
   const { id: taskId, entry } = task
   if (!entry.settings) return new Problem('SwarmNotFound', { taskId, detail: `${where(task)} was deleted while the task was on its way` })
-  const detail = `${where(task)} has no stages; raise spec.replicas, or write spec.groups`
+  const isRing = entry.settings.topology?.type === 'Ring'
+  const why = isRing ? 'has no stages; raise spec.replicas, or write spec.groups' : 'is no ring any more; send the task again'
+  const detail = `${where(task)} ${why}`
   return new Problem('StageBroken', { taskId, retryAfterSeconds: 1, detail })
 }
 

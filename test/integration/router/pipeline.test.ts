@@ -190,6 +190,26 @@ describe('a task that goes through a ring', () => {
     ])
   })
 
+  it('ends when its swarm is no ring any more, and says so', async () => {
+    const agents = await ring('former', { agents: { score: 1 }, limit: 1 })
+    const at = [holding(agents.clean[0]), holding(agents.score[0])] as const
+    const first = router.task('former', { input: {} })
+    await eventually('it is at the first stage', () => at[0].held.length === 1)
+    at[0].release()
+    await eventually('it is at the second stage', () => at[1].held.length === 1)
+    const second = router.task('former', { input: {} })
+    await eventually('another one is at the first stage', () => at[0].held.length === 1)
+    at[0].release()
+    await router.sees('former', 'that one waiting', (view) => view.stages?.[1]?.waiting === 1)
+    await fleet.swarm('former', { ...ringSpec({ limit: 1 }), topology: { type: 'Mesh' } })
+    const waited = await second
+    at[1].release()
+    for (const { status, body } of [waited, await first]) {
+      expect([status, body.code]).to.deep.equal([503, 'StageBroken'])
+      expect(body.detail).to.contain('is no ring any more')
+    }
+  })
+
   it('waits for its own stage only, also after another one has taken the place of that', async () => {
     const agents = await ring('moved', { agents: { score: 1 }, limit: 2 })
     const { held, release } = holding(agents.score[0])
