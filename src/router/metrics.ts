@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Slot } from '../routing/slot.ts'
 import type { StageLoad } from '../routing/stages.ts'
 import type { Call } from './call.ts'
 import { stageLoads } from './stages.ts'
@@ -106,10 +107,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
         }
       },
     })
-  const count = (
-    entry: SwarmEntry<Call>,
-    of: (slot: { isEjected: boolean; inFlight: number; facts: { isCandidate: boolean } }) => number,
-  ) => {
+  const count = (entry: SwarmEntry<Call>, of: (slot: Slot) => number) => {
     let sum = 0
     for (const { slot } of entry.hosts.values()) sum += of(slot)
     return sum
@@ -118,7 +116,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
   ofSwarms('in_flight', 'Tasks that agents work on.', (entry) => count(entry, (slot) => slot.inFlight))
   ofSwarms('agents', 'Agents that the API server shows as ready.', (entry) => count(entry, (slot) => Number(slot.facts.isCandidate)))
   ofSwarms('agents_ejected', 'Ready agents that this router leaves out.', (entry) =>
-    count(entry, (slot) => Number(slot.facts.isCandidate && slot.isEjected)),
+    count(entry, (slot) => Number(slot.facts.isCandidate && !slot.isUp(world.now()))),
   )
   const ofStages = (name: string, help: string, read: (load: StageLoad) => number) =>
     new Gauge({

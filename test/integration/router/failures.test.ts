@@ -1,5 +1,6 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { eventually } from '../../support/wait.ts'
 import { answer } from './agents.ts'
 import { TestFleet } from './fleet.ts'
 import { RouterProcess, type Reply } from './router-process.ts'
@@ -91,6 +92,8 @@ describe('agents that fail under the router', () => {
     expect((await router.view('sick')).agents[0]).to.include({ health: 'CircuitOpen' })
     const keys = sick?.received.map((task) => task.headers['idempotency-key'] === task.id)
     expect(new Set(keys)).to.deep.equal(new Set([true]))
+    const ejected = /^swarmops_router_agents_ejected\{[^}]*swarm="sick"\} 0$/m
+    await eventually('its time is up, also where no task comes', async () => ejected.test((await router.get('/metrics')).text))
     if (sick) sick.work = (task, response) => answer(response, 200, { output: task.input })
     await router.sees('sick', 'the circuit closed by a real task', (view) => {
       void router.task('sick')
