@@ -4,7 +4,6 @@ import type { Benchmark, Context, Figure } from './benchmark.ts'
 import { SCENARIOS, type Scenario } from './support/failures.ts'
 import { figureOf } from './support/statistics.ts'
 
-const SWARM = 'desk'
 const CLIENTS = 4
 const ROUNDS = 5
 
@@ -20,41 +19,41 @@ async function measure(context: Context): Promise<readonly Figure[]> {
   await context.ends.own(async () => system.stop())
   const figures: Figure[] = []
   for (const [i, scenario] of SCENARIOS.entries()) {
-    const swarm = `${SWARM}-${i}`
-    figures.push(...figuresOf(scenario.name, await costsOf(scenario, { system, swarm, context })))
-    await system.remove(swarm)
-    await system.isEmpty()
+    const costs: Cost[] = []
+    // Each round has a swarm of its own: agents that are lost again and again are replaced later and later.
+    for (let round = 0; round < (context.quick ? 1 : ROUNDS); round += 1) {
+      context.signal.throwIfAborted()
+      costs.push(await costIn(scenario, system, `desk-${i}-${round}`))
+    }
+    figures.push(...figuresOf(scenario.name, costs))
     context.say(`${scenario.name}: done`)
   }
   return figures
 }
 
-type Place = { readonly system: System; readonly swarm: string; readonly context: Context }
-
-async function costsOf(scenario: Scenario, { system, swarm, context }: Place): Promise<Cost[]> {
+async function costIn(scenario: Scenario, system: System, swarm: string): Promise<Cost> {
   const { spec, input, program, victims, strike, agents, isRight, mayRefuse } = scenario
   if (program === undefined) await system.useAgentProgram()
   else await system.configMap('agent', { 'agent.mjs': program })
   await system.apply(swarm, spec)
-  const costs: Cost[] = []
-  for (let round = 0; round < (context.quick ? 1 : ROUNDS); round += 1) {
-    context.signal.throwIfAborted()
-    const object = await system.settled(swarm)
-    const hits = victims(object, await system.agents(swarm))
-    const load = system.keepAsking(swarm, CLIENTS, input)
-    const trial = {
-      system,
-      swarm,
-      load,
-      victims: hits.map(({ metadata }) => metadata.name),
-      strike: async () => Promise.all(hits.map(async ({ status }) => strike(system, status?.sandbox?.id ?? ''))),
-      agents,
-      ...(isRight && { isRight }),
-      ...(mayRefuse !== undefined && { mayRefuse }),
-    }
-    costs.push(await costOf(trial).finally(async () => load.stop()))
+  const object = await system.settled(swarm)
+  await system.routersSee(swarm, agents)
+  const hits = victims(object, await system.agents(swarm))
+  const load = system.keepAsking(swarm, CLIENTS, input)
+  const trial = {
+    system,
+    swarm,
+    load,
+    victims: hits.map(({ metadata }) => metadata.name),
+    strike: async () => Promise.all(hits.map(async ({ status }) => strike(system, status?.sandbox?.id ?? ''))),
+    agents,
+    ...(isRight && { isRight }),
+    ...(mayRefuse !== undefined && { mayRefuse }),
   }
-  return costs
+  const cost = await costOf(trial).finally(async () => load.stop())
+  await system.remove(swarm)
+  await system.isEmpty()
+  return cost
 }
 
 function figuresOf(name: string, costs: readonly Cost[]): Figure[] {

@@ -92,7 +92,8 @@ export function tasksCost(
   fromMs: number,
   { isRight = () => true, mayRefuse }: Pick<Trial, 'isRight' | 'mayRefuse'>,
 ): Omit<Cost, 'detectionMs' | 'recoveryMs'> {
-  const accepted = answers.filter(({ body }) => mayRefuse === undefined || body['code'] !== mayRefuse || body['taskId'] !== undefined)
+  // One that has begun tells what was done of it.
+  const accepted = answers.filter(({ body }) => mayRefuse === undefined || body['code'] !== mayRefuse || body['stages'] !== undefined)
   const done = answers.filter(({ status, body }) => status === 200 && isRight(body))
   let silenceMs = 0
   let lastMs = fromMs
