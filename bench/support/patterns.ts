@@ -147,7 +147,7 @@ export function patternTable(report: Report): string {
   }
   const rows = PATTERNS.map(({ name, reported, target, measured }) => [name, reported, target, measured(read)])
   const { date, cores, cpu } = report
-  const from = `Measured ${date.slice(0, 10)} on ${cores} × ${cpu}, everything on one machine, real sandboxes of e2b-local; medians of repeated rounds.`
+  const from = `Measured ${date.slice(0, 10)} on ${cores} × ${cpu}, everything on one machine, real sandboxes of e2b-local; medians of repeated rounds. Frozen sandboxes are replaced after \`readiness.replaceAfter\`, here 3 s.`
   return [...tableLines(['pattern', 'reported', 'target', 'measured'], rows, { isText: true }), '', from].join('\n')
 }
 
