@@ -64,6 +64,14 @@ describe('the brake', () => {
       size: 9,
       want: undefined,
     },
+    'half of a swarm are, although one was lost when it was larger': {
+      failures: [
+        { place: '/99@r1', atMs: NOW - 40_000, of: 100 },
+        ...failures(5_000, 4_000, 3_000, 2_000, 1_000).map((f) => ({ ...f, of: 10 })),
+      ],
+      size: 10,
+      want: { failed: 6, of: 10, untilMs: NOW + 56_000 },
+    },
     'none of none': { failures: [], size: 0, want: undefined },
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(brakeOf(c.failures, c.size)).to.deep.equal(c.want))

@@ -9,6 +9,9 @@ export const FAILURE_WINDOW_MS = 60_000
 /** Percent of the agents that may be lost within the window; more is a mass failure. */
 const MASS_PERCENT = 30
 
+/** More than a sum of shares can be off by. */
+const ROUNDING = 1e-6
+
 /** Fewer lost agents than this are never a mass failure, however small the swarm. */
 const LEAST_FAILURES = 2
 
@@ -43,12 +46,18 @@ export function recentFailures(stored: readonly RecentFailure[], { agents, size,
 }
 
 /**
- * Whether so many agents were lost within a minute that nothing more may be risked; undefined when not. They are a share of the
- * agents that there are, or were when the first of them was lost: a scale-down after it makes nothing worse.
+ * Whether so many agents were lost within a minute that nothing more may be risked; undefined when not. Each is a share of the agents
+ * that there are, or were when it was lost: a scale-down after it makes nothing worse, and one before it hides nothing.
  */
 export function brakeOf(failures: readonly Failure[], sizeNow: number): Brake | undefined {
-  const size = Math.max(sizeNow, ...failures.map((failure) => failure.of))
-  const allowed = Math.max(LEAST_FAILURES - 1, Math.floor((size * MASS_PERCENT) / 100))
-  const deciding = failures.at(-1 - allowed)
-  return deciding && { failed: failures.length, of: size, untilMs: deciding.atMs + FAILURE_WINDOW_MS }
+  let percent = 0
+  let count = 0
+  for (const failure of failures.toReversed()) {
+    count += 1
+    percent += 100 / Math.max(sizeNow, failure.of)
+    if (count < LEAST_FAILURES || percent <= MASS_PERCENT + ROUNDING) continue
+    const of = Math.max(sizeNow, failures.at(-1)?.of ?? 0)
+    return { failed: failures.length, of, untilMs: failure.atMs + FAILURE_WINDOW_MS }
+  }
+  return undefined
 }
