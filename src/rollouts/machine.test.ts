@@ -129,7 +129,7 @@ describe('a rollout that goes well', () => {
 })
 
 describe('a rollout that goes back', () => {
-  const WAYS: Record<string, { break(lab: RolloutLab): void; reason: string }> = {
+  const WAYS: Record<string, { break: (lab: RolloutLab) => void; reason: string }> = {
     'a guard trips': { break: (lab) => lab.trips.push({ run: '1', message: '3 of 10 attempts failed' }), reason: 'GuardTripped' },
     'its analysis fails': { break: (lab) => lab.checksSay('Failed'), reason: 'AnalysisFailed' },
     'its analysis cannot be made': { break: (lab) => lab.checksSay('Error'), reason: 'AnalysisError' },
@@ -512,7 +512,7 @@ describe('what people ask for', () => {
     expect([lab.plan.waitsFor, lab.sizeOf('v3'), lab.weightOf('v1')]).to.deep.equal(['Person', 0, 100])
   })
 
-  const REFUSED: Record<string, { ask(): RolloutLab; want: string }> = {
+  const REFUSED: Record<string, { ask: () => RolloutLab; want: string }> = {
     'Pause with nothing under way': { ask: () => new RolloutLab().asks('Pause'), want: 'no: no rollout is under way' },
     'Abort of the first revision': {
       ask: () => new RolloutLab({}, { ready: {}, inForce: {} }).asks('Abort'),
