@@ -50,6 +50,35 @@ const cpu = (value: number, over: Partial<MetricSettings> = {}) =>
     readAs: { as: 'Steps', steps: [{ ...parseChange('+50%'), side: 'above', bound: 85 }] },
     ...over,
   })
+/** Many more above 85 %, half as many below what is little. */
+const band = (value: number, name: string, little: number) =>
+  metric(value, {
+    name,
+    type: 'Cpu',
+    readAs: {
+      as: 'Steps',
+      steps: [
+        { ...parseChange('+8'), side: 'above', bound: 85 },
+        { ...parseChange('-50%'), side: 'below', bound: little },
+      ],
+    },
+  })
+const volatility = (value: number, over: Partial<MetricSettings> = {}) =>
+  metric(value, {
+    name: 'volatility',
+    type: 'Json',
+    readAs: {
+      as: 'Steps',
+      base: 4,
+      steps: [
+        { ...parseChange('+50%'), side: 'above', bound: 0.7 },
+        { ...parseChange('+100%'), side: 'above', bound: 0.8 },
+      ],
+    },
+    ...over,
+  })
+/** 0.5 for a while, and 0.85 for the last five seconds. */
+const spike = [25_000, 20_000, 15_000, 10_000, 5_000].map((agoMs) => ({ atMs: NOW_MS - agoMs, value: agoMs === 5_000 ? 0.85 : 0.5 }))
 const world = (over: Partial<World> = {}): World => {
   const current = over.current ?? 4
   return {
@@ -145,6 +174,30 @@ const cases: Record<string, { world: World; want: Want }> = {
   'goes down by another metric beside such steps': {
     world: world({ metrics: [cpu(10), metric(2)] }),
     want: { replicas: 1, deciding: 'load' },
+  },
+  'needs every metric that has a say in it to let agents go': {
+    world: world({ metrics: [band(10, 'cpu', 15), band(30, 'memory', 20)], current: 6 }),
+    want: { replicas: 6, deciding: 'memory' },
+  },
+  'goes from 6 to 3 when processor and memory are little used': {
+    world: world({ metrics: [band(10, 'cpu', 15), band(12, 'memory', 20)], current: 6 }),
+    want: { replicas: 3 },
+  },
+  'goes from 2 to 10 when one of them is much used': {
+    world: world({ metrics: [band(10, 'cpu', 15), band(88, 'memory', 20)], current: 2 }),
+    want: { replicas: 10, deciding: 'memory' },
+  },
+  'doubles its base at a volatility of 0.85, and does not double again': {
+    world: world({ metrics: [volatility(0.85)], current: 8, changes: [{ atMs: NOW_MS - 9_000, from: 4, to: 8 }] }),
+    want: { replicas: 8, asked: 8 },
+  },
+  'has half of its base more at a volatility of 0.75, although it had twice as many': {
+    world: world({ metrics: [volatility(0.75)], current: 8 }),
+    want: { replicas: 6 },
+  },
+  'does not follow a single spike of volatility': {
+    world: world({ metrics: [{ ...volatility(0.85, { confidence: { windowMs: 30_000, percent: 80 } }), series: spike }] }),
+    want: { replicas: 4 },
   },
   'takes a step': { world: world({ metrics: [cpu(90)] }), want: { replicas: 6 } },
   'takes no second step for a value from before the first': {
