@@ -27,10 +27,12 @@ const RESULTS: Record<string, Measured['result']> = { s: 'Success', f: 'Failure'
 
 /** A metric with these measurements, a second apart: s success, f failure, i inconclusive, n no data, e error. */
 const measured = (letters: string, name = 'm') =>
-  [...letters].reduce(
-    (known, letter, i) => addMeasurement(known, { result: RESULTS[letter] ?? 'Error' }, NOW + i * 1_000),
-    beginMetric('1.0/2', name, NOW),
-  )
+  letters
+    .split('')
+    .reduce(
+      (known, letter, i) => addMeasurement(known, { result: RESULTS[letter] ?? 'Error' }, NOW + i * 1_000),
+      beginMetric('1.0/2', name, NOW),
+    )
 
 describe('a metric', () => {
   const cases: Record<string, { letters: string; atMs?: number; metric?: Partial<Metric>; want: string }> = {
