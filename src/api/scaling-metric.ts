@@ -209,6 +209,14 @@ export const Metric = Type.Object(
         'InFlightPerAgent: tasks that run or wait, per agent. QueueLength: tasks that wait. OldestWaiting: seconds that the oldest of them has waited. ErrorRate: percent of the tasks that agents failed. Latency: seconds that agents took. Cpu, Memory: percent that sandboxes use. Prometheus, Json: a number from outside. Cron: a timetable.',
     }),
     percentile: Type.Optional(Type.Integer({ minimum: 1, maximum: 99, description: 'Latency: which percentile. 95 when left out.' })),
+    window: Type.Optional(
+      duration({
+        min: '0s',
+        max: '1h',
+        description:
+          'Latency, ErrorRate: how far back tasks count. Prometheus, Json: how far back the source looks, such as 5m for rate(…[5m]), so that a value of the time before a change is not taken for one of the time after it. 1m for the first two and 0s for the others when left out.',
+      }),
+    ),
     prometheus: Type.Optional(Prometheus),
     json: Type.Optional(Json),
     cron: Type.Optional(Cron),
@@ -252,6 +260,12 @@ export const Metric = Type.Object(
         rule: "!has(self.percentile) || self.type == 'Latency'",
         message: 'percentile is for the type Latency; remove it',
         fieldPath: '.percentile',
+        reason: 'FieldValueForbidden',
+      },
+      {
+        rule: "!has(self.window) || self.type in ['Latency', 'ErrorRate', 'Prometheus', 'Json']",
+        message: 'window is for Latency, ErrorRate, Prometheus and Json; remove it',
+        fieldPath: '.window',
         reason: 'FieldValueForbidden',
       },
       {

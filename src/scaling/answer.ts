@@ -1,3 +1,4 @@
+import type { Change } from './behaviour.ts'
 import { confidentAnswer, read, type Reading, type Series } from './reading.ts'
 import type { MetricSettings } from './settings.ts'
 import { agentsForSteps, stepFor } from './steps.ts'
@@ -22,8 +23,10 @@ export type MetricSeen = {
 /** What else an answer depends on. */
 export type Context = {
   readonly fleet: Fleet
-  /** When replicas last changed. */
-  readonly lastChangeMs?: number | undefined
+  /** What was decided before, the oldest first. */
+  readonly changes: readonly Change[]
+  /** When the last of the agents that are asked for became ready; absent while one is not. */
+  readonly settledMs?: number | undefined
   readonly nowMs: number
 }
 
@@ -57,21 +60,23 @@ export function answerOf(metric: MetricSeen, context: Context): Answer {
 type Fresh = Exclude<Reading, { state: 'NoData' }>
 
 function freshAnswer({ settings, series, unmeasured = 0 }: MetricSeen, reading: Fresh, context: Context): Answer {
-  const { name, readAs, confidence, maxAgeMs } = settings
-  const { lastChangeMs = -Infinity, nowMs } = context
-  const fleet = { ...context.fleet, unmeasured }
+  const { name, readAs, confidence, spanMs, maxAgeMs } = settings
+  const { changes, nowMs } = context
+  const lastChangeMs = effectOf(context)
+  const sinceMs = Math.min(reading.atMs, nowMs - (confidence?.windowMs ?? 0)) - spanMs
+  const fleet = { ...context.fleet, unmeasured, ...replicasSince(sinceMs, changes, { current: context.fleet.current, lastChangeMs }) }
   const wantedFor = (value: number) => wantedBy(readAs, value, fleet)
   const about = { name, ...described(reading) }
   const staleMs = reading.atMs + maxAgeMs
   // What steps change is the fleet as it is: a value from before it changed would change it once more.
   const isFromCurrent = readAs.as === 'Steps' && readAs.base === undefined
-  const seen = isFromCurrent ? series.filter((sample) => sample.atMs > lastChangeMs) : series
+  const seen = isFromCurrent ? series.filter((sample) => sample.atMs - spanMs > lastChangeMs) : series
   if (seen.length === 0) {
-    const message = `${number(reading.value)} was measured before replicas last changed; waiting for a newer value`
+    const message = `${number(reading.value)} is of the time before replicas last changed; waiting for a newer value`
     return { ...about, wanted: fleet.current, message, changesAtMs: staleMs }
   }
   const now = wantedFor(reading.value)
-  const how = explain(readAs, reading.value)
+  const how = explain(readAs, reading.value) + (now === undefined && readAs.as === 'Ratio' ? ', and no agent is measured' : '')
   if (!confidence) return { ...about, ...(now !== undefined && { wanted: now }), message: how, changesAtMs: staleMs }
   const { windowMs, percent } = confidence
   const sure = confidentAnswer(seen, { windowMs, percent, maxAgeMs, current: fleet.current, wantedFor, nowMs })
@@ -84,6 +89,24 @@ function freshAnswer({ settings, series, unmeasured = 0 }: MetricSeen, reading: 
     message: isSure ? how : `${how}, ${doubt}`,
     changesAtMs: isSure ? staleMs : Math.min(staleMs, nowMs + Math.max(1, windowMs / CONFIDENCE_PARTS)),
   }
+}
+
+/** How long a change may take to have its effect, in milliseconds: agents that are not ready later than this are not on account of it. */
+const MAX_EFFECT_MS = 120_000
+
+/** When the last change had its effect: once all agents were ready, now while one is not. */
+function effectOf({ changes, settledMs, nowMs }: Context): number {
+  const last = changes.at(-1)
+  return last ? Math.max(last.atMs, Math.min(settledMs ?? nowMs, last.atMs + MAX_EFFECT_MS)) : -Infinity
+}
+
+type Now = { readonly current: number; readonly lastChangeMs: number }
+
+/** The fewest and the most replicas that there were since a moment. */
+function replicasSince(sinceMs: number, changes: readonly Change[], { current, lastChangeMs }: Now): { least: number; most: number } {
+  const within = changes.filter(({ atMs }, i) => (i === changes.length - 1 ? lastChangeMs : atMs) > sinceMs)
+  const seen = [current, ...within.map(({ from }) => from)]
+  return { least: Math.min(...seen), most: Math.max(...seen) }
 }
 
 function wantedBy(readAs: MetricSettings['readAs'], value: number, fleet: Fleet): number | undefined {

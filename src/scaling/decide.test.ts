@@ -25,6 +25,7 @@ const metricSettings = (over: Partial<MetricSettings> = {}): MetricSettings => (
   name: 'load',
   type: 'InFlightPerAgent',
   readAs: { as: 'Total', target: 2, tolerancePercent: 10 },
+  spanMs: 0,
   maxAgeMs: MINUTE_MS,
   fallback: { action: 'Keep' },
   ...over,
@@ -49,6 +50,14 @@ const cpu = (value: number, over: Partial<MetricSettings> = {}) =>
     type: 'Cpu',
     readAs: { as: 'Steps', steps: [{ ...parseChange('+50%'), side: 'above', bound: 85 }] },
     ...over,
+  })
+/** Aimed at 2 s, of the tasks of the last minute. */
+const latency = (value: number) =>
+  metric(value, {
+    name: 'slow',
+    type: 'Latency',
+    readAs: { as: 'Ratio', target: 2, tolerancePercent: 10, unmeasured: 2 },
+    spanMs: MINUTE_MS,
   })
 /** Many more above 85 %, half as many below what is little. */
 const band = (value: number, name: string, little: number) =>
@@ -86,6 +95,7 @@ const world = (over: Partial<World> = {}): World => {
     metrics: [metric(8)],
     current,
     ready: current,
+    settledMs: 0,
     tasks: { inFlight: 8, queued: 0 },
     changes: [],
     recent: noRecommendations(NOW_MS - 60 * MINUTE_MS),
@@ -203,6 +213,34 @@ const cases: Record<string, { world: World; want: Want }> = {
   'takes no second step for a value from before the first': {
     world: world({ metrics: [cpu(90)], changes: [{ atMs: NOW_MS - 500, from: 3, to: 4 }] }),
     want: { replicas: 4 },
+  },
+  'takes no second step for a value that still looks back to before the first': {
+    world: world({ metrics: [cpu(90, { spanMs: 15_000 })], changes: [{ atMs: NOW_MS - 10_000, from: 3, to: 4 }] }),
+    want: { replicas: 4 },
+  },
+  'does not multiply agents by a latency from when there were fewer': {
+    world: world({ metrics: [latency(4)], changes: [{ atMs: NOW_MS - 50_000, from: 2, to: 4 }] }),
+    want: { replicas: 4, asked: 4 },
+  },
+  'does not multiply agents by a latency from when some of them were starting': {
+    world: world({ metrics: [latency(4)], changes: [{ atMs: NOW_MS - 70_000, from: 2, to: 4 }], settledMs: NOW_MS - 50_000 }),
+    want: { replicas: 4, asked: 4 },
+  },
+  'does not take an agent that is replaced later for one that starts': {
+    world: world({ metrics: [latency(4)], changes: [{ atMs: NOW_MS - 10 * MINUTE_MS, from: 2, to: 4 }], settledMs: NOW_MS - 1_000 }),
+    want: { replicas: 8 },
+  },
+  'asks for more when such a latency has become worse': {
+    world: world({ metrics: [latency(9)], changes: [{ atMs: NOW_MS - 50_000, from: 2, to: 4 }] }),
+    want: { replicas: 9 },
+  },
+  'does not divide agents by a latency from when there were more': {
+    world: world({ metrics: [latency(1)], changes: [{ atMs: NOW_MS - 50_000, from: 8, to: 4 }] }),
+    want: { replicas: 4, asked: 4 },
+  },
+  'multiplies agents by a latency that is theirs': {
+    world: world({ metrics: [latency(4)], changes: [{ atMs: NOW_MS - 70_000, from: 2, to: 4 }] }),
+    want: { replicas: 8 },
   },
   'does not go down before the window is over': {
     world: world({

@@ -13,6 +13,8 @@ export type World = {
   /** Replicas that the target asks for now, and how many of them take tasks. */
   readonly current: number
   readonly ready: number
+  /** When the last of them became ready; absent while one is not. */
+  readonly settledMs?: number
   /** Tasks that run or wait, as all routers see it. */
   readonly tasks: { readonly inFlight: number; readonly queued: number }
   /** When a task was last seen to run or to wait. */
@@ -57,8 +59,7 @@ export type Decision = {
  */
 export function decide(world: World): Decision {
   const { settings, current, nowMs } = world
-  const lastChangeMs = world.changes.at(-1)?.atMs
-  const context = { fleet: { current, ready: Math.min(current, world.ready) }, lastChangeMs, nowMs }
+  const context = { fleet: { current, ready: Math.min(current, world.ready) }, changes: world.changes, settledMs: world.settledMs, nowMs }
   const answers = world.metrics.map((metric) => answerOf(metric, context))
   const { asked, deciding } = largest(answers, world)
   const bounded = within(asked, settings)

@@ -53,6 +53,7 @@ describe('the settings of a policy', () => {
           name: 'load',
           type: 'InFlightPerAgent',
           readAs: { as: 'Total', target: 2, tolerancePercent: 10 },
+          spanMs: 0,
           maxAgeMs: 60_000,
           fallback: { action: 'Keep' },
           confidence: { windowMs: 30_000, percent: 80 },
@@ -104,6 +105,14 @@ describe('the settings of a policy', () => {
     expect(readAs({ ...json, stepsFrom: 'Current' })).to.deep.equal({ as: 'Steps', steps: read })
     expect(readAs(cpu)).to.deep.equal({ as: 'Steps', steps: read })
     expect(readAs({ ...cpu, stepsFrom: 'Base' })).to.deep.equal({ as: 'Steps', steps: read, base: 1 })
+  })
+
+  it('know how far back a value looks', () => {
+    const span = (m: Metric) => settingsOf(spec({ metrics: [m] })).metrics[0]?.spanMs
+    expect([span(metric({ type: 'Latency' })), span(metric({ type: 'Cpu' })), span(metric({ type: 'Prometheus' }))]).to.deep.equal([
+      60_000, 15_000, 0,
+    ])
+    expect(span(metric({ type: 'ErrorRate', window: '10s' }))).to.equal(10_000)
   })
 
   it('have the replicas of a timetable and of a fallback', () => {

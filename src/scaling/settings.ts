@@ -22,6 +22,8 @@ export type MetricSettings = {
   readonly name: string
   readonly type: MetricType
   readonly readAs: ReadAs
+  /** How far back a value looks. */
+  readonly spanMs: number
   readonly maxAgeMs: number
   readonly fallback: { readonly action: 'Keep' | 'Ignore' } | { readonly action: 'Replicas'; readonly replicas: number }
   readonly confidence?: ConfidenceSettings
@@ -65,11 +67,15 @@ function metricOf(metric: Metric, base: number): MetricSettings {
     name,
     type,
     readAs: readAsOf(metric, base),
+    spanMs: metric.window === undefined ? (SPANS_MS[type] ?? 0) : durationMs(metric.window),
     maxAgeMs: durationMs(maxAge),
     fallback: fallback.action === 'Replicas' ? { action: 'Replicas', replicas: fallback.replicas ?? 0 } : { action: fallback.action },
     ...(confidence && { confidence: { windowMs: durationMs(confidence.window), percent: confidence.percent } }),
   }
 }
+
+/** How far back values look, in milliseconds, unless the metric says: tasks of a minute, and three samples of a sandbox, one every 5 s. */
+const SPANS_MS: Partial<Readonly<Record<MetricType, number>>> = { Latency: 60_000, ErrorRate: 60_000, Cpu: 15_000, Memory: 15_000 }
 
 /** What counts work of all agents; of the others replicas are a multiple. */
 const TOTALS: readonly MetricType[] = ['InFlightPerAgent', 'QueueLength']

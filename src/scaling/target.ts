@@ -9,6 +9,9 @@ export type Fleet = {
   readonly ready: number
   /** Those that take tasks and of which the metric knows nothing. */
   readonly unmeasured?: number | undefined
+  /** The fewest and the most replicas that there were in the time that the value speaks of; current ones when left out. */
+  readonly least?: number
+  readonly most?: number
 }
 
 /** Agents for this much work, without a remainder that only comes of how numbers are stored: 1.1 / 0.1 is 11. */
@@ -32,6 +35,8 @@ export function agentsForTotal(value: number, { target, tolerancePercent }: Targ
  * - Before more are asked for, those that start and those not measured count as if they had nothing to do, so that agents that are on their way
  *   are not asked for twice.
  * - Before fewer are, those not measured count as `unmeasured` says, so that what is not known lets nobody go; those that start do not count.
+ * - A value that speaks of a time in which there were fewer or more agents is multiplied by the fewest before more are asked for, and by the
+ *   most before fewer are: a latency of the last minute does not fall when agents come, and would ask for more and more of them.
  * - If that turns more into fewer, or fewer into more, nothing changes.
  * - From zero there is nothing to multiply: any load asks for one.
  */
@@ -41,7 +46,7 @@ export function agentsForRatio(
   fleet: Fleet,
 ): number | undefined {
   const { target, tolerancePercent } = settings
-  const { current, ready, unmeasured = 0 } = fleet
+  const { current, ready, unmeasured = 0, least = current, most = 0 } = fleet
   if (current === 0) return value > 0 ? 1 : 0
   const measured = ready - unmeasured
   if (measured <= 0) return undefined
@@ -49,7 +54,8 @@ export function agentsForRatio(
   const isMore = ratio > 1
   const counted = isMore ? Math.max(current, ready) : ready
   const assumed = isMore ? 0 : unmeasured * (settings.unmeasured / target)
-  const padded = (ratio * measured + assumed) / counted
+  const spokenOf = isMore ? Math.min(measured, least) : Math.max(measured, most)
+  const padded = (ratio * spokenOf + assumed) / counted
   if (isWithin(padded, tolerancePercent) || padded > 1 !== isMore) return current
   const wanted = ceil(padded * counted)
   return isMore ? Math.max(current, wanted) : Math.min(current, wanted)

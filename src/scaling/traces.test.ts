@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { noRecommendations, type Change } from './behaviour.ts'
 import { decide, type World } from './decide.ts'
 import { withSample, type Series } from './reading.ts'
-import type { Settings } from './settings.ts'
+import type { MetricSettings, Settings } from './settings.ts'
 
 // A fleet whose agents each do two tasks at once and take two seconds to start, under loads of known shapes: what decisions come to over
 // time, beside the HorizontalPodAutoscaler's formula every 15 s with the same window, and with data that it never lacks.
@@ -84,15 +84,36 @@ function hpa(phaseMs: number): Scaler {
 /** What reaches the decision of a sample: when, and whether at all. */
 type Delivery = (measuredAtMs: number) => number | undefined
 
-function ours(delivery: Delivery = (ms) => ms): Scaler {
-  const free = { coolDownMs: 0, limits: [], select: 'Max' as const }
-  const metric = {
+/** A metric, and what it measures. */
+type Measured = { readonly metric: MetricSettings; readonly valueOf: (now: { ready: number; load: number }) => number }
+
+const TASKS: Measured = {
+  metric: {
     name: 'load',
-    type: 'InFlightPerAgent' as const,
-    readAs: { as: 'Total' as const, target: PER_AGENT, tolerancePercent: 10 },
+    type: 'InFlightPerAgent',
+    readAs: { as: 'Total', target: PER_AGENT, tolerancePercent: 10 },
+    spanMs: 0,
     maxAgeMs: MAX_AGE_MS,
-    fallback: { action: 'Keep' as const },
+    fallback: { action: 'Keep' },
+  },
+  valueOf: ({ load }) => load,
+}
+
+/** The worst that agents were loaded within a minute, in percent: a figure that, like a high percentile, does not fall when agents come. */
+function worstOfMinute(): Measured {
+  const spanMs = 60_000
+  const seen: number[] = []
+  return {
+    metric: { ...TASKS.metric, type: 'Latency', readAs: { as: 'Ratio', target: 100, tolerancePercent: 10, unmeasured: 100 }, spanMs },
+    valueOf: ({ ready, load }) => {
+      seen.push((load * 100) / (PER_AGENT * ready))
+      return Math.max(...seen.slice(-spanMs / TICK_MS))
+    },
   }
+}
+
+function ours(delivery: Delivery = (ms) => ms, { metric, valueOf }: Measured = TASKS): Scaler {
+  const free = { coolDownMs: 0, limits: [], select: 'Max' as const }
   const settings: Settings = {
     minReplicas: MIN,
     maxReplicas: MAX,
@@ -106,12 +127,14 @@ function ours(delivery: Delivery = (ms) => ms): Scaler {
   let recent = noRecommendations(0)
   let series: Series = []
   const changes: Change[] = []
+  let settledMs = 0
   const onTheWay: { atMs: number; arrivesMs: number; value: number }[] = []
   return ({ ms, current, ready, load }) => {
     const arrivesMs = delivery(ms)
-    if (arrivesMs !== undefined) onTheWay.push({ atMs: ms, arrivesMs, value: load })
+    if (arrivesMs !== undefined) onTheWay.push({ atMs: ms, arrivesMs, value: valueOf({ ready, load }) })
     for (const sample of onTheWay.filter((s) => s.arrivesMs <= ms && s.arrivesMs > ms - TICK_MS))
       series = withSample(series, sample, MAX_AGE_MS)
+    if (ready < current || settledMs === Infinity) settledMs = ready < current ? Infinity : ms
     const flags = { isPaused: false, isRollingOut: false, isBrakeOn: false }
     const seen = [{ settings: metric, series }]
     const world: World = {
@@ -124,6 +147,7 @@ function ours(delivery: Delivery = (ms) => ms): Scaler {
       recent,
       nowMs: ms,
       ...flags,
+      ...(settledMs < Infinity && { settledMs }),
     }
     const decision = decide(world)
     recent = decision.recent
@@ -162,6 +186,14 @@ describe('scaling over time', () => {
 
   it('answers a step in the same moment, and asks once', () => {
     expect(simulate(TRACES.step, ours()).changes).to.deep.equal([{ atMs: 200_000, from: 2, to: 10 }])
+  })
+
+  it('asks once also by a figure that does not fall when agents come, and again when it rises', () => {
+    const twice = { seconds: 300, load: (s: number) => (s < 100 ? 4 : s < 130 ? 20 : 40) }
+    expect(simulate(twice, ours(undefined, worstOfMinute())).changes).to.deep.equal([
+      { atMs: 100_000, from: 2, to: 10 },
+      { atMs: 162_000, from: 10, to: 20 },
+    ])
   })
 
   it('lets nobody go while data is missing, and follows when it is back', () => {

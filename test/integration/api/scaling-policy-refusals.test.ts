@@ -65,7 +65,7 @@ const TAKEN: Record<string, object> = {
   }),
   'metrics of all sorts': policy(
     {},
-    load({ name: 'slow', type: 'Latency', percentile: 99, fallback: { action: 'Replicas', replicas: 2 } }),
+    load({ name: 'slow', type: 'Latency', percentile: 99, window: '10s', fallback: { action: 'Replicas', replicas: 2 } }),
     load({
       name: 'query',
       type: 'Prometheus',
@@ -144,6 +144,10 @@ const REFUSED: Record<string, { spec: object; told: string }> = {
   'a percentile of what has none': {
     spec: policy({}, load({ percentile: 50 })),
     told: 'spec.metrics[0].percentile: Forbidden: percentile is for the type Latency; remove it',
+  },
+  'a window of what has none': {
+    spec: policy({}, load({ window: '1m' })),
+    told: 'spec.metrics[0].window: Forbidden: window is for Latency, ErrorRate, Prometheus and Json; remove it',
   },
   'per where it is known': {
     spec: policy({}, load({ target: { value: 2, per: 'Agent' } })),
