@@ -160,7 +160,12 @@ export const Metric = Type.Object(
     judge: Type.Optional(Judge),
     success: Type.Optional(Condition),
     failure: Type.Optional(Condition),
-    window: duration({ default: '1m', min: '1s', max: '1h', description: 'How far back attempts count, for errorRate and latency.' }),
+    window: duration({
+      default: '5m',
+      min: '1s',
+      max: '1h',
+      description: 'How far back attempts count, for errorRate and latency; never further than to the beginning of the analysis.',
+    }),
     minSamples: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,

@@ -9,7 +9,6 @@ export const ROLLOUT_REASON = {
   stepping: 'RolloutProgressing',
   promoting: 'Promoting',
   returning: 'ReturningToStable',
-  paused: 'RolloutPaused',
   noAgents: 'SwarmHasNoAgents',
   // Events
   started: 'RolloutStarted',

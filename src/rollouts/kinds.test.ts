@@ -63,7 +63,7 @@ describe('a canary', () => {
       { do: 'setScale', scale: { by: 'Weight', value: 0 } },
     ]
     expect([course.steps, course.backgroundFrom]).to.deep.equal([want, 2])
-    expect(metricsOfCanary(spec, 3)[0]).to.deep.include({ name: 'errors', interval: '1s', window: '1m', minSamples: 20 })
+    expect(metricsOfCanary(spec, 3)[0]).to.deep.include({ name: 'errors', interval: '1s', window: '5m', minSamples: 20 })
     expect([metricsOfCanary(spec, 0).length, metricsOfCanary(spec, 'background').length]).to.deep.equal([0, 1])
   })
 })

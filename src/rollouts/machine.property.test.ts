@@ -158,6 +158,14 @@ describe('every rollout, whatever happens', () => {
     })
   })
 
+  it('has each revision once: on a side, or kept', () => {
+    holds((_, __, { sides, kept, state }) => {
+      const all = [...sides.map((side) => side.revision), ...kept]
+      expect(new Set(all).size).to.equal(all.length)
+      if (state.stableRevision !== undefined) expect(all[0]).to.equal(state.stableRevision)
+    })
+  })
+
   it('gives no task to a new revision that cannot do any', () => {
     holds((lab, _, { weights, state }) => {
       for (const share of weights)

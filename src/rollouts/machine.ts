@@ -5,7 +5,6 @@ import {
   hasBackground,
   hashOfSteps,
   isHeld,
-  isUnderWay,
   keep,
   nextStep,
   beginChecksAnew,
@@ -353,7 +352,6 @@ function wait(pass: Pass, waitsFor: NonNullable<Pass['waitsFor']>): boolean {
 }
 
 function dropKept({ state, world, times }: Pass): void {
-  const stays = [state.stableRevision, ...(isUnderWay(state) ? [state.targetRevision] : [])]
-  state.kept = state.kept.filter(({ revision, until }) => Date.parse(until) > world.nowMs && !stays.includes(revision))
+  state.kept = state.kept.filter(({ until }) => Date.parse(until) > world.nowMs)
   for (const { until } of state.kept) times.push(Date.parse(until) - world.nowMs)
 }

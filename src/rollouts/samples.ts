@@ -4,7 +4,8 @@ import { TaskWindow, type TaskCounts } from '../stats/window.ts'
 export type Sides = { readonly target: TaskCounts; readonly stable: TaskCounts }
 
 /**
- * Attempts of the new and of the stable revision, in a window for each length that a metric asks for. It lives in memory; whoever
+ * Attempts of the new and of the stable revision, in a window for each length that a metric asks for. One for each run of an analysis: what
+ * ended before it began counts for nothing, so that no step is passed by what was seen at a lower weight. It lives in memory; whoever
  * starts anew has no samples and so no success either.
  */
 export class Samples {
