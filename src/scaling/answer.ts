@@ -1,6 +1,6 @@
 import type { Change } from './behaviour.ts'
 import { confidentAnswer, read, type Reading, type Series } from './reading.ts'
-import type { MetricSettings } from './settings.ts'
+import { MAX_EFFECT_MS, type MetricSettings } from './settings.ts'
 import { agentsForSteps, stepFor } from './steps.ts'
 import { agentsForRatio, agentsForTotal, type Fleet } from './target.ts'
 
@@ -48,9 +48,8 @@ const CONFIDENCE_PARTS = 10
 
 /** What one metric asks for now. */
 export function answerOf(metric: MetricSeen, context: Context): Answer {
-  const { settings, series, timetable, problem } = metric
+  const { settings, series, problem } = metric
   if (settings.readAs.as === 'Timetable') return timetableAnswer(metric, settings.readAs.replicas, context)
-  if (timetable) throw new RangeError(`the metric ${settings.name} is no timetable`)
   const reading = read(series, settings.maxAgeMs, context.nowMs)
   if (reading.state === 'Fresh') return freshAnswer(metric, reading, context)
   const why = reading.state === 'Stale' ? `the newest value is ${seconds(reading.ageMs)} old` : 'no value has come yet'
@@ -90,9 +89,6 @@ function freshAnswer({ settings, series, unmeasured = 0 }: MetricSeen, reading: 
     changesAtMs: isSure ? staleMs : Math.min(staleMs, nowMs + Math.max(1, windowMs / CONFIDENCE_PARTS)),
   }
 }
-
-/** How long a change may take to have its effect, in milliseconds: agents that are not ready later than this are not on account of it. */
-const MAX_EFFECT_MS = 120_000
 
 /** When the last change had its effect: once all agents were ready, now while one is not. */
 function effectOf({ changes, settledMs, nowMs }: Context): number {

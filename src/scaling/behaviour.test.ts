@@ -1,12 +1,14 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { MAX_CHANGES } from '../api/scaling-policy.ts'
 import {
   coolDown,
   limitStep,
   noRecommendations,
   recommend,
   stabilise,
+  withChange,
   type Change,
   type Recommendations,
   type StepLimit,
@@ -79,6 +81,41 @@ describe('stabilisation', () => {
 })
 
 const change = (second: number, from: number, to: number): Change => ({ atMs: second * S, from, to })
+
+describe('the changes that are kept', () => {
+  it('are those of the time that is looked back', () => {
+    expect(withChange([change(0, 1, 2), change(50, 2, 3)], change(100, 3, 5), 100 * S)).to.deep.equal([change(50, 2, 3), change(100, 3, 5)])
+  })
+
+  it('become one where there are too many, as late as the last of them', () => {
+    const many = Array.from({ length: MAX_CHANGES }, (_, i) => change(i, i, i + 1))
+    const kept = withChange(many, change(MAX_CHANGES, MAX_CHANGES, MAX_CHANGES + 1), 1_000 * S)
+    expect([kept.length, kept[0], kept[1]]).to.deep.equal([MAX_CHANGES, change(1, 0, 2), change(2, 2, 3)])
+  })
+
+  it('are bounded, in order, and of late count for no less than they were, either way', () => {
+    const by = fc.integer({ min: -3, max: 3 }).filter((n) => n !== 0)
+    fc.assert(
+      fc.property(fc.array(by, { minLength: MAX_CHANGES, maxLength: 3 * MAX_CHANGES }), (moves) => {
+        let kept: readonly Change[] = []
+        const all: Change[] = []
+        for (const [second, move] of moves.entries()) {
+          const from = all.at(-1)?.to ?? 500
+          const next = change(second, from, from + move)
+          all.push(next)
+          kept = withChange(kept, next, 1_000 * S)
+        }
+        const times = kept.map((c) => c.atMs)
+        expect(kept.length).to.be.at.most(MAX_CHANGES)
+        expect(times).to.deep.equal(times.toSorted((a, b) => a - b))
+        const since = (of: readonly Change[], second: number, sign: number) =>
+          of.filter((c) => c.atMs > second * S && Math.sign(c.to - c.from) === sign).reduce((sum, c) => sum + Math.abs(c.to - c.from), 0)
+        for (const back of [2, 10, MAX_CHANGES / 2])
+          for (const sign of [1, -1]) expect(since(kept, moves.length - back, sign)).to.be.at.least(since(all, moves.length - back, sign))
+      }),
+    )
+  })
+})
 
 describe('a cool-down', () => {
   const cool = (wanted: number, changes: Change[]) => coolDown(wanted, 5, { changes, coolDownMs: 30 * S, nowMs: 50 * S })

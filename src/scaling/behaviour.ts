@@ -1,3 +1,5 @@
+import { MAX_CHANGES } from '../api/scaling-policy.ts'
+
 /** How fast replicas may go one way. */
 export type DirectionSettings = {
   readonly windowMs: number
@@ -11,6 +13,21 @@ export type StepLimit = { readonly periodMs: number; readonly count?: number; re
 
 /** A change of replicas that was made. */
 export type Change = { readonly atMs: number; readonly from: number; readonly to: number }
+
+/**
+ * The changes with one more, without those older than `keepMs`. When there are too many, the oldest become one, as late as the last of them: limits
+ * then count for somewhat longer than they must. Only where each went the other way than the one before, the oldest is forgotten.
+ */
+export function withChange(changes: readonly Change[], change: Change, keepMs: number): readonly Change[] {
+  const all = [...changes.filter(({ atMs }) => atMs > change.atMs - keepMs), change]
+  while (all.length > MAX_CHANGES) {
+    const at = all.findIndex((c, i) => Math.sign(c.to - c.from) === Math.sign((all[i + 1]?.to ?? 0) - (all[i + 1]?.from ?? 0)))
+    const [first, second] = all.slice(Math.max(0, at))
+    if (at < 0 || !first || !second) all.shift()
+    else all.splice(at, 2, { atMs: second.atMs, from: first.from, to: second.to })
+  }
+  return all
+}
 
 /** A number after something held it back, and when that may be over; absent when nothing did. */
 export type Held = { readonly to: number; readonly untilMs?: number }

@@ -2,7 +2,7 @@ import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { Metric } from '../api/scaling-metric.ts'
 import type { ScalingPolicySpec } from '../api/scaling-policy.ts'
-import { isPaused, settingsOf } from './settings.ts'
+import { changesKeptMs, isPaused, samplesKeptMs, settingsOf } from './settings.ts'
 
 const metric = (over: Partial<Metric> = {}): Metric => ({
   name: 'load',
@@ -113,6 +113,14 @@ describe('the settings of a policy', () => {
       60_000, 15_000, 0,
     ])
     expect(span(metric({ type: 'ErrorRate', window: '10s' }))).to.equal(10_000)
+  })
+
+  it('say for how long samples and changes are of use', () => {
+    const settings = settingsOf(spec({ metrics: [metric({ type: 'Latency', confidence: { window: '5m', percent: 80 } })] }))
+    expect(settings.metrics.map(samplesKeptMs)).to.deep.equal([300_000])
+    expect(changesKeptMs(settings)).to.equal(300_000 + 60_000 + 120_000)
+    const hour = { ...direction, limits: [{ count: 4, period: '1h' }] }
+    expect(changesKeptMs(settingsOf(spec({ behaviour: { ...spec().behaviour, scaleUp: hour } })))).to.equal(3_600_000)
   })
 
   it('have the replicas of a timetable and of a fallback', () => {

@@ -17,6 +17,9 @@ export type ReadAs =
   | { readonly as: 'Steps'; readonly steps: readonly Step[]; readonly base?: number }
   | { readonly as: 'Timetable'; readonly replicas: number }
 
+/** How long a change may take to have its effect, in milliseconds: agents that are not ready later than this are not on account of it. */
+export const MAX_EFFECT_MS = 120_000
+
 /** spec.metrics[] in numbers. */
 export type MetricSettings = {
   readonly name: string
@@ -55,6 +58,15 @@ export function settingsOf(spec: ScalingPolicySpec): Settings {
     predictive: { mode: predictive.mode, seasonMs: durationMs(predictive.season), horizonMs: durationMs(predictive.horizon) },
     dryRun,
   }
+}
+
+/** How long samples of a metric are of use, in milliseconds. */
+export const samplesKeptMs = ({ maxAgeMs, confidence }: MetricSettings): number => Math.max(maxAgeMs, confidence?.windowMs ?? 0)
+
+/** How long changes of replicas are of use, in milliseconds. */
+export function changesKeptMs({ scaleUp, scaleDown, metrics }: Settings): number {
+  const ways = [scaleUp, scaleDown].flatMap(({ coolDownMs, limits }) => [coolDownMs, ...limits.map(({ periodMs }) => periodMs)])
+  return Math.max(...ways, ...metrics.map((metric) => samplesKeptMs(metric) + metric.spanMs + MAX_EFFECT_MS))
 }
 
 /** Whether a policy with these annotations changes nothing. Any value but `false` pauses it, as people expect of an annotation that is there. */
