@@ -33,6 +33,8 @@ const RATIOS: Record<string, Case> = {
   'those not measured count as idle before more come': { value: 100, current: 4, ready: 4, unmeasured: 2, want: 4 },
   'those not measured count as busy before any goes': { value: 10, current: 4, ready: 4, unmeasured: 1, want: 3 },
   'those not measured never turn fewer into more': { value: 40, current: 4, ready: 4, unmeasured: 3, want: 4 },
+  'those not measured, and others that start, turn nothing either': { value: 40, current: 8, ready: 4, unmeasured: 3, want: 8 },
+  'the tolerance counts agents that start': { value: 65, current: 5, ready: 4, want: 5 },
   'nothing is known of any': { value: 0, current: 4, ready: 4, unmeasured: 4, want: undefined },
   'none is ready': { value: 0, current: 4, ready: 0, want: undefined },
   'from zero, one when there is a load': { value: 500, current: 0, ready: 0, want: 1 },
