@@ -13,6 +13,9 @@ export const SANDBOX_FINALIZER = `${GROUP}/sandbox`
 /** On a Swarm or an Agent that is being deleted: let go of it although the provider does not confirm the end of its sandbox. */
 export const FORCE_DELETE = `${GROUP}/force-delete`
 
+/** On a ScalingPolicy: it changes nothing, whatever its metrics ask for. */
+export const PAUSED = `${GROUP}/paused`
+
 /** Type of the Secret that holds the traffic access tokens of one swarm's agents, one key an agent. */
 export const TOKENS_SECRET_TYPE = `${GROUP}/agent-tokens`
 

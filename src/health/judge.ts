@@ -3,7 +3,7 @@ import { HEALTH_STATES, type Health, type HealthState } from '../api/health.ts'
 import { REASON } from '../api/reasons.ts'
 import { latencyCount, latencyQuantile } from '../stats/latency.ts'
 import type { Usage } from './usage.ts'
-import type { TaskCounts } from './window.ts'
+import type { TaskCounts } from '../stats/window.ts'
 
 /** Why an agent is judged as it is. */
 export type FigureReason = 'Healthy' | 'CpuHigh' | 'MemoryHigh' | 'LatencyHigh' | 'ErrorsHigh'

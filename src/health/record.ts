@@ -2,7 +2,7 @@ import type { AgentHealth } from '../api/health.ts'
 import { FINE, judge, severity, type Limits, type Verdict } from './judge.ts'
 import { settle, type Held } from './settle.ts'
 import { meanUsage, withSample, type Usage } from './usage.ts'
-import { TaskWindow, type TaskCounts } from './window.ts'
+import { TaskWindow, type TaskCounts } from '../stats/window.ts'
 
 /** A sample as the provider gave it: `measuredMs` is a time of its clock, and only tells samples apart. */
 export type Sample = Omit<Usage, 'atMs'> & { readonly measuredMs: number }

@@ -85,6 +85,11 @@ export class Api {
     return this.#try(AGENT, 'POST', 'desk', { metadata: { name: 'desk' }, spec })
   }
 
+  /** Asks whether an object of another kind with this spec would be taken, and stores nothing. */
+  async tryKind(kind: Kind, spec: unknown): Promise<Answer> {
+    return this.#try(kind, 'POST', 'desk', { metadata: { name: 'desk' }, spec })
+  }
+
   /** Asks whether a stored Agent may be changed in this way, and changes nothing. */
   async tryChange(name: string, patch: object): Promise<Answer> {
     return this.#try(AGENT, 'PATCH', name, patch)

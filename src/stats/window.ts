@@ -1,6 +1,6 @@
-import { addLatencies, type Latencies } from '../stats/latency.ts'
+import { addLatencies, type Latencies } from './latency.ts'
 
-/** Tasks of an agent that have ended. */
+/** Tasks that have ended. */
 export type TaskCounts = { readonly done: number; readonly failed: number; readonly latency: Latencies }
 
 type Slot = { readonly fromMs: number; done: number; failed: number; readonly latency: number[] }
@@ -8,7 +8,7 @@ type Slot = { readonly fromMs: number; done: number; failed: number; readonly la
 /** Parts of a window: tasks leave it a part at a time. */
 const PARTS = 20
 
-/** The tasks of one agent that ended within a window of time. Times are given, and never go back by more than a part. */
+/** The tasks of one agent, or of one revision, that ended within a window of time. Times are given, and never go back by more than a part. */
 export class TaskWindow {
   readonly #slots: Slot[] = []
   readonly #sum: Slot = { fromMs: 0, done: 0, failed: 0, latency: [] }

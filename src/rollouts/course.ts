@@ -1,0 +1,38 @@
+import type { Scale } from '../api/rollout.ts'
+
+/** One thing to do on the way. A check is an analysis or a warm-up: something outside says how it came out. */
+export type Step =
+  | { readonly do: 'setWeight'; readonly percent: number }
+  | { readonly do: 'setScale'; readonly scale: Scale }
+  | { readonly do: 'pause'; readonly durationMs?: number }
+  | { readonly do: 'check'; readonly name: string }
+
+/** What a rollout of either kind comes down to. */
+export type Course = {
+  readonly steps: readonly Step[]
+  /** Step, from 1, from which on something is measured all the time; absent when nothing is. */
+  readonly backgroundFrom?: number
+  readonly onInconclusive: 'Pause' | 'Abort'
+  readonly rollbackWindow: number
+  readonly abortScaleDownDelayMs: number
+  readonly scaleDownDelayMs: number
+  readonly deadlineMs: number
+  readonly paused: boolean
+  readonly dynamicStableScale: boolean
+}
+
+/** A step in words. */
+export function textOf(step: Step): string {
+  switch (step.do) {
+    case 'setWeight':
+      return `setWeight ${step.percent}`
+    case 'setScale':
+      return step.scale.by === 'Weight'
+        ? 'setReplicas by weight'
+        : `setReplicas ${step.scale.value}${step.scale.by === 'Percent' ? '%' : ''}`
+    case 'pause':
+      return step.durationMs === undefined ? 'pause until promoted' : `pause ${step.durationMs} ms`
+    case 'check':
+      return step.name
+  }
+}

@@ -1,0 +1,357 @@
+import { MAX_RECENT, ROLLOUT_REASON as REASON, type RolloutState } from '../api/rollout.ts'
+import { textOf, type Course, type Step } from './course.ts'
+import {
+  goBack,
+  hasBackground,
+  hashOfSteps,
+  isHeld,
+  keep,
+  nextStep,
+  beginChecksAnew,
+  remember,
+  resultOf,
+  runOfBackground,
+  runOfGuard,
+  runOfStep,
+  stepNumber,
+  tell,
+  timeText,
+  verdictOf,
+  type Pass,
+} from './pass.ts'
+import { planOf } from './plan.ts'
+import { answerRequest, redirect } from './requests.ts'
+import { canServe, hasReady, readyCount, readyPercent, sizesFor } from './sizes.ts'
+import type { Plan, World } from './world.ts'
+
+/** Transitions in one pass at most, beside one for each step: more than any course needs, so that a mistake cannot hang the operator. */
+const MAX_TURNS = 32
+
+/** Number of new agents until a step says otherwise. */
+const BY_WEIGHT = { by: 'Weight', value: 0 } as const
+
+/**
+ * One pass over a rollout. It may run at any time and any number of times: everything it knows is in the stored state, which is to be
+ * stored before, or together with, what the plan asks for. Without a stored state it takes the swarm over as it is.
+ */
+export function planRollout(course: Course, stored: RolloutState | undefined, world: World): Plan {
+  const state = stored ? structuredClone(stored) : takeOver(course, world)
+  const pass: Pass = { course, world, state, events: [], times: [] }
+  seeTemplate(pass)
+  answerRequest(pass)
+  let turns = MAX_TURNS + course.steps.length
+  while (turns > 0 && advance(pass)) {
+    turns -= 1
+    pass.times.length = 0
+  }
+  if (turns === 0) pass.times.push(1)
+  dropKept(pass)
+  return planOf(pass)
+}
+
+/**
+ * The state of a rollout that was just attached. What was last complete is stable if it can serve. A rolling update that was under way
+ * goes back first, as fast as the stable side has agents for it; then the steps begin.
+ */
+function takeOver(course: Course, world: World): RolloutState {
+  const { currentRevision, templateRevision, nowMs } = world
+  const hasStable = canServe(world, currentRevision)
+  const now = timeText(nowMs)
+  const weight = world.inForce[templateRevision]?.most ?? 0
+  const isMidWay = hasStable && currentRevision !== templateRevision && weight > 0
+  return {
+    activity: isMidWay ? 'Returning' : 'Idle',
+    ...(hasStable && { stableRevision: currentRevision }),
+    targetRevision: isMidWay || !hasStable ? templateRevision : currentRevision,
+    wantedRevision: templateRevision,
+    templateRevision,
+    attempt: 0,
+    round: 0,
+    startedAt: now,
+    step: 0,
+    stepSince: now,
+    stepsHash: hashOfSteps(course),
+    weight: isMidWay ? weight : 0,
+    aim: isMidWay ? weight : 0,
+    scale: BY_WEIGHT,
+    isForced: false,
+    isStableShrunk: isMidWay,
+    ...(isMidWay && {
+      failure: { reason: REASON.templateChanged, message: 'the rollout was attached in the middle of an update', at: now, step: 0 },
+    }),
+    kept: [],
+    recentStable: [],
+    history: [],
+  }
+}
+
+function seeTemplate(pass: Pass): void {
+  const { state, world } = pass
+  if (world.templateRevision === state.templateRevision) return
+  state.templateRevision = world.templateRevision
+  state.wantedRevision = world.templateRevision
+  delete state.rejectedRevision
+  redirect(pass, state.wantedRevision === state.stableRevision ? REASON.templateReverted : REASON.templateChanged)
+}
+
+/** Makes one transition; false when nothing more follows from what is seen. */
+function advance(pass: Pass): boolean {
+  pass.waitsFor = undefined
+  switch (pass.state.activity) {
+    case 'Idle':
+    case 'Aborted':
+      return settle(pass)
+    case 'Returning':
+      return comeBack(pass)
+    case 'Stepping':
+    case 'Promoting':
+      return goOn(pass)
+  }
+}
+
+/** All tasks are at the stable revision: what next? */
+function settle(pass: Pass): boolean {
+  const { state } = pass
+  const { wantedRevision, stableRevision, rejectedRevision } = state
+  if (wantedRevision !== stableRevision && wantedRevision !== rejectedRevision) return start(pass)
+  const next = wantedRevision === stableRevision ? 'Idle' : 'Aborted'
+  if (state.activity === next) return false
+  state.activity = next
+  if (next === 'Idle') rest(state)
+  return true
+}
+
+/** Nothing is under way: what belonged to the last rollout is put away. */
+function rest(state: RolloutState): void {
+  state.activity = 'Idle'
+  state.targetRevision = state.wantedRevision
+  state.weight = 0
+  state.aim = 0
+  state.scale = BY_WEIGHT
+  state.isForced = false
+  delete state.hold
+  delete state.failure
+  delete state.deadline
+  delete state.rejectedRevision
+}
+
+function start(pass: Pass): boolean {
+  const { course, state, world } = pass
+  const { wantedRevision, stableRevision } = state
+  const isKept = state.kept.some(({ revision, wasStable }) => wasStable && revision === wantedRevision)
+  const isFast = stableRevision === undefined || isKept || state.recentStable.slice(0, course.rollbackWindow).includes(wantedRevision)
+  const { hold } = state
+  rest(state)
+  if (hold?.reason === REASON.pausedByRequest) state.hold = hold
+  state.activity = isFast ? 'Promoting' : 'Stepping'
+  state.isForced = isFast
+  state.attempt += 1
+  state.round = 0
+  state.startedAt = timeText(world.nowMs)
+  state.step = 0
+  state.stepSince = state.startedAt
+  state.stepsHash = hashOfSteps(course)
+  state.kept = state.kept.filter(({ revision }) => revision !== wantedRevision)
+  const how = isFast ? 'in one step' : `in ${course.steps.length} steps`
+  if (stableRevision !== undefined) tell(pass, 'Normal', REASON.started, `revision ${wantedRevision} replaces ${stableRevision} ${how}`)
+  return true
+}
+
+/** Tasks go back at once, or, when the stable side has shrunk, as fast as it grows. */
+function comeBack(pass: Pass): boolean {
+  const { course, state, world } = pass
+  const { stableRevision = '', targetRevision } = state
+  const isPaced = state.isStableShrunk && canServe(world, targetRevision)
+  state.weight = isPaced ? Math.min(state.weight, 100 - readyPercent(world, stableRevision)) : 0
+  if (state.weight > 0) {
+    pass.waitsFor = 'Agents'
+    return false
+  }
+  const { reason, message, step } = state.failure ?? { reason: REASON.templateChanged, message: '', step: 0 }
+  const result = resultOf(reason)
+  if (state.attempt > 0) remember(pass, { result, reason, message, step })
+  keep(pass, targetRevision, { delayMs: result === 'Aborted' ? course.abortScaleDownDelayMs : 0, wasStable: false })
+  state.activity = state.wantedRevision === state.rejectedRevision ? 'Aborted' : 'Idle'
+  state.aim = 0
+  if (state.activity === 'Idle' && state.wantedRevision === state.stableRevision) rest(state)
+  return true
+}
+
+function goOn(pass: Pass): boolean {
+  const { course, state, world } = pass
+  if (state.stableRevision === undefined) return becomeFirst(pass)
+  if (hasBreached(pass)) return true
+  if (isHeld(pass)) return wait(pass, 'Person')
+  if (!world.groups.some((group) => group.replicas > 0)) return wait(pass, 'Replicas')
+  if (state.activity === 'Promoting') return promote(pass)
+  if (state.stepsHash !== hashOfSteps(course)) return beginSteps(pass)
+  const step = course.steps[state.step]
+  if (!step) {
+    state.activity = 'Promoting'
+    state.stepSince = timeText(world.nowMs)
+    delete state.deadline
+    return true
+  }
+  const waitsFor = doStep(pass, step)
+  if (waitsFor) return wait(pass, waitsFor)
+  tell(
+    pass,
+    'Normal',
+    REASON.stepDone,
+    `revision ${state.targetRevision}: step ${stepNumber(pass)} of ${course.steps.length} done, ${textOf(step)}`,
+  )
+  nextStep(pass)
+  return true
+}
+
+/** The first revision of a swarm has nobody to compare with and nobody to take tasks from. */
+function becomeFirst(pass: Pass): boolean {
+  const { state, world } = pass
+  if (!canServe(world, state.targetRevision)) {
+    pass.waitsFor = 'Agents'
+    return false
+  }
+  state.stableRevision = state.targetRevision
+  rest(state)
+  return true
+}
+
+/** Looks for what ends a rollout, or holds it. This comes before everything else, so that nothing goes on after a breach. */
+function hasBreached(pass: Pass): boolean {
+  const { course, state, world } = pass
+  const trip = world.trips.find(({ run }) => run === runOfGuard(state))
+  if (trip) return fails(pass, REASON.guardTripped, trip.message)
+  const runs = [...(isChecking(pass) ? [runOfStep(state)] : []), ...(hasBackground(pass) ? [runOfBackground(state)] : [])]
+  const verdicts = runs.map((run) => verdictOf(pass, run))
+  const failed = verdicts.find((verdict) => verdict.state === 'Failed')
+  if (failed) return fails(pass, REASON.analysisFailed, failed.message)
+  const broken = verdicts.find((verdict) => verdict.state === 'Error')
+  if (broken) return fails(pass, REASON.analysisError, broken.message)
+  const unclear = verdicts.find((verdict) => verdict.state === 'Inconclusive')
+  if (!unclear || state.hold || state.isForced) return false
+  if (course.onInconclusive === 'Abort') return fails(pass, REASON.analysisInconclusive, unclear.message)
+  const message = unclear.message.slice(0, 1024)
+  state.hold = { reason: REASON.analysisInconclusive, message, since: timeText(world.nowMs) }
+  tell(pass, 'Warning', REASON.analysisInconclusive, `revision ${state.targetRevision} waits for a person: ${message}`)
+  return true
+}
+
+const isChecking = ({ course, state }: Pass) => state.activity === 'Stepping' && course.steps[state.step]?.do === 'check'
+
+function fails(pass: Pass, ...why: [Parameters<typeof goBack>[1], string]): true {
+  goBack(pass, ...why)
+  return true
+}
+
+/** The steps were changed while it was on its way: they are begun anew, from the weight that it has. */
+function beginSteps(pass: Pass): true {
+  const { course, state } = pass
+  state.stepsHash = hashOfSteps(course)
+  state.step = 0
+  beginChecksAnew(pass)
+  delete state.deadline
+  tell(pass, 'Normal', REASON.restarted, `the steps were changed: revision ${state.targetRevision} begins with the first one again`)
+  return true
+}
+
+/** Does one step as far as it goes; returns what it waits for, if it is not done. */
+function doStep(pass: Pass, step: Step): Pass['waitsFor'] {
+  const { state, world } = pass
+  switch (step.do) {
+    case 'setWeight':
+      return setWeight(pass, step.percent)
+    case 'setScale':
+      state.scale = step.scale
+      return hasReady(world, state.targetRevision, sizesFor(world.groups, step.scale, state.aim)) ? undefined : 'Agents'
+    case 'pause': {
+      if (!isAlive(pass)) return 'Agents'
+      if (step.durationMs === undefined) return 'Person'
+      const leftMs = Date.parse(state.stepSince) + step.durationMs - world.nowMs
+      if (leftMs <= 0) return undefined
+      pass.times.push(leftMs)
+      return 'Time'
+    }
+    case 'check':
+      if (!isAlive(pass)) return 'Agents'
+      return verdictOf(pass, runOfStep(state)).state === 'Successful' ? undefined : 'Check'
+  }
+}
+
+/** A revision that has tasks must be able to do them. */
+const isAlive = ({ state, world }: Pass) => state.weight === 0 || canServe(world, state.targetRevision)
+
+/** Agents come before the weight. They go after it: those that any router still sends tasks to stay (see plan.ts). */
+function setWeight(pass: Pass, percent: number): Pass['waitsFor'] {
+  const { state, world } = pass
+  const { targetRevision: target } = state
+  const isReady = hasReady(world, target, sizesFor(world.groups, state.scale, percent)) && (percent === 0 || canServe(world, target))
+  state.aim = percent
+  if (percent > state.weight && !isReady) return 'Agents'
+  state.weight = percent
+  return isFollowed(pass) ? undefined : 'Routers'
+}
+
+/** Whether all routers follow the weight that is asked for. */
+function isFollowed({ state, world }: Pass): boolean {
+  const { least, most } = world.inForce[state.targetRevision] ?? { least: 0, most: 0 }
+  return least === state.weight && most === state.weight
+}
+
+/** Whether what is measured all the time has succeeded, unless a person does not ask for it. */
+const isProved = (pass: Pass) =>
+  pass.state.isForced || !hasBackground(pass) || verdictOf(pass, runOfBackground(pass.state)).state === 'Successful'
+
+/** All agents become new ones, then all tasks go to them, then the revision is the stable one. */
+function promote(pass: Pass): boolean {
+  const { course, state, world } = pass
+  const target = state.targetRevision
+  if (state.weight > 0 && state.weight < 100 && !isProved(pass)) return wait(pass, 'Check')
+  state.aim = 100
+  const isWhole = hasReady(world, target, world.groups)
+  const before = state.weight
+  if (isWhole) state.weight = 100
+  else if (course.dynamicStableScale && canServe(world, target)) state.weight = Math.max(before, readyPercent(world, target))
+  if (state.weight !== before) return true
+  if (!isWhole) return wait(pass, 'Agents')
+  if (!isFollowed(pass)) return wait(pass, 'Routers')
+  if (!isProved(pass)) return wait(pass, 'Check')
+  const old = state.stableRevision ?? ''
+  remember(pass, { result: 'Promoted', reason: REASON.promoted, message: `it replaced revision ${old}`, step: stepNumber(pass) })
+  keep(pass, old, { delayMs: course.scaleDownDelayMs, wasStable: true })
+  state.recentStable = [old, ...state.recentStable.filter((revision) => revision !== old && revision !== target)].slice(0, MAX_RECENT)
+  state.stableRevision = target
+  tell(pass, 'Normal', REASON.promoted, `revision ${target} is stable now, in place of ${old}`)
+  rest(state)
+  return true
+}
+
+/**
+ * Nothing more can be done now. The clock of the deadline runs only while agents or routers are waited for; each agent more that
+ * is ready winds it up again. Returns true when its time is up.
+ */
+function wait(pass: Pass, waitsFor: NonNullable<Pass['waitsFor']>): boolean {
+  const { course, state, world } = pass
+  pass.waitsFor = waitsFor
+  const ready = readyCount(world, state.targetRevision)
+  let clock = state.deadline
+  if (!clock || ready > clock.ready) clock = { leftMs: course.deadlineMs, ready }
+  const sinceMs = clock.since === undefined ? world.nowMs : Date.parse(clock.since)
+  const leftMs = Math.max(0, clock.leftMs - Math.max(0, world.nowMs - sinceMs))
+  const isRunning = waitsFor === 'Agents' || waitsFor === 'Routers'
+  if (!isRunning) {
+    state.deadline = { leftMs, ready: clock.ready }
+    return false
+  }
+  state.deadline = { ...clock, since: timeText(sinceMs) }
+  if (leftMs > 0) {
+    pass.times.push(leftMs)
+    return false
+  }
+  const what = waitsFor === 'Agents' ? `${ready} agents of it are ready and no more became so` : 'not all routers follow its weight'
+  return fails(pass, REASON.deadlineExceeded, `${what} within ${course.deadlineMs / 1000} s`)
+}
+
+function dropKept({ state, world, times }: Pass): void {
+  state.kept = state.kept.filter(({ until }) => Date.parse(until) > world.nowMs)
+  for (const { until } of state.kept) times.push(Date.parse(until) - world.nowMs)
+}

@@ -1,0 +1,35 @@
+import type { Scale } from '../api/rollout.ts'
+import type { GroupWanted, World } from './world.ts'
+
+type Seen = Pick<World, 'groups' | 'ready'>
+
+/** Agents of one group for a share of the tasks; as many as that takes, so that none has more to do than before. */
+const shareOf = (replicas: number, percent: number) => Math.ceil((replicas * percent) / 100)
+
+/** Agents that each group of a revision needs for a weight; never more than the group has. */
+export function sizesFor(groups: readonly GroupWanted[], scale: Scale, weight: number): GroupWanted[] {
+  return groups.map(({ name, replicas }) => {
+    if (scale.by === 'Count') return { name, replicas: Math.min(replicas, scale.value) }
+    return { name, replicas: shareOf(replicas, scale.by === 'Percent' ? scale.value : weight) }
+  })
+}
+
+/** Whether as many agents of a revision take tasks as this asks for. */
+export function hasReady({ ready }: Seen, revision: string, sizes: readonly GroupWanted[]): boolean {
+  return sizes.every(({ name, replicas }) => (ready[revision]?.[name] ?? 0) >= replicas)
+}
+
+/** Whether a revision can take any task at all: somebody is ready in each group that is meant to have agents. */
+export function canServe(seen: Seen, revision: string): boolean {
+  const groups = seen.groups.filter((group) => group.replicas > 0)
+  return groups.length > 0 && groups.every(({ name }) => (seen.ready[revision]?.[name] ?? 0) > 0)
+}
+
+/** Percent of a whole swarm that a revision makes up, by the group that has the fewest; 0 in a swarm of nobody. */
+export function readyPercent({ groups, ready }: Seen, revision: string): number {
+  const shares = groups.filter((group) => group.replicas > 0).map(({ name, replicas }) => (ready[revision]?.[name] ?? 0) / replicas)
+  return shares.length === 0 ? 0 : Math.floor(100 * Math.min(1, ...shares))
+}
+
+/** Agents of a revision that take tasks. */
+export const readyCount = ({ ready }: Seen, revision: string) => Object.values(ready[revision] ?? {}).reduce((sum, count) => sum + count, 0)
