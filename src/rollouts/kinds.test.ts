@@ -8,7 +8,7 @@ import { RolloutLab } from '../../test/support/rollout-lab.ts'
 import { kstatus } from '../../test/support/kstatus.ts'
 import { checkOfBlueGreen, courseOfBlueGreen } from './blue-green.ts'
 import { courseOfCanary, metricsOfCanary } from './canary.ts'
-import { guardRulesOf } from './common.ts'
+import { guardRulesOf } from './settings.ts'
 import { conditionsOf, stepText } from './conditions.ts'
 import { textOf, type Course, type Step } from './course.ts'
 
