@@ -79,7 +79,7 @@ export const VIEW_MS = 250
 /** Streams of the live view that are open at once. */
 export const MAX_VIEWERS = 100
 
-/** Time from a change to its line in the statistics. */
+/** Least time between two lines of the statistics; after a pause a change is told at once. */
 export const STATS_MS = 100
 
 /** Time between two heartbeats of the statistics. */

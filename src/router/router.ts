@@ -67,7 +67,7 @@ export class Router {
     this.#world = world
     this.#watch = new Watch(world, { client, log, metrics: options.runtimeMetrics, namespaces, labelSelector })
     this.#metrics = routerMetrics(registry, { entries: () => world.entries, openTasks: () => this.#tasks.open, now })
-    this.#stats = new StatsHub(world, randomUUID())
+    this.#stats = new StatsHub(world, randomUUID(), now)
     this.#dispatcher = new Dispatcher({
       upstream: this.#upstream,
       now,

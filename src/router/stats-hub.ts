@@ -30,21 +30,24 @@ export function statsOfSwarm(entry: SwarmEntry<Call>): SwarmStats {
   return { namespace: entry.namespace, swarm: entry.name, queued: entry.waiting.size, revisions: list }
 }
 
-/** Tells readers what changed, in few and small frames: nothing is kept or sent while nobody reads. */
+/** Tells readers what changed, at once after a pause and then gathered in few and small frames: nothing is kept or sent while nobody reads. */
 export class StatsHub {
   readonly #world: World<Call>
   readonly #router: string
+  readonly #now: () => number
   readonly #readers = new Set<ServerResponse>()
   readonly #agents = new Set<Host>()
   readonly #swarms = new Set<SwarmEntry<Call>>()
   readonly #goneAgents = new Map<string, { namespace: string; agent: string }>()
   readonly #goneSwarms = new Map<string, { namespace: string; swarm: string }>()
   #flushTimer: NodeJS.Timeout | undefined
+  #flushedMs = -Infinity
   #heartbeat: NodeJS.Timeout | undefined
 
-  constructor(world: World<Call>, router: string) {
+  constructor(world: World<Call>, router: string, now: () => number) {
     this.#world = world
     this.#router = router
+    this.#now = now
   }
 
   get isFull(): boolean {
@@ -113,12 +116,13 @@ export class StatsHub {
   }
 
   #flushSoon(): void {
-    this.#flushTimer ??= setTimeout(() => this.#flush(), STATS_MS).unref()
+    this.#flushTimer ??= setTimeout(() => this.#flush(), Math.max(0, this.#flushedMs + STATS_MS - this.#now())).unref()
   }
 
   #flush(): void {
     clearTimeout(this.#flushTimer)
     this.#flushTimer = undefined
+    this.#flushedMs = this.#now()
     const goneAgents = [...this.#goneAgents.values()]
     const goneSwarms = [...this.#goneSwarms.values()]
     const agents = [...this.#agents].map(statsOfAgent)
