@@ -69,7 +69,9 @@ export class LocalTerminal implements Command {
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (this.output.end === undefined) signalIfAlive(-this.pid, signal)
+    if (this.output.end !== undefined) return
+    // One that has just begun does not lead a group of processes yet.
+    if (!signalIfAlive(-this.pid, signal)) signalIfAlive(this.pid, signal)
   }
 }
 
