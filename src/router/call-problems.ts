@@ -2,9 +2,7 @@ import type { PanelSize, Refusal } from '../routing/fleet.ts'
 import { PART } from '../topology/parts.ts'
 import type { Call } from './call.ts'
 import { Problem } from './problem.ts'
-
-/** Longest pause that is asked of clients. */
-const MAX_RETRY_AFTER_SECONDS = 60
+import { retryAfter } from './times.ts'
 
 const s = (count: number) => (count === 1 ? '' : 's')
 const where = (call: Call) => `swarm ${call.request.entry.namespace}/${call.request.entry.name}`
@@ -18,12 +16,10 @@ function who(call: Call): string {
   return `the ${role} group${s(groups.length)} ${groups.join(', ')} of ${where(call)}`
 }
 
-const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
-
 /** Why a task cannot be placed at all, or was not placed in the time that it may wait. */
 export function refusedProblem(call: Call, refusal: Refusal, waitedMs: number): Problem {
   const { id: taskId, capability = '', revision = '', entry } = call.request
-  const retryAfterSeconds = seconds(Math.min(entry.settings?.queueTimeoutMs ?? 1_000, 5_000))
+  const retryAfterSeconds = retryAfter(Math.min(entry.settings?.queueTimeoutMs ?? 1_000, 5_000))
   switch (refusal) {
     case 'NoAgentWithCapability': {
       const known = [...new Set([...entry.fleet.rules.groups.values()].flatMap((group) => group.capabilities))]
@@ -71,7 +67,7 @@ export function queueFullProblem(call: Call): Problem {
   const { maxPending = 0, queueTimeoutMs = 1_000 } = entry.settings ?? {}
   return new Problem('QueueFull', {
     taskId,
-    retryAfterSeconds: seconds(queueTimeoutMs / 10),
+    retryAfterSeconds: retryAfter(queueTimeoutMs / 10),
     detail:
       maxPending === 0
         ? `no agent of ${where(call)} is free, and tasks may not wait (spec.routing.queue.maxPending is 0); send it again later`
@@ -86,7 +82,7 @@ export function wouldTimeOutProblem(call: Call, waitMs: number, leftMs: number):
   const turn = `its turn on ${where(call)} would come in about ${Math.round(waitMs)} ms, behind ${ahead} task${s(ahead)}`
   return new Problem('WouldTimeOut', {
     taskId,
-    retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, seconds(waitMs - leftMs)),
+    retryAfterSeconds: retryAfter(waitMs - leftMs),
     detail: `${turn}, and it may wait ${Math.round(leftMs)} ms; send it again later, send fewer tasks at once, or raise replicas`,
   })
 }

@@ -17,6 +17,7 @@ import type { Host, Running } from './host.ts'
 import { MAX_ANSWER_BYTES, MAX_UNBEGUN, NOT_NOW_MS } from './limits.ts'
 import { Problem } from './problem.ts'
 import type { Settings, SwarmEntry } from './swarm-entry.ts'
+import { rounded } from './times.ts'
 import { traceparentOf } from './trace.ts'
 import type { Answer, Upstream } from './upstream.ts'
 
@@ -239,7 +240,7 @@ export class Dispatcher {
     const durationMs = nowMs - end.startedMs
     const { retry } = VERDICTS[outcome]
     const ending = endingOf(outcome, durationMs, entry.settings?.timeoutMs ?? 0)
-    call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: round(durationMs) })
+    call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: rounded(durationMs) })
     if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
     if (ending === 'Answered' || ending === 'Failed') slot.service.add(durationMs, nowMs)
     if (outcome === 'Done') slot.done += 1
@@ -271,7 +272,7 @@ export class Dispatcher {
     const { attempts, queuedMs } = call
     if (outcome === 'Done') {
       const { output, subtasks } = reading
-      const times = { queuedMs: round(queuedMs), agentMs, totalMs: round(this.#o.now() - call.startedMs) }
+      const times = { queuedMs: rounded(queuedMs), agentMs, totalMs: rounded(this.#o.now() - call.startedMs) }
       return { output, ...(subtasks && { subtasks }), slot, attempts, ...times }
     }
     if (outcome === 'Rejected') {
@@ -319,4 +320,3 @@ const STOPPED = {
   Timeout: 'the time of the task was up',
   Cancelled: 'the client went away',
 } as const
-const round = (ms: number) => Math.round(ms * 100) / 100

@@ -1,4 +1,4 @@
-import { PART } from '../topology/parts.ts'
+import { PART, isLed } from '../topology/parts.ts'
 import { electLeader, type Candidate, type Leadership } from '../topology/leader.ts'
 import { epochAfter, succeed, takeOver, type Succession } from '../topology/succession.ts'
 import type { Call } from './call.ts'
@@ -16,12 +16,6 @@ export type LeadersOptions = {
   /** Whether everything has been read once: before that, agents that are not known yet would be taken for failed ones. */
   readonly isKnowing: () => boolean
   readonly changed: (entry: SwarmEntry<Call>, change: LeaderChange) => void
-}
-
-/** Whether the agents of the swarm have a leader. */
-export function isLed({ settings }: SwarmEntry<Call>): boolean {
-  const type = settings?.topology?.type
-  return type === 'Hierarchical' || type === 'Star'
 }
 
 /**
@@ -50,7 +44,7 @@ export class Leaders {
   /** Looks whether the leader is still up; call it whenever an agent or the swarm has changed. */
   look(entry: SwarmEntry<Call>): void {
     const { settings } = entry
-    if (!settings || !isLed(entry) || !this.#o.isKnowing()) return
+    if (!settings || !isLed(settings.topology) || !this.#o.isKnowing()) return
     const after = succeed(entry.succession, settings.settled, this.#candidates(entry))
     this.#take(entry, after, after.taken === entry.succession.taken ? 'Failover' : 'Settled')
   }

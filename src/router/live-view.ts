@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { GroupShare } from '../routing/adaptive.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
-import { isLed } from './leadership.ts'
 import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
+import { isLed } from '../topology/parts.ts'
 import { stateOf } from '../routing/stages.ts'
 import { stageLoads } from './stages.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
@@ -31,7 +31,7 @@ function topologyOf(entry: SwarmEntry<Call>): object {
   const { settings, succession } = entry
   if (!settings?.topology) return {}
   const { type } = settings.topology
-  return { topology: isLed(entry) ? { type, ...succession.own } : { type } }
+  return { topology: isLed(settings.topology) ? { type, ...succession.own } : { type } }
 }
 
 /** The stages of a ring, in their order. */
@@ -49,7 +49,7 @@ function stagesOf(entry: SwarmEntry<Call>, nowMs: number): object {
 /** The swarm as this router sees it now. */
 export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
-  const hasRoles = isLed(entry)
+  const hasRoles = isLed(settings?.topology)
   const agents = [...entry.hosts.values()].map((host) => {
     const { slot } = host
     const { name: agent, group, revision } = slot.facts

@@ -9,7 +9,8 @@ import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
 import type { Host } from './host.ts'
-import { Leaders, isLed, type LeaderChange } from './leadership.ts'
+import { isLed } from '../topology/parts.ts'
+import { Leaders, type LeaderChange } from './leadership.ts'
 import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
@@ -139,7 +140,7 @@ export class Router {
         entry.version += 1
         this.#prober.know(entry, host)
         this.#leaders.look(entry)
-        this.#prober.lead(host, isLed(entry) && entry.succession.own.leader === host.slot.facts.name)
+        this.#prober.lead(host, isLed(entry.settings?.topology) && entry.succession.own.leader === host.slot.facts.name)
         this.#stats.agentChanged(entry, host)
       },
       agentGone: (entry, host) => {
@@ -152,7 +153,7 @@ export class Router {
         entry.version += 1
         this.#leaders.look(entry)
         const leader = entry.hosts.get(entry.succession.own.leader ?? '')
-        if (leader) this.#prober.lead(leader, isLed(entry))
+        if (leader) this.#prober.lead(leader, isLed(entry.settings?.topology))
         this.#stats.swarmChanged(entry)
       },
       swarmGone: (entry) => {

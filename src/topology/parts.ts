@@ -22,6 +22,9 @@ export function stagesOf(groups: readonly Pick<GroupSpec, 'name' | 'replicas'>[]
   return groups.map(({ name }) => ({ part: PART.stage(name), name }))
 }
 
+/** Whether the agents have a leader: one of the coordinators. */
+export const isLed = (topology: Topology | undefined): boolean => topology?.type === 'Hierarchical' || topology?.type === 'Star'
+
 /** Tells the parts of an agent, besides the whole. */
 export function partsOf(
   topology: Topology | undefined,

@@ -1,8 +1,8 @@
-import type { Topology, TopologyStatus } from '../../api/topology.ts'
+import type { TopologyStatus } from '../../api/topology.ts'
 import type { Member } from '../../topology/graph.ts'
 import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
-import { PART, partsOf } from '../../topology/parts.ts'
+import { PART, isLed, partsOf } from '../../topology/parts.ts'
 import { leaderNamedBy, raise } from '../../topology/succession.ts'
 import type { AgentSeen, Plan, World } from './plan.ts'
 
@@ -42,8 +42,6 @@ export function topologyStatus(world: World, leaving: ReadonlySet<string>, known
   const leadership = settle({ epoch: raised, ...(chosen !== undefined && { leader: chosen }) }, candidates)
   return { ...leadership, agents: known.agents, links: known.links }
 }
-
-const isLed = ({ type }: Topology) => type === 'Hierarchical' || type === 'Star'
 
 /**
  * What stays of a topology that is taken away: its agents go on refusing lower epochs, also in tasks, and whoever leads next must not

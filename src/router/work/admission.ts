@@ -2,10 +2,8 @@ import { wayOf, type Direction } from '../../routing/stages.ts'
 import type { Stage } from '../../topology/parts.ts'
 import { Problem } from '../problem.ts'
 import { stageLoads, trialInMs } from '../stages.ts'
+import { retryAfter } from '../times.ts'
 import type { Desk, Task } from './work.ts'
-
-/** Longest pause that is asked of clients. */
-const MAX_RETRY_AFTER_SECONDS = 60
 
 /** The way of a new task through the ring, or why it is refused: it would get stuck in the middle. */
 export function admit(task: Task, desk: Desk): Direction | Problem {
@@ -38,7 +36,7 @@ function brokenProblem(task: Task, stage: Stage, nowMs: number): Problem {
   const whose = revision === undefined ? '' : ` of revision ${revision}`
   return new Problem('StageBroken', {
     taskId,
-    retryAfterSeconds: seconds(trialInMs(entry, stage, nowMs)),
+    retryAfterSeconds: retryAfter(trialInMs(entry, stage, nowMs)),
     detail: `stage ${stage.name} of ${where(task)} has no agent${whose} that works; kubectl -n ${entry.namespace} get agents says why, and it goes on by itself when it has one`,
     more: { stage: stage.name },
   })
@@ -50,7 +48,7 @@ function fullProblem(task: Task, stage: Stage, { nowMs, waiting }: { nowMs: numb
   const waits = `${waiting} task${waiting === 1 ? ' waits' : 's wait'} for stage ${stage.name} of ${where(task)}`
   return new Problem('StageFull', {
     taskId,
-    retryAfterSeconds: seconds(entry.fleet.expectedWaitMs({ part: stage.part, revision, tried: [] }, waiting, 1, nowMs)),
+    retryAfterSeconds: retryAfter(entry.fleet.expectedWaitMs({ part: stage.part, revision, tried: [] }, waiting, 1, nowMs)),
     detail: `${waits}, as many as it works on at once; send it again later, or give the stage more replicas`,
     more: { stage: stage.name },
   })
@@ -67,4 +65,3 @@ export function noStagesProblem(task: Task): Problem {
 }
 
 const where = ({ entry: { namespace, name } }: Task) => `swarm ${namespace}/${name}`
-const seconds = (ms = 0) => Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(ms / 1000)))

@@ -4,6 +4,7 @@ import type { Outcome } from '../../routing/verdict.ts'
 import type { Call, CallResult } from '../call.ts'
 import { DEFAULT_CONSENSUS, type Consensus } from '../../api/routing.ts'
 import { Problem } from '../problem.ts'
+import { rounded } from '../times.ts'
 import { callOf } from './calls.ts'
 import type { Answered, Desk, StartWork, Task, Work } from './work.ts'
 
@@ -92,7 +93,7 @@ class Vote implements Work {
 
   #voted(voter: Voter, result: CallResult | Problem): void {
     if (this.#isOver || voter.ended) return
-    voter.ended = { ...readingOf(voter, result), durationMs: round(this.#desk.now() - voter.startedMs) }
+    voter.ended = { ...readingOf(voter, result), durationMs: rounded(this.#desk.now() - voter.startedMs) }
     const cast = this.#voters.flatMap(({ ended }) => ended?.ballot ?? [])
     const outstanding = this.#voters.reduce((count, { ended }) => count + Number(!ended), 0)
     const decision = decide({ cast, outstanding, voters: this.#rules.voters }, this.#rules.thresholdPercent)
@@ -112,9 +113,9 @@ class Vote implements Work {
       group,
       revision,
       attempts: this.#voters.flatMap(({ call }) => call?.attempts ?? []),
-      queuedMs: round(this.#queuedMs),
+      queuedMs: rounded(this.#queuedMs),
       agentMs: last.ended?.durationMs ?? 0,
-      totalMs: round(this.#desk.now() - this.#task.startedMs),
+      totalMs: rounded(this.#desk.now() - this.#task.startedMs),
       more: {
         consensus: { voters, thresholdPercent, weight: weightMillionths / FULL_WEIGHT, castWeight: castMillionths / FULL_WEIGHT },
         votes: this.#reports(),
@@ -143,7 +144,7 @@ class Vote implements Work {
     const nowMs = this.#desk.now()
     return this.#voters.map(({ slot, startedMs, ended }): VoteReport => {
       const agent = slot.facts.name
-      if (!ended) return { agent, outcome: 'Cancelled', durationMs: round(nowMs - startedMs), counted: false }
+      if (!ended) return { agent, outcome: 'Cancelled', durationMs: rounded(nowMs - startedMs), counted: false }
       const { ballot, outcome, durationMs, detail } = ended
       if (!ballot) return { agent, outcome, durationMs, counted: false, ...(detail !== undefined && { detail }) }
       return { agent, choice: ballot.choice, weight: ballot.weight, outcome, durationMs, counted: true }
@@ -165,5 +166,3 @@ function readingOf(voter: Voter, result: CallResult | Problem): Pick<NonNullable
   const ballot = readBallot(result.output)
   return typeof ballot === 'string' ? { outcome: 'InvalidVote', detail: ballot } : { outcome: 'Done', ballot }
 }
-
-const round = (ms: number) => Math.round(ms * 100) / 100

@@ -3,6 +3,7 @@ import { PART } from '../../topology/parts.ts'
 import type { CallResult } from '../call.ts'
 import { MAX_SUBTASKS, MERGE_SHARE } from '../limits.ts'
 import { Problem } from '../problem.ts'
+import { rounded } from '../times.ts'
 import { answeredBy, callOf } from './calls.ts'
 import { LedCall } from './led-call.ts'
 import { SubtaskRun } from './subtask-run.ts'
@@ -121,8 +122,8 @@ class Delegation implements Work {
     this.#onEnd({
       ...answeredBy(result),
       attempts,
-      queuedMs: round(result.queuedMs + (isMerged ? (plan?.queuedMs ?? 0) : 0)),
-      totalMs: round(this.#desk.now() - this.#task.startedMs),
+      queuedMs: rounded(result.queuedMs + (isMerged ? (plan?.queuedMs ?? 0) : 0)),
+      totalMs: rounded(this.#desk.now() - this.#task.startedMs),
       more: { epoch: by.epoch, leader: result.slot.facts.name, ...this.#subtasks },
     })
   }
@@ -155,5 +156,3 @@ function nestedProblem({ id: taskId }: Task, { slot, attempts }: CallResult, wha
   const detail = `agent ${agent} answered ${what} with subtasks; only the coordinator may plan, and only once for each task: let it answer with an output`
   return new Problem('NestedSubtasks', { taskId, detail, more: { agent, attempts } })
 }
-
-const round = (ms: number) => Math.round(ms * 100) / 100

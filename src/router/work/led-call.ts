@@ -1,6 +1,5 @@
-import { PART } from '../../topology/parts.ts'
+import { PART, isLed } from '../../topology/parts.ts'
 import type { AttemptReport, Call, CallRequest, CallResult } from '../call.ts'
-import { isLed } from '../leadership.ts'
 import { MAX_TAKE_OVERS } from '../limits.ts'
 import { Problem } from '../problem.ts'
 import type { Desk, Task } from './work.ts'
@@ -43,7 +42,7 @@ export class LedCall {
     const epochNow = () => (this.epoch = leaders.of(task.entry, task.revision).epoch)
     const leaderNow = () => leaders.of(task.entry, task.revision).leader
     // A swarm that came to have no leader has no such parts: anybody may work, and a leader that is gone has no successor to wait for.
-    const isLeaderless = () => task.entry.settings !== undefined && !isLed(task.entry)
+    const isLeaderless = () => task.entry.settings !== undefined && !isLed(task.entry.settings.topology)
     const partNow = () => (isLeaderless() ? PART.whole : isForLeader ? PART.coordinators : PART.workers)
     const led: CallRequest = {
       ...base,

@@ -3,6 +3,7 @@ import type { Direction } from '../../routing/stages.ts'
 import type { Stage } from '../../topology/parts.ts'
 import type { AttemptReport, Call, CallRequest, CallResult } from '../call.ts'
 import { Problem } from '../problem.ts'
+import { rounded } from '../times.ts'
 import { admit, noStagesProblem } from './admission.ts'
 import { answeredBy, callOf } from './calls.ts'
 import { endOfBegun } from './unknown.ts'
@@ -149,8 +150,8 @@ class Pipeline implements Work {
     this.#onEnd({
       ...answeredBy(last),
       attempts: this.#attempts,
-      queuedMs: round(this.#queuedMs),
-      totalMs: round(this.#desk.now() - this.#task.startedMs),
+      queuedMs: rounded(this.#queuedMs),
+      totalMs: rounded(this.#desk.now() - this.#task.startedMs),
       more: { direction: this.#direction, stages: this.#reports },
     })
   }
@@ -172,5 +173,3 @@ class Pipeline implements Work {
     return ![...this.#task.entry.fleet.members(stage.part, this.#task.revision)].some((slot) => slot.isUp(nowMs))
   }
 }
-
-const round = (ms: number) => Math.round(ms * 100) / 100

@@ -49,7 +49,7 @@ class Bench {
   }
 
   /** Lets so much time pass at once. */
-  skip(ms: number): void {
+  advance(ms: number): void {
     this.#aheadMs += ms
   }
 
@@ -136,14 +136,14 @@ describe('probes of many agents', () => {
   })
 
   it('stay within their rate when all idle agents are due at the same moment', async () => {
-    bench.skip(IDLE_PROBE_MS)
+    bench.advance(IDLE_PROBE_MS)
     await bench.expectBounded(AGENTS)
     await eventually('every agent was probed', () => new Set(bench.probed).size === AGENTS)
     await bench.expectBounded(AGENTS)
   })
 
   it('go to agents with open tasks first: one that hangs is found although hundreds are out or due', async () => {
-    bench.skip(IDLE_PROBE_MS)
+    bench.advance(IDLE_PROBE_MS)
     const [busy, ...others] = bench.hosts
     if (!busy) throw new Error('there is no agent')
     for (const host of others.slice(0, AGENTS - 100)) {
