@@ -1,4 +1,4 @@
-import type { PanelSize, Refusal } from '../routing/fleet.ts'
+import type { PanelSize, Refusal } from '../routing/wish.ts'
 import { PART } from '../topology/parts.ts'
 import type { Call } from './call.ts'
 import { Problem } from './problem.ts'
@@ -67,7 +67,7 @@ export function queueFullProblem(call: Call): Problem {
   const { maxPending = 0, queueTimeoutMs = 1_000 } = entry.settings ?? {}
   return new Problem('QueueFull', {
     taskId,
-    retryAfterSeconds: retryAfter(queueTimeoutMs / 10),
+    retryAfterSeconds: retryAfter(queueTimeoutMs / 10, Infinity),
     detail:
       maxPending === 0
         ? `no agent of ${where(call)} is free, and tasks may not wait (spec.routing.queue.maxPending is 0); send it again later`

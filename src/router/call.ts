@@ -1,4 +1,4 @@
-import type { PanelSize, Wish } from '../routing/fleet.ts'
+import type { PanelSize, Wish } from '../routing/wish.ts'
 import type { Outcome } from '../routing/verdict.ts'
 import type { Slot } from '../routing/slot.ts'
 import type { Subtask } from '../routing/subtasks.ts'

@@ -1,4 +1,5 @@
-import { Fleet, type Refusal } from '../routing/fleet.ts'
+import { Fleet } from '../routing/fleet.ts'
+import type { Refusal } from '../routing/wish.ts'
 import { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
 import { readAnswer, refusalOf, type Reading } from './answer.ts'

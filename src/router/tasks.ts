@@ -1,15 +1,16 @@
-import { hash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { AskedDirection } from '../routing/stages.ts'
 import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
-import { FLUSH_MS, MAX_KEY_CHARS } from './limits.ts'
+import { FLUSH_MS } from './limits.ts'
 import type { RouterMetrics } from './metrics.ts'
 import { Problem, type ProblemCode } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { Repeats } from './repeats.ts'
+import { keyedOf, keyHeader, keyReused, scopeOf, type Keyed } from './task-key.ts'
 import { parseTask, type TaskRequest } from './task-request.ts'
 import { traceOf } from './trace.ts'
+import { checkDirection } from './work/admission.ts'
 import { startWork } from './work/start.ts'
 import { saysNothingWasDone } from './work/unknown.ts'
 import type { Answered, Desk, Work } from './work/work.ts'
@@ -36,9 +37,6 @@ type OpenTask = {
   work?: Work
   hasEnded: boolean
 }
-
-/** What a client with an idempotency key sends; `key` is its `text` with the swarm. */
-type Keyed = { readonly text: string; readonly key: string; readonly fingerprint: string }
 
 /** Failures that are final for the task: a repeat would only do it twice. */
 const FINAL = new Set<string>(['TaskRejected', 'OutcomeUnknown', 'AnswerTooLarge'] satisfies ProblemCode[])
@@ -257,40 +255,8 @@ const isFinal = ({ isIdempotent }: OpenTask, problem: Problem) => FINAL.has(prob
 
 const bytesOf = (answer: string | Problem) => Buffer.byteLength(typeof answer === 'string' ? answer : answer.body())
 
-type KeyParts = { entry: SwarmEntry<Call>; text: string | undefined; body: Buffer; revision: string | undefined }
-
-const keyedOf = ({ entry, text, body, revision = '' }: KeyParts): Keyed | undefined =>
-  text === undefined ? undefined : { text, key: `${scopeOf(entry)}${text}`, fingerprint: `${hash('sha256', body, 'base64')} ${revision}` }
-
-/** What the keys of a swarm begin with; no name and no key has a line break. */
-const scopeOf = ({ namespace, name }: SwarmEntry<Call>) => `${namespace}/${name}\n`
-
-const keyReused = (key: string) =>
-  new Problem('IdempotencyKeyReused', {
-    detail: `the Idempotency-Key ${key} came with another body or Swarm-Revision not long ago; use a new key for each task, and the same one only to repeat it`,
-  })
-
 /** No such swarm; says where to look. */
 export const swarmNotFound = (namespace: string, swarm: string): Problem =>
   new Problem('SwarmNotFound', {
     detail: `there is no swarm ${swarm} in namespace ${namespace}; kubectl -n ${namespace} get swarms lists those there are`,
   })
-
-function keyHeader(value: string | string[] | undefined, header: string): string | undefined {
-  if (value === undefined || value === '') return undefined
-  if (typeof value === 'string' && value.length <= MAX_KEY_CHARS && /^[\x21-\x7e]+$/.test(value)) return value
-  throw new Problem('InvalidTask', {
-    detail: `the header ${header} must have 1 to ${MAX_KEY_CHARS} printable ASCII characters without spaces`,
-  })
-}
-
-/** Only a ring that is known both ways can be gone through in another way than forward. */
-function checkDirection({ namespace, name, settings }: SwarmEntry<Call>, direction: AskedDirection | undefined): void {
-  if (direction === undefined) return
-  const { topology } = settings ?? {}
-  if (topology?.type === 'Ring' && (direction === 'forward' || topology.bidirectional === true)) return
-  const why = topology?.type === 'Ring' ? 'is a ring of one direction; set spec.topology.bidirectional' : 'is not a ring'
-  throw new Problem('InvalidTask', {
-    detail: `direction ${direction} cannot be had: swarm ${namespace}/${name} ${why}, or leave direction out`,
-  })
-}

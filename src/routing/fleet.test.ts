@@ -1,7 +1,9 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { Fleet, type FleetRules, type Refusal, type Wish } from './fleet.ts'
+import { Fleet } from './fleet.ts'
+import type { FleetRules } from './rules.ts'
+import type { Refusal, Wish } from './wish.ts'
 import type { AgentFacts, Slot } from './slot.ts'
 
 const RULES: FleetRules = {

@@ -1,46 +1,13 @@
-import type { Topology } from '../api/topology.ts'
 import { PART, partsOf } from '../topology/parts.ts'
 import { Rates, expectedWaitMs, type Server } from './expected-wait.ts'
-import { AdaptiveShares, drawGroup, type AdaptiveRules, type GroupShare } from './adaptive.ts'
-import type { BreakerRules } from './breaker.ts'
+import { AdaptiveShares, drawGroup, type GroupShare } from './adaptive.ts'
 import { hashText } from '../stats/hash.ts'
 import { ANY, groupKey, joinPools, leavePools, poolKey, type PoolWish } from './pools.ts'
+import type { FleetRules, GroupRules } from './rules.ts'
 import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
-import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random, type Strategy } from './strategy.ts'
-
-/** What a group's agents can do and how many tasks one of them takes at a time. */
-export type GroupRules = { readonly capabilities: readonly string[]; readonly limit: number; readonly role?: 'Worker' | 'Coordinator' }
-
-/** What a swarm says about the choice of agents. */
-export type FleetRules = {
-  readonly strategy: Strategy
-  /** There with the strategy Adaptive only. */
-  readonly adaptive?: AdaptiveRules | undefined
-  readonly topology?: Topology | undefined
-  readonly shares: readonly Share[]
-  readonly groups: ReadonlyMap<string, GroupRules>
-  readonly breaker: BreakerRules
-}
-
-/** What a task asks for. `tried` are agents that failed it: others are preferred; `agent` names the only one that may have it. */
-export type Wish = {
-  readonly part?: string | undefined
-  readonly agent?: string | undefined
-  readonly capability?: string | undefined
-  readonly sessionKey?: string | undefined
-  readonly revision?: string | undefined
-  readonly tried: readonly Slot[]
-}
-
-/** Several agents at once: `size` of them, or, when fewer are up, those, if they are at least `least`. */
-export type PanelSize = { readonly size: number; readonly least: number }
-
-/** Why no agent was chosen. After the first two the task may wait. */
-export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'RevisionNotFound'
-
-/** How a task on an agent ended, as far as the agent's health is concerned. */
-export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
+import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random } from './strategy.ts'
+import type { Ending, PanelSize, Refusal, Wish } from './wish.ts'
 
 type Revision = { known: number; readonly pools: Map<string, Pool> }
 const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
@@ -160,12 +127,11 @@ export class Fleet {
     const impossible = this.#impossible(wish)
     if (impossible) return impossible
     const wanted = (revision: string) => this.#countUp(revision, wish, size, nowMs)
-    const free = (revision: string) => this.#revisions.get(revision)?.pools.get(poolKey(wish))?.free ?? []
+    const free = (revision: string) => this.#pool(revision, wish)?.free ?? []
     const usable = (revision: string) => wanted(revision) >= least && free(revision).length >= wanted(revision)
     const revision = wish.revision ?? this.#pickRevision(wish, usable)
     if (revision !== undefined && usable(revision)) return lessLoadedOfMany(free(revision), wanted(revision), random)
-    const hopes = revision === undefined ? this.#weighted.map((share) => share.revision) : [revision]
-    return hopes.some((hope) => wanted(hope) >= least) ? 'Busy' : 'NoAgentReady'
+    return this.#meant(revision).some((hope) => wanted(hope.revision) >= least) ? 'Busy' : 'NoAgentReady'
   }
 
   /**
@@ -175,7 +141,7 @@ export class Fleet {
   revisionOfSession(wish: Pick<Wish, 'sessionKey' | 'capability' | 'part'>): string | undefined {
     if (wish.sessionKey === undefined) return undefined
     return revisionOfSession(wish.sessionKey, this.#weighted, (revision) => {
-      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) if (!slot.isUnreachable) return true
+      for (const slot of this.#pool(revision, wish)?.members ?? []) if (!slot.isUnreachable) return true
       return false
     })
   }
@@ -197,13 +163,13 @@ export class Fleet {
 
   /** Whether an agent of the revision is free in the part. */
   hasFree(part: string, revision: string): boolean {
-    return (this.#revisions.get(revision)?.pools.get(poolKey({ part }))?.free.length ?? 0) > 0
+    return (this.#pool(revision, { part })?.free.length ?? 0) > 0
   }
 
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
   *members(part: string, only?: string): Generator<Slot> {
-    for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {
-      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey({ part }))?.members ?? []) if (!slot.isUnreachable) yield slot
+    for (const { revision } of this.#meant(only)) {
+      for (const slot of this.#pool(revision, { part })?.members ?? []) if (!slot.isUnreachable) yield slot
     }
   }
 
@@ -265,15 +231,15 @@ export class Fleet {
   /** Agents of a revision for whom tasks may be meant, busy or not, counted up to `most`. */
   #countUp(revision: string, wish: PoolWish, most: number, nowMs: number): number {
     let count = 0
-    for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
+    for (const slot of this.#pool(revision, wish)?.members ?? []) {
       if (slot.isUp(nowMs) && ++count === most) return count
     }
     return count
   }
 
   *#servers(wish: Wish, only: string | undefined, nowMs: number): Generator<Server> {
-    for (const { revision } of only === undefined ? this.#weighted : [{ revision: only }]) {
-      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
+    for (const { revision } of this.#meant(only)) {
+      for (const slot of this.#pool(revision, wish)?.members ?? []) {
         if (slot.isUp(nowMs)) yield { places: slot.limit, serviceMs: slot.service.meanMs(nowMs) }
       }
     }
@@ -335,7 +301,7 @@ export class Fleet {
    * Not so in a ring: nobody overruns the rest there, as a stage whose circuits are all open gets no new tasks.
    */
   #options(revision: string, wish: Wish, nowMs: number): readonly Slot[] {
-    const pool = this.#revisions.get(revision)?.pools.get(poolKey(wish))
+    const pool = this.#pool(revision, wish)
     if (!pool) return []
     const isPanic = this.#isPanic(pool)
     return untried(isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free, wish)
@@ -351,16 +317,25 @@ export class Fleet {
       const only = this.#slots.get(wish.agent)
       return only && only.facts.isCandidate && !only.isUnreachable ? [only] : []
     }
-    const revisions = wish.revision === undefined ? this.#weighted.map((share) => share.revision) : [wish.revision]
     const hopes: Slot[] = []
-    for (const revision of revisions) {
-      for (const slot of this.#revisions.get(revision)?.pools.get(poolKey(wish))?.members ?? []) {
+    for (const { revision } of this.#meant(wish.revision)) {
+      for (const slot of this.#pool(revision, wish)?.members ?? []) {
         if (slot.isUnreachable) continue
         hopes.push(slot)
         if (!wish.tried.includes(slot)) return hopes
       }
     }
     return hopes
+  }
+
+  /** The agents of a revision in a part that have a capability. */
+  #pool(revision: string, wish: PoolWish): Pool | undefined {
+    return this.#revisions.get(revision)?.pools.get(poolKey(wish))
+  }
+
+  /** This revision, or all that have a weight. */
+  #meant(only: string | undefined): readonly Pick<Share, 'revision'>[] {
+    return only === undefined ? this.#weighted : [{ revision: only }]
   }
 
   #canEver(revision: string, capability: string): boolean {

@@ -1,4 +1,4 @@
-import type { Ending } from './fleet.ts'
+import type { Ending } from './wish.ts'
 
 /** How one attempt ended; a closed set, also the label of metrics. */
 export const OUTCOMES = [

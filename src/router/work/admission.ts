@@ -1,9 +1,22 @@
-import { wayOf, type Direction } from '../../routing/stages.ts'
+import { wayOf, type AskedDirection, type Direction } from '../../routing/stages.ts'
 import type { Stage } from '../../topology/parts.ts'
+import type { Call } from '../call.ts'
 import { Problem } from '../problem.ts'
 import { stageLoads, trialInMs } from '../stages.ts'
+import type { SwarmEntry } from '../swarm-entry.ts'
 import { retryAfter } from '../times.ts'
 import type { Desk, Task } from './work.ts'
+
+/** Throws unless the way can be had: only a ring that is known both ways can be gone through in another one than forward. */
+export function checkDirection({ namespace, name, settings }: SwarmEntry<Call>, direction: AskedDirection | undefined): void {
+  if (direction === undefined) return
+  const { topology } = settings ?? {}
+  if (topology?.type === 'Ring' && (direction === 'forward' || topology.bidirectional === true)) return
+  const why = topology?.type === 'Ring' ? 'is a ring of one direction; set spec.topology.bidirectional' : 'is not a ring'
+  throw new Problem('InvalidTask', {
+    detail: `direction ${direction} cannot be had: swarm ${namespace}/${name} ${why}, or leave direction out`,
+  })
+}
 
 /** The way of a new task through the ring, or why it is refused: it would get stuck in the middle. */
 export function admit(task: Task, desk: Desk): Direction | Problem {
