@@ -1,44 +1,32 @@
-import { after, before, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from './agents.ts'
-import { TestFleet } from './fleet.ts'
-import { RouterProcess } from './router-process.ts'
+import { useRouter } from './suite.ts'
 
 /** Retries of ten seconds that are allowed whatever the budget is. */
 const LEAST_RETRIES = 100
 
 describe('what a router does not let happen', () => {
-  let fleet: TestFleet
-  let router: RouterProcess
-  before(async () => {
-    fleet = await TestFleet.start()
-    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
-  })
-  after(async () => {
-    await router.stop()
-    await fleet.stop()
-  })
-  const healthy = (swarm: string, count: number) =>
-    router.sees(swarm, `${count} healthy agents`, (view) => view.agents.filter((agent) => agent.health === 'Healthy').length === count)
+  const suite = useRouter()
   const metric = async (name: string, swarm: string) => {
-    const { text } = await router.get('/metrics')
+    const { text } = await suite.router.get('/metrics')
     const line = text.split('\n').find((one) => one.startsWith(`swarmops_router_${name}{`) && one.includes(`swarm="${swarm}"`))
     return Number(line?.split(' ').at(-1) ?? 0)
   }
   const failing: TestAgent['work'] = (_task, response) => answer(response, 500, {})
   const many = async (swarm: string, count: number) => {
     const replies = []
-    for (let i = 0; i < count; i += 20) replies.push(...(await Promise.all(Array.from({ length: 20 }, () => router.task(swarm)))))
+    for (let i = 0; i < count; i += 20) replies.push(...(await Promise.all(Array.from({ length: 20 }, () => suite.router.task(swarm)))))
     return replies
   }
 
   it('retries beyond the budget: the failure is told instead, and tasks of lost agents go on', async () => {
     const template = { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: 100 }
     const routing = { strategy: 'RoundRobin', circuitBreaker: { consecutiveFailures: 1000 }, retries: { budgetPercent: 0 } }
-    await fleet.swarm('spent', { template, routing })
-    const [sick] = await Promise.all(['a', 'b'].map((name) => fleet.agent('spent', `spent-${name}`)))
-    await healthy('spent', 2)
+    await suite.fleet.swarm('spent', { template, routing })
+    const [sick] = await Promise.all(['a', 'b'].map((name) => suite.fleet.agent('spent', `spent-${name}`)))
+    await suite.healthy('spent', 2)
     if (sick) sick.work = failing
     const replies = await many('spent', 400)
     const given = replies.filter(({ status }) => status !== 200)
@@ -59,9 +47,9 @@ describe('what a router does not let happen', () => {
   it('a retry too few where the budget is large enough', async () => {
     const template = { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: 100 }
     const routing = { strategy: 'RoundRobin', circuitBreaker: { consecutiveFailures: 1000 }, retries: { budgetPercent: 100 } }
-    await fleet.swarm('enough', { template, routing })
-    const [sick] = await Promise.all(['a', 'b'].map((name) => fleet.agent('enough', `enough-${name}`)))
-    await healthy('enough', 2)
+    await suite.fleet.swarm('enough', { template, routing })
+    const [sick] = await Promise.all(['a', 'b'].map((name) => suite.fleet.agent('enough', `enough-${name}`)))
+    await suite.healthy('enough', 2)
     if (sick) sick.work = failing
     expect((await many('enough', 400)).filter(({ status }) => status !== 200)).to.deep.equal([])
     expect(await metric('retries_over_budget_total', 'enough')).to.equal(0)
@@ -69,9 +57,9 @@ describe('what a router does not let happen', () => {
 
   it('tasks waiting in vain: one whose turn would come too late is refused at once', async () => {
     const template = { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: 1 }
-    await fleet.swarm('late', { template, routing: { queue: { timeout: '20s' } } })
-    const agent = await fleet.agent('late', 'late-a')
-    await healthy('late', 1)
+    await suite.fleet.swarm('late', { template, routing: { queue: { timeout: '20s' } } })
+    const agent = await suite.fleet.agent('late', 'late-a')
+    await suite.healthy('late', 1)
     // The agent works 50 ms on a task until it is told to stay with one.
     const held: (() => void)[] = []
     let isHolding = false
@@ -80,13 +68,13 @@ describe('what a router does not let happen', () => {
       if (isHolding) held.push(end)
       else setTimeout(end, 50)
     }
-    for (let i = 0; i < 5; i++) expect((await router.task('late')).status).to.equal(200)
+    for (let i = 0; i < 5; i++) expect((await suite.router.task('late')).status).to.equal(200)
     isHolding = true
-    const first = router.task('late')
+    const first = suite.router.task('late')
     await eventually('the agent is busy', () => held.length === 1)
-    const waiting = [router.task('late', { input: 'second', timeout: '15s' }), router.task('late', { input: 'third' })]
-    await router.sees('late', 'two waiting', (view) => view.queue.length === 2)
-    const { status, headers, body } = await router.task('late', { input: 1, timeout: '40ms' })
+    const waiting = [suite.router.task('late', { input: 'second', timeout: '15s' }), suite.router.task('late', { input: 'third' })]
+    await suite.router.sees('late', 'two waiting', (view) => view.queue.length === 2)
+    const { status, headers, body } = await suite.router.task('late', { input: 1, timeout: '40ms' })
     expect([status, body.code, headers['retry-after'], body.attempts]).to.deep.equal([429, 'WouldTimeOut', '1', undefined])
     expect(body.detail).to.match(/would come in about \d+ ms, behind 2 tasks, and it may wait 40 ms/)
     isHolding = false
@@ -100,17 +88,17 @@ describe('what a router does not let happen', () => {
   })
 
   it('an answer that cannot be written again: what nests too deeply is invalid, and the router goes on', async () => {
-    await fleet.swarm('deep', { routing: { retries: { attempts: 1 } } })
-    const agent = await fleet.agent('deep', 'deep-a')
-    await healthy('deep', 1)
+    await suite.fleet.swarm('deep', { routing: { retries: { attempts: 1 } } })
+    const agent = await suite.fleet.agent('deep', 'deep-a')
+    await suite.healthy('deep', 1)
     const well = agent.work
     agent.work = (_task, response) => void response.writeHead(200).end(`{"output": ${'['.repeat(1e5)}${']'.repeat(1e5)}}`)
-    const { status, body } = await router.task('deep')
+    const { status, body } = await suite.router.task('deep')
     expect([status, body.code, body.attempts?.[0]?.outcome]).to.deep.equal([502, 'AgentFailed', 'InvalidAnswer'])
     expect(body.detail).to.contain('its answer nests deeper than 100 levels')
     agent.work = (_task, response) => void response.writeHead(400).end('['.repeat(2_000) + ']'.repeat(2_000))
-    expect((await router.task('deep')).body.code).to.equal('TaskRejected')
+    expect((await suite.router.task('deep')).body.code).to.equal('TaskRejected')
     agent.work = well
-    expect((await router.task('deep')).status).to.equal(200)
+    expect((await suite.router.task('deep')).status).to.equal(200)
   })
 })

@@ -1,8 +1,8 @@
-import { after, before, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { answer, type TestAgent } from './agents.ts'
-import { TestFleet } from './fleet.ts'
-import { RouterProcess, type Reply } from './router-process.ts'
+import type { Reply } from './router-process.ts'
+import { useRouter } from './suite.ts'
 
 const CODES = ['AgentFailed', 'AgentsBusy', 'QueueFull', 'QueueTimeout', 'OutcomeUnknown', 'TaskTimeout', 'TaskRejected', 'NoAgentReady']
 
@@ -18,27 +18,18 @@ function seeded(seed: number): () => number {
 }
 
 describe('the router among agents that do anything', () => {
-  let fleet: TestFleet
-  let router: RouterProcess
-  before(async () => {
-    fleet = await TestFleet.start()
-    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
-  })
-  after(async () => {
-    await router.stop()
-    await fleet.stop()
-  })
+  const suite = useRouter()
 
   it('ends every task once, does none twice that must not be, and has nothing left in the end', async () => {
     const random = seeded(7)
-    await fleet.swarm('chaos', {
+    await suite.fleet.swarm('chaos', {
       template: { sandboxTemplate: 'base', command: ['x'], maxConcurrentTasks: 3 },
       routing: { timeout: '3s', circuitBreaker: { consecutiveFailures: 3, openFor: '100ms' }, queue: { maxPending: 20, timeout: '1s' } },
     })
-    const agents = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => fleet.agent('chaos', `chaos-${name}`)))
+    const agents = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => suite.fleet.agent('chaos', `chaos-${name}`)))
     const begun = new Map<unknown, number>()
     for (const agent of agents) misbehave(agent, begun, random)
-    await router.sees('chaos', 'all agents', (view) => view.agents.filter((agent) => agent.health === 'Healthy').length === 5)
+    await suite.router.sees('chaos', 'all agents', (view) => view.agents.filter((agent) => agent.health === 'Healthy').length === 5)
     const replies: (Reply | 'cancelled')[] = []
     await Promise.all(
       Array.from({ length: 24 }, async (_, client) => {
@@ -46,7 +37,7 @@ describe('the router among agents that do anything', () => {
           const input = `${client}-${i}`
           const body = { input, idempotent: random() < 0.5, ...(random() < 0.2 && { sessionKey: `s${client}` }) }
           const signal = random() < 0.1 ? { signal: AbortSignal.timeout(1 + Math.floor(random() * 30)) } : {}
-          const reply = await router.task('chaos', body, signal).catch(() => 'cancelled' as const)
+          const reply = await suite.router.task('chaos', body, signal).catch(() => 'cancelled' as const)
           replies.push(reply)
           if (!body.idempotent) expect(begun.get(input) ?? 0, input).to.be.at.most(1)
         }
@@ -57,13 +48,13 @@ describe('the router among agents that do anything', () => {
     const odd = answered.filter(({ status, body }) => status !== 200 && !CODES.includes(body.code ?? ''))
     expect(odd).to.deep.equal([])
     expect(answered.filter((reply) => reply.status === 200).length).to.be.greaterThan(300)
-    const view = await router.sees(
+    const view = await suite.router.sees(
       'chaos',
       'nothing left',
       ({ queue, agents: seen }) => queue.length === 0 && seen.every((a) => a.inFlight === 0),
     )
     expect(view.tasks.done).to.be.at.least(answered.filter((reply) => reply.status === 200).length)
-    expect((await router.get('/metrics')).text).to.match(/^swarmops_router_open_tasks 0$/m)
+    expect((await suite.router.get('/metrics')).text).to.match(/^swarmops_router_open_tasks 0$/m)
   })
 })
 

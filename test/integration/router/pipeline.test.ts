@@ -1,30 +1,20 @@
-import { after, before, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
 import { answer } from './agents.ts'
-import { TestFleet } from './fleet.ts'
 import { STAGES, begun, holding, makeRing, ringSpec, stageAgent, type RingOptions, type StageName } from './ring.ts'
-import { RouterProcess } from './router-process.ts'
+import { useRouter } from './suite.ts'
 
 describe('a task that goes through a ring', () => {
-  let fleet: TestFleet
-  let router: RouterProcess
-  before(async () => {
-    fleet = await TestFleet.start()
-    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
-  })
-  after(async () => {
-    await router.stop()
-    await fleet.stop()
-  })
+  const suite = useRouter()
 
-  const ring = (name: string, options: RingOptions = {}) => makeRing({ fleet, router }, name, options)
+  const ring = (name: string, options: RingOptions = {}) => makeRing(suite, name, options)
   const another = (swarm: string, group: StageName, number: number, revision = 'r1') =>
-    stageAgent(fleet, swarm, { group, number, revision })
+    stageAgent(suite.fleet, swarm, { group, number, revision })
 
   it('passes each stage once, in their order, and tells how long each took', async () => {
     const agents = await ring('plain')
-    const { status, body } = await router.task('plain', { input: {} }, { headers: { 'idempotency-key': 'k1' } })
+    const { status, body } = await suite.router.task('plain', { input: {} }, { headers: { 'idempotency-key': 'k1' } })
     expect([status, body.output]).to.deep.equal([200, { way: [...STAGES] }])
     expect(body.stages?.map(({ stage, revision, attempts }) => [stage, revision, attempts])).to.deep.equal(STAGES.map((s) => [s, 'r1', 1]))
     expect([body.direction, body.group, body.agent]).to.deep.equal(['forward', 'judge', 'plain-judge-0-r1'])
@@ -34,19 +24,19 @@ describe('a task that goes through a ring', () => {
     expect(received.map((task) => [task.id, task.stage, task.headers['idempotency-key']])).to.deep.equal(
       STAGES.map((stage) => [body.id, stage, `k1/${stage}`]),
     )
-    const view = await router.view('plain')
+    const view = await suite.router.view('plain')
     expect(view.stages).to.deep.equal([
       { stage: 'clean', state: 'Ready', agents: 1, waiting: 0 },
       { stage: 'score', state: 'Ready', agents: 2, waiting: 0 },
       { stage: 'judge', state: 'Ready', agents: 1, waiting: 0 },
     ])
-    expect((await router.get('/metrics')).text).to.match(/swarmops_router_stage_seconds_count\{[^}]*swarm="plain",stage="score"\} 1/)
+    expect((await suite.router.get('/metrics')).text).to.match(/swarmops_router_stage_seconds_count\{[^}]*swarm="plain",stage="score"\} 1/)
   })
 
   it('goes on at the stage that failed, with its spare, and repeats none of those before', async () => {
     const agents = await ring('spare')
     const held = agents.score.map(holding)
-    const task = router.task('spare', { input: {} })
+    const task = suite.router.task('spare', { input: {} })
     await eventually('the task is at the stage in the middle', () => held.some((one) => one.held.length > 0))
     const victim = agents.score[held.findIndex((one) => one.held.length > 0)]
     await victim?.kill()
@@ -61,11 +51,11 @@ describe('a task that goes through a ring', () => {
   it('waits at a stage that has lost its only agent, which refuses new tasks at once, and goes on with the next one that comes', async () => {
     const agents = await ring('broken', { agents: { score: 1 } })
     const { held } = holding(agents.score[0])
-    const task = router.task('broken', { input: {} })
+    const task = suite.router.task('broken', { input: {} })
     await eventually('the task is at the stage in the middle', () => held.length === 1)
     await agents.score[0]?.kill()
-    await router.sees('broken', 'a broken stage', (view) => view.stages?.[1]?.state === 'Broken' && view.stages[1].waiting === 1)
-    const refused = await router.task('broken', { input: {} })
+    await suite.router.sees('broken', 'a broken stage', (view) => view.stages?.[1]?.state === 'Broken' && view.stages[1].waiting === 1)
+    const refused = await suite.router.task('broken', { input: {} })
     expect([refused.status, refused.body.code, refused.body.stage, refused.headers['retry-after']]).to.deep.equal([
       503,
       'StageBroken',
@@ -76,15 +66,15 @@ describe('a task that goes through a ring', () => {
     const { status, body } = await task
     expect([status, body.output, body.stages?.[1]?.agent]).to.deep.equal([200, { way: [...STAGES] }, 'broken-score-9-r1'])
     expect(begun(agents.clean)).to.equal(1)
-    expect((await router.task('broken', { input: {} })).status).to.equal(200)
+    expect((await suite.router.task('broken', { input: {} })).status).to.equal(200)
   })
 
   it('is refused with Retry-After while a stage has as much as it can do', async () => {
     const agents = await ring('full', { limit: 1, agents: { score: 1, clean: 3 } })
     const { release } = holding(agents.score[0])
-    const tasks = [router.task('full', { input: {} }), router.task('full', { input: {} })]
-    await router.sees('full', 'a full stage', (view) => view.stages?.[1]?.state === 'Full')
-    const refused = await router.task('full', { input: {} })
+    const tasks = [suite.router.task('full', { input: {} }), suite.router.task('full', { input: {} })]
+    await suite.router.sees('full', 'a full stage', (view) => view.stages?.[1]?.state === 'Full')
+    const refused = await suite.router.task('full', { input: {} })
     expect([refused.status, refused.body.code, refused.body.stage]).to.deep.equal([429, 'StageFull', 'score'])
     expect(Number(refused.headers['retry-after'])).to.be.at.least(1)
     release()
@@ -95,21 +85,21 @@ describe('a task that goes through a ring', () => {
 
   it('goes the reverse way when it asks for it, where the ring is known both ways', async () => {
     await ring('both', { topology: { bidirectional: true } })
-    const back = await router.task('both', { input: {}, direction: 'reverse' })
+    const back = await suite.router.task('both', { input: {}, direction: 'reverse' })
     expect([back.status, back.body.direction, back.body.output]).to.deep.equal([200, 'reverse', { way: STAGES.toReversed() }])
-    const any = await router.task('both', { input: {}, direction: 'any' })
+    const any = await suite.router.task('both', { input: {}, direction: 'any' })
     expect([any.status, any.body.direction]).to.deep.equal([200, 'forward'])
     await ring('oneway')
-    const refused = await router.task('oneway', { input: {}, direction: 'reverse' })
+    const refused = await suite.router.task('oneway', { input: {}, direction: 'reverse' })
     expect([refused.status, refused.body.code]).to.deep.equal([400, 'InvalidTask'])
     expect(refused.body.detail).to.contain('bidirectional')
   })
 
   it('begins on the other side of a broken stage when it asks for any way', async () => {
     const agents = await ring('around', { topology: { bidirectional: true } })
-    await fleet.removeAgent('around-clean-0-r1')
-    await router.sees('around', 'the first stage broken', (view) => view.stages?.[0]?.state === 'Broken')
-    const task = router.task('around', { input: {}, direction: 'any' })
+    await suite.fleet.removeAgent('around-clean-0-r1')
+    await suite.router.sees('around', 'the first stage broken', (view) => view.stages?.[0]?.state === 'Broken')
+    const task = suite.router.task('around', { input: {}, direction: 'any' })
     await eventually('it has come to the broken stage from behind', () => begun(agents.score) === 1)
     await another('around', 'clean', 9)
     const { status, body } = await task
@@ -119,7 +109,7 @@ describe('a task that goes through a ring', () => {
   it('ends in time, and says at which stage it was', async () => {
     const agents = await ring('slow')
     holding(agents.judge[0])
-    const late = await router.task('slow', { input: {}, timeout: '300ms' })
+    const late = await suite.router.task('slow', { input: {}, timeout: '300ms' })
     expect([late.status, late.body.code, late.body.stage]).to.deep.equal([504, 'TaskTimeout', 'judge'])
     expect(late.body.stages?.map(({ stage }) => stage)).to.deep.equal(['clean', 'score'])
   })
@@ -127,7 +117,7 @@ describe('a task that goes through a ring', () => {
   it('has an unknown outcome when it must not be done twice and a later stage fails', async () => {
     const agents = await ring('once')
     for (const agent of agents.judge) agent.work = (_task, response) => answer(response, 500, {})
-    const { status, body } = await router.task('once', { input: {}, idempotent: false })
+    const { status, body } = await suite.router.task('once', { input: {}, idempotent: false })
     expect([status, body.code, body.stage]).to.deep.equal([502, 'OutcomeUnknown', 'judge'])
     expect([begun(agents.clean), begun(agents.judge)]).to.deep.equal([1, 1])
   })
@@ -138,7 +128,7 @@ describe('a task that goes through a ring', () => {
       for (const agent of agents.score) agent.work = (_task, response) => void response.on('close', resolve)
     })
     const abort = new AbortController()
-    const task = router.task('gone', { input: {} }, { signal: abort.signal }).catch((error: unknown) => error)
+    const task = suite.router.task('gone', { input: {} }, { signal: abort.signal }).catch((error: unknown) => error)
     await eventually('it is at the stage in the middle', () => begun(agents.score) === 1)
     abort.abort()
     await cut
@@ -150,19 +140,19 @@ describe('a task that goes through a ring', () => {
     const agents = await ring('mixed')
     for (const stage of STAGES) await another('mixed', stage, 0, 'r2')
     const { release, held } = holding(agents.clean[0])
-    const task = router.task('mixed', { input: {} })
+    const task = suite.router.task('mixed', { input: {} })
     await eventually('it has begun', () => held.length === 1)
-    await fleet.weigh('mixed', { r2: 100 })
-    await router.sees('mixed', 'other weights', (view) => view.weights[0]?.revision === 'r2')
+    await suite.fleet.weigh('mixed', { r2: 100 })
+    await suite.router.sees('mixed', 'other weights', (view) => view.weights[0]?.revision === 'r2')
     release()
     expect((await task).body.stages?.map(({ revision }) => revision)).to.deep.equal(['r1', 'r1', 'r1'])
-    await fleet.weigh('mixed', { r1: 100 })
-    await router.sees('mixed', 'the first weights', (view) => view.weights[0]?.revision === 'r1')
-    const next = router.task('mixed', { input: {} })
+    await suite.fleet.weigh('mixed', { r1: 100 })
+    await suite.router.sees('mixed', 'the first weights', (view) => view.weights[0]?.revision === 'r1')
+    const next = suite.router.task('mixed', { input: {} })
     await eventually('it has begun', () => held.length === 1)
-    await fleet.weigh('mixed', { r2: 100 })
-    await fleet.removeAgent('mixed-judge-0-r1')
-    await router.sees('mixed', 'the last stage without its first agent', (view) => {
+    await suite.fleet.weigh('mixed', { r2: 100 })
+    await suite.fleet.removeAgent('mixed-judge-0-r1')
+    await suite.router.sees('mixed', 'the last stage without its first agent', (view) => {
       return view.weights[0]?.revision === 'r2' && !view.agents.some(({ agent }) => agent === 'mixed-judge-0-r1')
     })
     release()
@@ -173,10 +163,10 @@ describe('a task that goes through a ring', () => {
     const agents = await ring('failing', { agents: { score: 1 } })
     for (const stage of STAGES) await another('failing', stage, 0, 'r2')
     const { held, release } = holding(agents.clean[0])
-    const task = router.task('failing', { input: {} })
+    const task = suite.router.task('failing', { input: {} })
     await eventually('it has begun', () => held.length === 1)
-    await fleet.weigh('failing', { r1: 50, r2: 50 })
-    await router.sees('failing', 'both revisions', (view) => view.agents.length === 6 && view.weights.length === 2)
+    await suite.fleet.weigh('failing', { r1: 50, r2: 50 })
+    await suite.router.sees('failing', 'both revisions', (view) => view.agents.length === 6 && view.weights.length === 2)
     for (const agent of agents.score) agent.work = (_task, response) => answer(response, 500, {})
     release()
     const { status, body } = await task
@@ -193,15 +183,15 @@ describe('a task that goes through a ring', () => {
   it('ends when its swarm is no ring any more, and says so', async () => {
     const agents = await ring('former', { agents: { score: 1 }, limit: 1 })
     const at = [holding(agents.clean[0]), holding(agents.score[0])] as const
-    const first = router.task('former', { input: {} })
+    const first = suite.router.task('former', { input: {} })
     await eventually('it is at the first stage', () => at[0].held.length === 1)
     at[0].release()
     await eventually('it is at the second stage', () => at[1].held.length === 1)
-    const second = router.task('former', { input: {} })
+    const second = suite.router.task('former', { input: {} })
     await eventually('another one is at the first stage', () => at[0].held.length === 1)
     at[0].release()
-    await router.sees('former', 'that one waiting', (view) => view.stages?.[1]?.waiting === 1)
-    await fleet.swarm('former', { ...ringSpec({ limit: 1 }), topology: { type: 'Mesh' } })
+    await suite.router.sees('former', 'that one waiting', (view) => view.stages?.[1]?.waiting === 1)
+    await suite.fleet.swarm('former', { ...ringSpec({ limit: 1 }), topology: { type: 'Mesh' } })
     const waited = await second
     at[1].release()
     for (const { status, body } of [waited, await first]) {
@@ -213,14 +203,14 @@ describe('a task that goes through a ring', () => {
   it('waits for its own stage only, also after another one has taken the place of that', async () => {
     const agents = await ring('moved', { agents: { score: 1 }, limit: 2 })
     const { held, release } = holding(agents.score[0])
-    const early = Array.from({ length: 3 }, () => router.task('moved', { input: {} }))
-    await router.sees('moved', 'one waiting', (view) => view.stages?.[1]?.waiting === 1 && held.length === 2)
-    await fleet.swarm('moved', ringSpec({ limit: 2 }, ['clean', 'judge', 'score']))
-    const seen = await router.sees('moved', 'the other order', (view) => view.stages?.[1]?.stage === 'judge')
+    const early = Array.from({ length: 3 }, () => suite.router.task('moved', { input: {} }))
+    await suite.router.sees('moved', 'one waiting', (view) => view.stages?.[1]?.waiting === 1 && held.length === 2)
+    await suite.fleet.swarm('moved', ringSpec({ limit: 2 }, ['clean', 'judge', 'score']))
+    const seen = await suite.router.sees('moved', 'the other order', (view) => view.stages?.[1]?.stage === 'judge')
     expect(seen.stages?.map(({ stage, waiting }) => [stage, waiting])).to.deep.equal([['clean', 0], ['judge', 0], ['score', 1]]) // prettier-ignore
-    const late = router.task('moved', { input: {} })
+    const late = suite.router.task('moved', { input: {} })
     await eventually('it is past the stage that took the place', () => begun(agents.judge) === 1)
-    await router.sees('moved', 'two waiting', (view) => view.stages?.[2]?.waiting === 2)
+    await suite.router.sees('moved', 'two waiting', (view) => view.stages?.[2]?.waiting === 2)
     const replies = Promise.all([...early, late])
     await eventually('all have ended', async () => {
       release()
@@ -232,22 +222,22 @@ describe('a task that goes through a ring', () => {
 
   it('is refused for a capability that a stage does not have', async () => {
     await ring('plainer')
-    const { status, body } = await router.task('plainer', { input: {}, capability: 'scores' })
+    const { status, body } = await suite.router.task('plainer', { input: {}, capability: 'scores' })
     expect([status, body.code]).to.deep.equal([404, 'NoAgentWithCapability'])
     expect(body.detail).to.contain('stage clean')
   })
 
   it('passes the agents of a swarm without groups in the order of their places', async () => {
-    await fleet.swarm('places', { replicas: 3, topology: { type: 'Ring' } })
+    await suite.fleet.swarm('places', { replicas: 3, topology: { type: 'Ring' } })
     for (const place of [2, 0, 1]) {
-      const agent = await fleet.agent('places', `places-${place}`, { place })
+      const agent = await suite.fleet.agent('places', `places-${place}`, { place })
       agent.work = (task, response) => answer(response, 200, { output: [...(task.input as string[]), task.stage] })
     }
-    await router.sees(
+    await suite.router.sees(
       'places',
       '3 stages',
       (view) => view.stages?.every(({ state }) => state === 'Ready') === true && view.stages.length === 3,
     )
-    expect((await router.task('places', { input: [] })).body.output).to.deep.equal(['0', '1', '2'])
+    expect((await suite.router.task('places', { input: [] })).body.output).to.deep.equal(['0', '1', '2'])
   })
 })

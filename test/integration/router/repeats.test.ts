@@ -1,29 +1,20 @@
-import { after, before, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from './agents.ts'
-import { TestFleet } from './fleet.ts'
-import { RouterProcess, type Reply } from './router-process.ts'
+import type { Reply } from './router-process.ts'
+import { useRouter } from './suite.ts'
 
 describe('repeats with the same idempotency key', () => {
-  let fleet: TestFleet
-  let router: RouterProcess
-  before(async () => {
-    fleet = await TestFleet.start()
-    router = await RouterProcess.start({ config: fleet.config, namespace: fleet.namespace, sandboxUrl: fleet.gateway.url })
-  })
-  after(async () => {
-    await router.stop()
-    await fleet.stop()
-  })
+  const suite = useRouter()
 
   /** A swarm with one agent that ends its tasks only when it is told to. */
   const holding = async (name: string) => {
     const held: (() => void)[] = []
-    await fleet.swarm(name, { routing: { retries: { attempts: 1 } } })
-    const agent = await fleet.agent(name, `${name}-a`)
+    await suite.fleet.swarm(name, { routing: { retries: { attempts: 1 } } })
+    const agent = await suite.fleet.agent(name, `${name}-a`)
     agent.work = (task, response) => void held.push(() => answer(response, 200, { output: { input: task.input } }))
-    await router.sees(name, 'the agent', (view) => view.agents[0]?.health === 'Healthy')
+    await suite.router.sees(name, 'the agent', (view) => view.agents[0]?.health === 'Healthy')
     return { agent, held, begun: (count: number) => eventually(`${count} tasks have begun`, () => agent.received.length === count) }
   }
   const swarm = async (name: string, work: TestAgent['work']) => {
@@ -32,10 +23,10 @@ describe('repeats with the same idempotency key', () => {
     return agent
   }
   const send = (name: string, key: string, body: object = { input: 1 }, signal?: AbortSignal): Promise<Reply> =>
-    router.task(name, body, { headers: { 'idempotency-key': key }, ...(signal && { signal }) })
+    suite.router.task(name, body, { headers: { 'idempotency-key': key }, ...(signal && { signal }) })
   const replayed = ({ headers }: Reply) => headers['idempotent-replayed']
   const repeats = async (name: string, result: string) => {
-    const { text } = await router.get('/metrics')
+    const { text } = await suite.router.get('/metrics')
     const line = text.split('\n').find((one) => one.startsWith('swarmops_router_repeats_total{') && one.includes(`swarm="${name}"`) && one.includes(`result="${result}"`)) // prettier-ignore
     return Number(line?.split(' ').at(-1) ?? 0)
   }
@@ -52,7 +43,7 @@ describe('repeats with the same idempotency key', () => {
     expect(replies.map(replayed)).to.deep.equal([undefined, 'true', 'true'])
     for (const { body } of replies) expect(body).to.deep.equal(replies[0]?.body)
     expect(agent.received.length).to.equal(1)
-    expect((await router.view('joined')).tasks).to.deep.equal({ done: 1, failed: 0 })
+    expect((await suite.router.view('joined')).tasks).to.deep.equal({ done: 1, failed: 0 })
   })
 
   it('get the stored answer afterwards; other keys, and tasks without one, are tasks of their own', async () => {
@@ -63,8 +54,8 @@ describe('repeats with the same idempotency key', () => {
     expect(again.headers['content-type']).to.equal('application/json')
     const other = await send('stored', 'other')
     expect([other.body.id === first.body.id, replayed(other)]).to.deep.equal([false, undefined])
-    await router.task('stored')
-    await router.task('stored')
+    await suite.router.task('stored')
+    await suite.router.task('stored')
     expect(agent.received.length).to.equal(4)
     expect(await repeats('stored', 'replayed')).to.equal(1)
   })
@@ -88,7 +79,7 @@ describe('repeats with the same idempotency key', () => {
     expect((await first).status).to.equal(200)
     const after_ = await send('other', 'k', { input: 2 })
     expect([after_.status, after_.body.code]).to.deep.equal([422, 'IdempotencyKeyReused'])
-    const pinned = await router.task('other', { input: 1 }, { headers: { 'idempotency-key': 'k', 'swarm-revision': 'r1' } })
+    const pinned = await suite.router.task('other', { input: 1 }, { headers: { 'idempotency-key': 'k', 'swarm-revision': 'r1' } })
     expect(pinned.body.code).to.equal('IdempotencyKeyReused')
     expect(agent.received.length).to.equal(1)
   })
@@ -111,7 +102,7 @@ describe('repeats with the same idempotency key', () => {
 
     agent.work = (_task, response) => void response.destroy()
     const unknown = await send('failed', 'unknown', { input: 1, idempotent: false })
-    await router.sees('failed', 'the agent again', (view) => view.agents[0]?.health === 'Healthy')
+    await suite.router.sees('failed', 'the agent again', (view) => view.agents[0]?.health === 'Healthy')
     const still = await send('failed', 'unknown', { input: 1, idempotent: false })
     expect([unknown.body.code, still.body.code, replayed(still)]).to.deep.equal(['OutcomeUnknown', 'OutcomeUnknown', 'true'])
     expect(agent.received.length).to.equal(4)
@@ -119,11 +110,11 @@ describe('repeats with the same idempotency key', () => {
 
   it('of what must not be done twice are never done anew once agents may have begun it, whatever came of it', async () => {
     const once = { input: 1, idempotent: false }
-    await fleet.swarm('voted', { routing: { strategy: 'Consensus', queue: { timeout: '100ms' } } })
+    await suite.fleet.swarm('voted', { routing: { strategy: 'Consensus', queue: { timeout: '100ms' } } })
     expect((await send('voted', 'early', once)).body.reason).to.equal('NoQuorum')
-    const voters = await Promise.all(['a', 'b', 'c'].map((letter) => fleet.agent('voted', `voted-${letter}`)))
+    const voters = await Promise.all(['a', 'b', 'c'].map((letter) => suite.fleet.agent('voted', `voted-${letter}`)))
     for (const voter of voters) voter.work = (_task, response) => answer(response, 200, { output: { choice: voter.name } })
-    await router.sees('voted', 'all voters', (view) => view.agents.filter(({ health }) => health === 'Healthy').length === 3)
+    await suite.router.sees('voted', 'all voters', (view) => view.agents.filter(({ health }) => health === 'Healthy').length === 3)
     const tied = await send('voted', 'tied', once)
     const again = await send('voted', 'tied', once)
     expect([tied.body.reason, again.body, replayed(again)]).to.deep.equal(['Tie', tied.body, 'true'])
@@ -141,8 +132,10 @@ describe('repeats with the same idempotency key', () => {
     await eventually('one has joined', async () => (await repeats('left', 'joined')) === 1)
     gone.abort()
     expect(await first).to.be.instanceOf(Error)
-    await eventually('the router has seen it go', async () => /^swarmops_router_open_tasks 1$/m.test((await router.get('/metrics')).text))
-    expect((await router.view('left')).agents[0]?.inFlight).to.equal(1)
+    await eventually('the router has seen it go', async () =>
+      /^swarmops_router_open_tasks 1$/m.test((await suite.router.get('/metrics')).text),
+    )
+    expect((await suite.router.view('left')).agents[0]?.inFlight).to.equal(1)
     held.shift()?.()
     expect((await second).status).to.equal(200)
 
@@ -151,7 +144,7 @@ describe('repeats with the same idempotency key', () => {
     await begun(2)
     late.abort()
     expect(await alone).to.be.instanceOf(Error)
-    await router.sees('left', 'no task', (view) => view.agents[0]?.inFlight === 0)
+    await suite.router.sees('left', 'no task', (view) => view.agents[0]?.inFlight === 0)
     held.length = 0
     const anew = send('left', 'other')
     await begun(3)
@@ -167,19 +160,19 @@ describe('repeats with the same idempotency key', () => {
     await begun(1)
     gone.abort()
     expect(await first).to.be.instanceOf(Error)
-    await router.sees('once', 'no task', (view) => view.agents[0]?.inFlight === 0)
+    await suite.router.sees('once', 'no task', (view) => view.agents[0]?.inFlight === 0)
     const again = await send('once', 'k', task)
     expect([again.status, again.body.code, replayed(again), agent.received.length]).to.deep.equal([502, 'OutcomeUnknown', 'true', 1])
-    expect((await router.view('once')).tasks).to.deep.equal({ done: 0, failed: 1 })
+    expect((await suite.router.view('once')).tasks).to.deep.equal({ done: 0, failed: 1 })
   })
 
   it('are forgotten with their swarm', async () => {
     const agent = await swarm('again', (_task, response) => answer(response, 200, { output: 1 }))
     await send('again', 'k')
-    await fleet.removeSwarm('again')
-    await eventually('the swarm is gone', async () => (await router.get(router.path('again'))).status === 404)
-    await fleet.swarm('again')
-    await router.sees('again', 'the swarm again', (view) => view.agents[0]?.health === 'Healthy')
+    await suite.fleet.removeSwarm('again')
+    await eventually('the swarm is gone', async () => (await suite.router.get(suite.router.path('again'))).status === 404)
+    await suite.fleet.swarm('again')
+    await suite.router.sees('again', 'the swarm again', (view) => view.agents[0]?.health === 'Healthy')
     expect((await send('again', 'k')).status).to.equal(200)
     expect(agent.received.length).to.equal(2)
   })
