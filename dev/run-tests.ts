@@ -9,7 +9,7 @@ import { ensureControlPlaneBinaries } from './cluster/binaries.ts'
 const ROOT = join(import.meta.dirname, '..')
 const MINUTE_MS = 60_000
 
-type Outcome = { passed: number; failed: number }
+type Outcome = { passed: number; failed: number; failures: readonly string[] }
 type Step = { name: string; run(): Promise<Outcome> }
 
 /** Runs a command with its output shown; false when it fails or takes too long. */
@@ -33,7 +33,8 @@ async function runs(command: string, args: readonly string[], limitMs = 10 * MIN
 /** One command that counts as one test. */
 const check = (name: string, command: string, args: readonly string[]): Step => ({
   name,
-  run: async () => ((await runs(command, args)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }),
+  run: async () =>
+    (await runs(command, args)) ? { passed: 1, failed: 0, failures: [] } : { passed: 0, failed: 1, failures: ['see above'] },
 })
 
 /** The tests in these files; a run that breaks off counts as one more failure. */
@@ -43,14 +44,14 @@ const suite = (name: string, patterns: readonly string[], limitMs: number): Step
     const files = globSync([...patterns], { cwd: ROOT })
       .filter((file) => !file.includes('node_modules'))
       .sort()
-    if (files.length === 0) return { passed: 0, failed: 0 }
+    if (files.length === 0) return { passed: 0, failed: 0, failures: [] }
     const directory = mkdtempSync(join(tmpdir(), 'swarm-tests-'))
     const report = join(directory, 'counts.json')
     const reporter = join(ROOT, 'dev/count-reporter.cjs')
     const isDone = await runs('mocha', ['--reporter', reporter, '--reporter-option', `output=${report}`, ...files], limitMs)
     const counts = readCounts(report)
     rmSync(directory, { recursive: true, force: true })
-    return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1 }
+    return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1, failures: ['the run broke off, see above'] }
   },
 })
 
@@ -58,7 +59,7 @@ function readCounts(report: string): Outcome {
   try {
     return JSON.parse(readFileSync(report, 'utf8')) as Outcome
   } catch {
-    return { passed: 0, failed: 0 }
+    return { passed: 0, failed: 0, failures: [] }
   }
 }
 
@@ -82,17 +83,21 @@ async function main(): Promise<void> {
   const isUnitOnly = process.argv[2] === 'unit'
   if (!isUnitOnly)
     await ensureControlPlaneBinaries((line) => console.log(`[cluster] ${line}`)).catch((error: unknown) => console.log(String(error)))
-  const total: Outcome = { passed: 0, failed: 0 }
+  const total = { passed: 0, failed: 0 }
+  const failed: string[] = []
   const lines: string[] = []
   for (const step of isUnitOnly ? [UNIT] : STEPS) {
     console.log(`\n── ${step.name}`)
     const from = Date.now()
-    const { passed, failed } = await step.run()
-    total.passed += passed
-    total.failed += failed
-    lines.push(`${failed > 0 ? '✗' : '✓'} ${step.name}: ${passed} passed, ${failed} failed, ${Math.round((Date.now() - from) / 1000)} s`)
+    const outcome = await step.run()
+    total.passed += outcome.passed
+    total.failed += outcome.failed
+    failed.push(...outcome.failures.map((failure) => `✗ ${step.name}: ${failure}`))
+    lines.push(
+      `${outcome.failed > 0 ? '✗' : '✓'} ${step.name}: ${outcome.passed} passed, ${outcome.failed} failed, ${Math.round((Date.now() - from) / 1000)} s`,
+    )
   }
-  console.log(`\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
+  console.log(`\n${[...failed, ...lines].join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
 }
 

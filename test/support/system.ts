@@ -6,6 +6,7 @@ import { LABEL } from '../../src/api/names.ts'
 import type { Agent, Swarm } from '../../src/api/objects.ts'
 import type { E2bLocalOptions } from '../../dev/e2b-local/options.ts'
 import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
+import { RouterFeed } from '../../src/router-client/feed.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { METADATA } from '../../src/e2b/metadata.ts'
 import {
@@ -335,6 +336,26 @@ export class System {
         if (view.agents.filter(({ health }) => health === 'Healthy').length === agents) return true
         throw new Error(JSON.stringify(view.agents))
       })
+    }
+  }
+
+  /** Sends a task, waits until the routers have told the operator that it is in hand, and gives the names of the agents that have tasks. */
+  async taskInHand(swarm: string, input: unknown): Promise<{ busy: string[]; answer: ReturnType<System['task']> }> {
+    const log = { info: () => undefined, warn: () => undefined }
+    const urls = this.routers.map(urlOf)
+    const feed = new RouterFeed({ urls, token: this.#token, onChange: () => undefined, log, now: () => performance.now() })
+    feed.start()
+    try {
+      await eventually('the routers tell what they do', () => feed.connected)
+      const answer = this.task(swarm, input)
+      // Every reader gets the same lines, this one after the operator.
+      const busy = await eventually(`the operator knows of a task of ${swarm}`, async () => {
+        const names = (await this.agents(swarm)).map((a) => a.metadata.name).filter((name) => feed.inFlight(this.namespace, name) > 0)
+        return names.length > 0 ? names : undefined
+      })
+      return { busy, answer }
+    } finally {
+      feed.stop()
     }
   }
 

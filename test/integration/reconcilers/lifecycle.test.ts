@@ -43,15 +43,11 @@ describe('the life of a swarm', function () {
   it('keeps tasks in hand when it is scaled down, and ends the idle agents first', async () => {
     await system.apply('desk', { replicas: 4 })
     await system.settled('desk')
-    const slow = system.task('desk', { sleepMs: 3_000 })
-    const busy = await eventually('the slow task is in hand', async () => {
-      const { agents } = await system.liveView('desk')
-      return agents.find((a) => a.inFlight > 0)?.agent
-    })
+    const { busy, answer } = await system.taskInHand('desk', { sleepMs: 3_000 })
     await system.scale('desk', 1)
     await eventually('three agents have left', async () => (await system.agents('desk')).length === 1)
-    expect((await system.agents('desk')).map((a) => a.metadata.name)).to.deep.equal([busy])
-    expect((await slow).status).to.equal(200)
+    expect((await system.agents('desk')).map((a) => a.metadata.name)).to.deep.equal(busy)
+    expect((await answer).status).to.equal(200)
     expect((await system.settled('desk')).status).to.include({ replicas: 1, readyReplicas: 1 })
     await eventually('one sandbox is left', () => system.e2b.admin.sandboxes().length === 1)
   })
