@@ -1,5 +1,8 @@
 import type { Column, Kind } from './crd.ts'
 import { AgentSpec, AgentStatus } from './agent.ts'
+import { BlueGreenSpec } from './blue-green-rollout.ts'
+import { CanarySpec } from './canary-rollout.ts'
+import { RolloutStatus } from './rollout-status.ts'
 import { SwarmSpec, SwarmStatus } from './swarm.ts'
 
 /** The API group of every kind. */
@@ -71,5 +74,43 @@ export const AGENT = {
   ],
 } as const satisfies Kind
 
+const ROLLOUT_COLUMNS: readonly Column[] = [
+  { name: 'Swarm', type: 'string', jsonPath: '.spec.swarm' },
+  { name: 'Activity', type: 'string', jsonPath: '.status.state.activity' },
+  { name: 'Step', type: 'string', jsonPath: '.status.step' },
+  { name: 'Weight', type: 'integer', jsonPath: '.status.state.weight' },
+  condition('Status', 'Ready', 'reason'),
+  { name: 'Stable', type: 'string', jsonPath: '.status.state.stableRevision', priority: 1 },
+  { name: 'Target', type: 'string', jsonPath: '.status.state.targetRevision', priority: 1 },
+  condition('Message', 'Ready', 'message', 1),
+  AGE,
+]
+
+/** Template changes of a swarm, tried out on a growing share of its tasks. */
+export const CANARY_ROLLOUT = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'CanaryRollout',
+  plural: 'canaryrollouts',
+  shortNames: ['canary'],
+  description: 'Tries each change of the template of a Swarm out on a growing share of its tasks, and goes back by itself when it is bad.',
+  spec: CanarySpec,
+  status: RolloutStatus,
+  columns: ROLLOUT_COLUMNS,
+} as const satisfies Kind
+
+/** Template changes of a swarm that replace all of it at once. */
+export const BLUE_GREEN_ROLLOUT = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'BlueGreenRollout',
+  plural: 'bluegreenrollouts',
+  shortNames: ['bluegreen'],
+  description: 'Brings each change of the template of a Swarm up whole beside the stable agents, then moves the tasks to it.',
+  spec: BlueGreenSpec,
+  status: RolloutStatus,
+  columns: ROLLOUT_COLUMNS,
+} as const satisfies Kind
+
 /** Every kind of the product. */
-export const KINDS: readonly Kind[] = [SWARM, AGENT]
+export const KINDS: readonly Kind[] = [SWARM, AGENT, CANARY_ROLLOUT, BLUE_GREEN_ROLLOUT]

@@ -1,4 +1,7 @@
 import type { AgentSpec, AgentStatus } from './agent.ts'
+import type { BlueGreenSpec } from './blue-green-rollout.ts'
+import type { CanarySpec } from './canary-rollout.ts'
+import type { RolloutStatus } from './rollout-status.ts'
 import type { SwarmSpec, SwarmStatus } from './swarm.ts'
 
 /** A reference to the object that this one belongs to. */
@@ -33,3 +36,12 @@ export type Swarm = ObjectOf<'Swarm', SwarmSpec, SwarmStatus>
 
 /** An Agent as the API server gives it. */
 export type Agent = ObjectOf<'Agent', AgentSpec, AgentStatus>
+
+/** A CanaryRollout as the API server gives it. */
+export type CanaryRollout = ObjectOf<'CanaryRollout', CanarySpec, RolloutStatus>
+
+/** A BlueGreenRollout as the API server gives it. */
+export type BlueGreenRollout = ObjectOf<'BlueGreenRollout', BlueGreenSpec, RolloutStatus>
+
+/** A rollout of either kind. */
+export type Rollout = CanaryRollout | BlueGreenRollout

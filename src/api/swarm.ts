@@ -219,6 +219,19 @@ const Traffic = Type.Object(
 )
 export type Traffic = Static<typeof Traffic>
 
+const Guard = Type.Object(
+  {
+    run: Type.String({ maxLength: 32, description: 'Names what is guarded: a router judges each run once.' }),
+    revision: Type.String({ maxLength: 63, description: 'Revision that gets no more tasks when too many of its attempts fail.' }),
+    stable: Type.String({ maxLength: 63, description: 'Revision that gets them instead.' }),
+    maxErrorPercent: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the attempts that may fail.' }),
+    minSamples: Type.Integer({ minimum: 1, description: 'Attempts within the window below which it is not judged.' }),
+    window: Type.String({ maxLength: 32, description: 'How far back attempts count, such as 30s.' }),
+  },
+  { description: 'What every router checks after each attempt of a revision that is being rolled out.' },
+)
+export type Guard = Static<typeof Guard>
+
 /** What the operator sees; written by it alone. */
 export const SwarmStatus = Type.Object(
   {
@@ -236,6 +249,15 @@ export const SwarmStatus = Type.Object(
         ...keyedBy('revision'),
         maxItems: 64,
         description: 'Shares of new tasks by revision; they sum to 100. The router follows them.',
+      }),
+    ),
+    guard: Type.Optional(Guard),
+    rollout: Type.Optional(Type.String({ maxLength: 300, description: 'The rollout that this swarm follows, as Kind/name.' })),
+    rejectedRevision: Type.Optional(
+      Type.String({
+        maxLength: 63,
+        description:
+          'Revision of the template that a rollout gave up: it is not tried again until the template changes, or a rollout is asked for Retry.',
       }),
     ),
     topology: Type.Optional(TopologyStatus),
