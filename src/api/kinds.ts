@@ -3,6 +3,7 @@ import { AgentSpec, AgentStatus } from './agent.ts'
 import { BlueGreenSpec } from './blue-green-rollout.ts'
 import { CanarySpec } from './canary-rollout.ts'
 import { RolloutStatus } from './rollout-status.ts'
+import { ScalingPolicySpec, ScalingPolicyStatus } from './scaling-policy.ts'
 import { SwarmSpec, SwarmStatus } from './swarm.ts'
 
 /** The API group of every kind. */
@@ -112,5 +113,29 @@ export const BLUE_GREEN_ROLLOUT = {
   columns: ROLLOUT_COLUMNS,
 } as const satisfies Kind
 
+/** How many agents a swarm, or a group of it, has. */
+export const SCALING_POLICY = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'ScalingPolicy',
+  plural: 'scalingpolicies',
+  shortNames: ['sp'],
+  description: 'Chooses how many agents a Swarm or one of its groups has, by what its routers, its sandboxes and other sources measure.',
+  spec: ScalingPolicySpec,
+  status: ScalingPolicyStatus,
+  columns: [
+    { name: 'Swarm', type: 'string', jsonPath: '.spec.target.swarm' },
+    { name: 'Group', type: 'string', jsonPath: '.spec.target.group' },
+    { name: 'Metrics', type: 'string', jsonPath: '.status.summary' },
+    { name: 'Min', type: 'integer', jsonPath: '.spec.minReplicas' },
+    { name: 'Max', type: 'integer', jsonPath: '.spec.maxReplicas' },
+    { name: 'Replicas', type: 'integer', jsonPath: '.status.currentReplicas' },
+    { name: 'Wanted', type: 'integer', jsonPath: '.status.wantedReplicas' },
+    condition('Status', 'Ready', 'reason'),
+    condition('Message', 'Ready', 'message', 1),
+    AGE,
+  ],
+} as const satisfies Kind
+
 /** Every kind of the product. */
-export const KINDS: readonly Kind[] = [SWARM, AGENT, CANARY_ROLLOUT, BLUE_GREEN_ROLLOUT]
+export const KINDS: readonly Kind[] = [SWARM, AGENT, CANARY_ROLLOUT, BLUE_GREEN_ROLLOUT, SCALING_POLICY]

@@ -2,6 +2,7 @@ import type { AgentSpec, AgentStatus } from './agent.ts'
 import type { BlueGreenSpec } from './blue-green-rollout.ts'
 import type { CanarySpec } from './canary-rollout.ts'
 import type { RolloutStatus } from './rollout-status.ts'
+import type { ScalingPolicySpec, ScalingPolicyStatus } from './scaling-policy.ts'
 import type { SwarmSpec, SwarmStatus } from './swarm.ts'
 
 /** A reference to the object that this one belongs to. */
@@ -45,3 +46,6 @@ export type BlueGreenRollout = ObjectOf<'BlueGreenRollout', BlueGreenSpec, Rollo
 
 /** A rollout of either kind. */
 export type Rollout = CanaryRollout | BlueGreenRollout
+
+/** A ScalingPolicy as the API server gives it. */
+export type ScalingPolicy = ObjectOf<'ScalingPolicy', ScalingPolicySpec, ScalingPolicyStatus>

@@ -232,6 +232,7 @@ export const ScalingPolicyStatus = Type.Object(
     currentReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas of the target before the last decision.' })),
     wantedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas that were decided on.' })),
     askedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas that the metrics ask for, before limits.' })),
+    summary: Type.Optional(Type.String({ description: 'The values of the metrics in a few words, for kubectl get.' })),
     decidingMetric: Type.Optional(Type.String({ description: 'The metric that asks for most.' })),
     metrics: Type.Optional(Type.Array(MetricStatus, { ...keyedBy('name'), maxItems: 16, description: 'Each metric as it was read.' })),
     limitedBy: Type.Optional(Type.Array(LimitStatus, { maxItems: LIMITED_BY.length, description: 'What changed the number, in order.' })),

@@ -1,5 +1,5 @@
-import { AGENT, BLUE_GREEN_ROLLOUT, CANARY_ROLLOUT, SWARM } from '../../api/kinds.ts'
-import type { Agent, BlueGreenRollout, CanaryRollout, Swarm } from '../../api/objects.ts'
+import { AGENT, BLUE_GREEN_ROLLOUT, CANARY_ROLLOUT, SCALING_POLICY, SWARM } from '../../api/kinds.ts'
+import type { Agent, BlueGreenRollout, CanaryRollout, ScalingPolicy, Swarm } from '../../api/objects.ts'
 import type { ResourceKind } from '../../kube/objects.ts'
 
 const resource = ({ group, version, plural, kind }: Omit<ResourceKind, 'namespaced'>) => ({
@@ -22,5 +22,11 @@ export const CANARY_ROLLOUTS: ResourceKind<CanaryRollout> = resource(CANARY_ROLL
 /** How BlueGreenRollouts are addressed. */
 export const BLUE_GREEN_ROLLOUTS: ResourceKind<BlueGreenRollout> = resource(BLUE_GREEN_ROLLOUT)
 
-/** The field manager of everything that the operator writes. */
+/** How ScalingPolicies are addressed. */
+export const SCALING_POLICIES: ResourceKind<ScalingPolicy> = resource(SCALING_POLICY)
+
+/** The field manager of everything that the operator writes, but for replicas that a ScalingPolicy sets. */
 export const FIELD_MANAGER = 'swarm-operator'
+
+/** The field manager of replicas that a ScalingPolicy sets, so that GitOps can leave them alone. */
+export const SCALING_MANAGER = 'swarm-operator-scaling'

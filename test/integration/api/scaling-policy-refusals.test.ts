@@ -1,27 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { installCrds } from '../../../dev/cluster/install-crds.ts'
-import { toCrd, type Kind } from '../../../src/api/crd.ts'
-import { GROUP, VERSION } from '../../../src/api/kinds.ts'
-import { ScalingPolicySpec, ScalingPolicyStatus } from '../../../src/api/scaling-policy.ts'
-import { useCluster } from '../../support/cluster.ts'
+import { SCALING_POLICY } from '../../../src/api/kinds.ts'
 import { Api } from './harness.ts'
-
-/** The kind as it will be; it is not in src/api/kinds.ts before something acts on it. */
-const POLICY: Kind = {
-  group: GROUP,
-  version: VERSION,
-  kind: 'ScalingPolicy',
-  plural: 'scalingpolicies',
-  shortNames: [],
-  description: 'How many agents there are.',
-  spec: ScalingPolicySpec,
-  status: ScalingPolicyStatus,
-  columns: [],
-}
 
 const policy = (more: object = {}, ...metrics: object[]) => ({
   target: { swarm: 'desk' },
@@ -200,18 +180,11 @@ describe('a ScalingPolicy, to the API server', () => {
   let api: Api
   before(async () => {
     api = await Api.start()
-    const dir = mkdtempSync(join(tmpdir(), 'swarm-policy-'))
-    try {
-      writeFileSync(join(dir, 'policy.yaml'), JSON.stringify(toCrd(POLICY)))
-      await installCrds((await useCluster()).kubeconfig, dir)
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
   })
   after(() => api.stop())
 
   for (const [name, spec] of Object.entries(TAKEN))
-    it(`may be ${name}`, async () => expect(await api.tryKind(POLICY, spec)).to.deep.equal({ code: 201, told: [] }))
+    it(`may be ${name}`, async () => expect(await api.tryKind(SCALING_POLICY, spec)).to.deep.equal({ code: 201, told: [] }))
   for (const [name, { spec, told }] of Object.entries(REFUSED))
-    it(`may not be ${name}`, async () => expect(await api.tryKind(POLICY, spec)).to.deep.equal({ code: 422, told: [told] }))
+    it(`may not be ${name}`, async () => expect(await api.tryKind(SCALING_POLICY, spec)).to.deep.equal({ code: 422, told: [told] }))
 })
