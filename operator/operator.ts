@@ -71,6 +71,7 @@ async function main(config: OperatorConfig): Promise<void> {
 function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
   const listeners: ((namespace: string, agent: string) => void)[] = []
   const endedListeners: ((ended: readonly Ended[]) => void)[] = []
+  const swarmListeners: ((namespace: string, swarm: string) => void)[] = []
   const feed = new RouterFeed({
     urls: routerUrls,
     token: internalToken ?? '',
@@ -82,12 +83,17 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
     onEnded: (ended) => {
       for (const listener of endedListeners) listener(ended)
     },
+    onSwarms: (swarms) => {
+      for (const { namespace, swarm } of swarms) for (const listener of swarmListeners) listener(namespace, swarm)
+    },
   })
   const routers = {
     inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
     // Nobody says what agents still have to do when no router is known: they get all of spec.lifecycle.drainTimeout.
     isDrained: (namespace: string, agent: string) => routerUrls.length > 0 && feed.isDrained(namespace, agent),
     isConnected: () => routerUrls.length === 0 || feed.connected,
+    waiting: (namespace: string, swarm: string, group: string) => feed.waiting(namespace, swarm, group),
+    onSwarm: (listener: (namespace: string, swarm: string) => void) => swarmListeners.push(listener),
     onEnded: (listener: (ended: readonly Ended[]) => void) => endedListeners.push(listener),
     onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
   }

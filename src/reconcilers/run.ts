@@ -49,6 +49,8 @@ export type RunOptions = {
   routers: RouterView & {
     onDrain(listener: (namespace: string, agent: string) => void): void
     onEnded(listener: (ended: readonly EndedTasks[]) => void): void
+    /** Something about the tasks of a swarm changed in a router. */
+    onSwarm(listener: (namespace: string, swarm: string) => void): void
   }
   log: Logger
   registry: Registry

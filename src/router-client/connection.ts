@@ -2,7 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https'
 import { Mirror } from '../stats/mirror.ts'
 import { Tally, type Ended } from '../stats/tally.ts'
-import { decodeFrame, type AgentStats } from '../stats/wire.ts'
+import { decodeFrame, type AgentStats, type Frame, type SwarmRef, type SwarmStats } from '../stats/wire.ts'
 import { CONNECT_MS, MAX_LINE_CHARS, RECONNECT_MS, SILENCE_MS } from './limits.ts'
 import { Lines } from './lines.ts'
 
@@ -23,6 +23,8 @@ export type ConnectionOptions = {
   readonly onChange: (agents: readonly AgentStats[]) => void
   /** Hears of attempts of tasks that have ended. */
   readonly onEnded: (ended: readonly Ended[]) => void
+  /** Hears of swarms about which this router's word changed, also when it was lost. */
+  readonly onSwarms: (swarms: readonly SwarmRef[]) => void
 }
 
 /** The stream of one router, opened again with growing, jittered pauses whenever it ends. */
@@ -30,6 +32,8 @@ export class Connection {
   readonly #o: ConnectionOptions
   #mirror = new Mirror()
   readonly #tally = new Tally()
+  /** When each swarm was last told of; ages in what was said count from then. */
+  readonly #toldMs = new Map<string, number>()
   #request: ClientRequest | undefined
   #timer: NodeJS.Timeout | undefined
   #heardMs = 0
@@ -47,6 +51,13 @@ export class Connection {
   /** What the router says of the agent; undefined while it is not connected or does not know it. */
   agent(namespace: string, agent: string): AgentStats | undefined {
     return this.isConnected ? this.#mirror.agent(namespace, agent) : undefined
+  }
+
+  /** What the router says of the swarm, and how long ago it said so; undefined while it is not connected or does not know it. */
+  swarm(namespace: string, swarm: string): { readonly stats: SwarmStats; readonly agoMs: number } | undefined {
+    const stats = this.isConnected ? this.#mirror.swarm(namespace, swarm) : undefined
+    const nowMs = this.#o.now()
+    return stats && { stats, agoMs: nowMs - (this.#toldMs.get(`${namespace}/${swarm}`) ?? nowMs) }
   }
 
   start(): void {
@@ -107,6 +118,17 @@ export class Connection {
     }
     this.#o.onChange(changed)
     if (ended.length > 0) this.#o.onEnded(ended)
+    const swarms = this.#told(frame)
+    if (swarms.length > 0) this.#o.onSwarms(swarms)
+  }
+
+  /** The swarms of which a frame says something; those of a snapshot when it is complete. */
+  #told(frame: Frame): readonly SwarmRef[] {
+    if (frame.type === 'heartbeat') return []
+    for (const { namespace, swarm } of frame.swarms ?? []) this.#toldMs.set(`${namespace}/${swarm}`, this.#heardMs)
+    if (frame.type === 'snapshot') return frame.more ? [] : [...this.#mirror.swarms]
+    for (const { namespace, swarm } of frame.goneSwarms ?? []) this.#toldMs.delete(`${namespace}/${swarm}`)
+    return [...(frame.swarms ?? []), ...(frame.goneSwarms ?? [])]
   }
 
   #expect(withinMs: number, otherwise: string): void {
@@ -121,7 +143,9 @@ export class Connection {
     this.#request = undefined
     request.destroy()
     const lost = [...this.#mirror.agents]
+    const lostSwarms = [...this.#mirror.swarms]
     this.#mirror = new Mirror()
+    this.#toldMs.clear()
     this.#tally.lost()
     this.#failures += 1
     if (this.#failures === 1) this.#o.log.warn('router not connected', { url: this.#o.url, why })
@@ -129,5 +153,6 @@ export class Connection {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#open(), growing * (0.5 + this.#o.random() / 2)).unref()
     this.#o.onChange(lost)
+    if (lostSwarms.length > 0) this.#o.onSwarms(lostSwarms)
   }
 }

@@ -1,9 +1,12 @@
 import type { Ended } from '../stats/tally.ts'
-import type { AgentStats } from '../stats/wire.ts'
+import type { AgentStats, SwarmRef } from '../stats/wire.ts'
 import { Connection, type FeedLog } from './connection.ts'
 
 /** An agent of which a router said something new. */
 export type ChangedAgent = { readonly namespace: string; readonly swarm: string; readonly agent: string }
+
+/** Tasks that wait, and for how long the oldest of them does; 0 without any. */
+export type Waiting = { readonly queued: number; readonly oldestMs: number }
 
 /** `urls` are those of the routers' ports; `now` gives milliseconds that never go back. */
 export type RouterFeedOptions = {
@@ -12,6 +15,8 @@ export type RouterFeedOptions = {
   readonly onChange: (agents: readonly ChangedAgent[]) => void
   /** Hears of attempts of tasks that have ended. */
   readonly onEnded?: (ended: readonly Ended[]) => void
+  /** Hears of swarms of which a router said something new, or says nothing any more. */
+  readonly onSwarms?: (swarms: readonly SwarmRef[]) => void
   readonly log: FeedLog
   readonly now: () => number
   /** Between 0 and 1; spreads the attempts to connect. */
@@ -24,10 +29,10 @@ export class RouterFeed {
   readonly #onChange: (agents: readonly ChangedAgent[]) => void
 
   constructor(options: RouterFeedOptions) {
-    const { urls, token, log, now, random = Math.random, onEnded = () => undefined } = options
+    const { urls, token, log, now, random = Math.random, onEnded = () => undefined, onSwarms = () => undefined } = options
     this.#onChange = options.onChange
     this.#connections = [...new Set(urls)].map(
-      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents), onEnded }),
+      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents), onEnded, onSwarms }),
     )
   }
 
@@ -61,6 +66,20 @@ export class RouterFeed {
       const stats = connection.agent(namespace, agent)
       return stats !== undefined && stats.draining && stats.inFlight === 0
     })
+  }
+
+  /** Tasks that wait for a swarm in all routers, or those that a group of it could take; undefined unless every router is connected. */
+  waiting(namespace: string, swarm: string, group: string): Waiting | undefined {
+    if (!this.connected) return undefined
+    const sum = { queued: 0, oldestMs: 0 }
+    for (const connection of this.#connections) {
+      const said = connection.swarm(namespace, swarm)
+      const queue = group === '' ? said?.stats : said?.stats.groups?.find((each) => each.group === group)
+      if (!said || !queue || queue.queued === 0) continue
+      sum.queued += queue.queued
+      sum.oldestMs = Math.max(sum.oldestMs, (queue.oldestMs ?? 0) + said.agoMs)
+    }
+    return sum
   }
 
   #changed(agents: readonly AgentStats[]): void {

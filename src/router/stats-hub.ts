@@ -5,6 +5,7 @@ import type { Call } from './call.ts'
 import type { AttemptEnd } from './dispatcher.ts'
 import type { Host } from './host.ts'
 import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS } from './limits.ts'
+import { queuesOf } from './queues.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { World } from './world.ts'
 
@@ -16,7 +17,7 @@ export function statsOfAgent({ slot, latency }: Host): AgentStats {
 }
 
 /** What the operator is told of one swarm. */
-export function statsOfSwarm(entry: SwarmEntry<Call>): SwarmStats {
+export function statsOfSwarm(entry: SwarmEntry<Call>, nowMs: number): SwarmStats {
   const revisions = new Map<string, { revision: string; inFlight: number; done: number; failed: number }>()
   for (const { slot } of entry.hosts.values()) {
     const { revision } = slot.facts
@@ -27,7 +28,7 @@ export function statsOfSwarm(entry: SwarmEntry<Call>): SwarmStats {
     revisions.set(revision, sum)
   }
   const list: RevisionStats[] = [...revisions.values()]
-  return { namespace: entry.namespace, swarm: entry.name, queued: entry.waiting.size, revisions: list }
+  return { namespace: entry.namespace, swarm: entry.name, ...queuesOf(entry, nowMs), revisions: list }
 }
 
 /** Tells readers what changed, at once after a pause and then gathered in few and small frames: nothing is kept or sent while nobody reads. */
@@ -59,7 +60,13 @@ export class StatsHub {
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
     const entries = [...this.#world.entries]
     const agents = entries.flatMap((entry) => [...entry.hosts.values()].map(statsOfAgent))
-    response.write(encodeSnapshot(this.#router, agents, entries.filter((entry) => entry.settings).map(statsOfSwarm)))
+    response.write(
+      encodeSnapshot(
+        this.#router,
+        agents,
+        entries.filter((entry) => entry.settings).map((entry) => statsOfSwarm(entry, this.#now())),
+      ),
+    )
     this.#readers.add(response)
     this.#heartbeat ??= setInterval(() => this.#send(HEARTBEAT), HEARTBEAT_MS).unref()
     response.on('close', () => {
@@ -126,7 +133,7 @@ export class StatsHub {
     const goneAgents = [...this.#goneAgents.values()]
     const goneSwarms = [...this.#goneSwarms.values()]
     const agents = [...this.#agents].map(statsOfAgent)
-    const swarms = [...this.#swarms].filter((entry) => entry.settings).map(statsOfSwarm)
+    const swarms = [...this.#swarms].filter((entry) => entry.settings).map((entry) => statsOfSwarm(entry, this.#flushedMs))
     this.#forgetChanges()
     this.#send(
       encodeFrame({

@@ -151,6 +151,14 @@ export class Fleet {
     return this.#capabilities.get(part)?.has(capability) ?? false
   }
 
+  /** The groups whose agents could have it; all agents of a group can do the same. */
+  groupsFor({ part = PART.whole, capability = ANY }: PoolWish): readonly string[] {
+    const isIn = (group: string) => part === PART.whole || (this.#partsOf?.({ group, place: 0 }).includes(part) ?? false)
+    return [...this.#rules.groups].flatMap(([group, { capabilities }]) =>
+      isIn(group) && (capability === ANY || capabilities.includes(capability)) ? [group] : [],
+    )
+  }
+
   /** Whether there is an agent of the revision, in whatever state. */
   has(revision: string): boolean {
     return this.#revisions.has(revision)

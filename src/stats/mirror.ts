@@ -22,6 +22,10 @@ export class Mirror {
     return this.#swarms.get(agentKey(namespace, swarm))
   }
 
+  get swarms(): IterableIterator<SwarmStats> {
+    return this.#swarms.values()
+  }
+
   get agents(): IterableIterator<AgentStats> {
     return this.#agents.values()
   }

@@ -28,6 +28,12 @@ describe('wire format of the statistics', () => {
       goneSwarms: [{ namespace: 'n', swarm: 't' }],
     }
     expect(decodeFrame(encodeFrame(delta))).to.deep.equal(delta)
+    const waiting: Frame = {
+      v: 1,
+      type: 'delta',
+      swarms: [{ ...swarm, oldestMs: 12, groups: [{ group: 'lead', queued: 1, oldestMs: 12 }] }],
+    }
+    expect(decodeFrame(encodeFrame(waiting))).to.deep.equal(waiting)
     expect(decodeFrame(encodeFrame({ v: 1, type: 'heartbeat' }))).to.deep.equal({ v: 1, type: 'heartbeat' })
   })
 
@@ -61,6 +67,8 @@ describe('wire format of the statistics', () => {
       type: 'delta',
       agents: [agent('a', { latency: Array.from({ length: 32 }, () => 1) })],
     }),
+    'a wait that is no count': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, oldestMs: '5' }] }),
+    'a group without a name': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, groups: [{ queued: 1 }] }] }),
     'a swarm without revisions': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, revisions: undefined }] }),
   }
   for (const [name, line] of Object.entries(refused)) it(`refuses ${name}`, () => expect(() => decodeFrame(line)).to.throw(WireError))

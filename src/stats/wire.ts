@@ -21,12 +21,24 @@ export type AgentStats = {
 /** Attempts on the agents of one revision, since this router started. */
 export type RevisionStats = { readonly revision: string; readonly inFlight: number; readonly done: number; readonly failed: number }
 
+/** Tasks that wait and that agents of a group could take: one that several groups could take counts in each of them. */
+export type GroupQueue = {
+  readonly group: string
+  readonly queued: number
+  /** How long the oldest of them had waited when this was said, in milliseconds; absent when none waits. */
+  readonly oldestMs?: number
+}
+
 /** What one router says of one swarm. */
 export type SwarmStats = {
   readonly namespace: string
   readonly swarm: string
   /** Tasks that wait for an agent. */
   readonly queued: number
+  /** How long the oldest of them had waited when this was said, in milliseconds; absent when none waits, or from an older router. */
+  readonly oldestMs?: number
+  /** The same by group; absent without groups, when none waits, or from an older router. */
+  readonly groups?: readonly GroupQueue[]
   readonly revisions: readonly RevisionStats[]
 }
 
@@ -120,5 +132,12 @@ const isAgentStats: Check = (item) =>
   typeof item['draining'] === 'boolean' &&
   (item['latency'] === undefined || isLatencies(item['latency']))
 const isRevisionStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'inFlight', 'done', 'failed')
+const isOldest = (item: Record<string, unknown>): boolean => item['oldestMs'] === undefined || isCount(item['oldestMs'])
+const isGroupQueue: Check = (item) => hasTexts(item, 'group') && hasCounts(item, 'queued') && isRecord(item) && isOldest(item)
 const isSwarmStats: Check = (item) =>
-  hasTexts(item, 'namespace', 'swarm') && hasCounts(item, 'queued') && isRecord(item) && isListOf(item['revisions'], isRevisionStats)
+  hasTexts(item, 'namespace', 'swarm') &&
+  hasCounts(item, 'queued') &&
+  isRecord(item) &&
+  isOldest(item) &&
+  isListOf(item['groups'] ?? [], isGroupQueue) &&
+  isListOf(item['revisions'], isRevisionStats)

@@ -13,6 +13,11 @@ export type RouterView = {
   isDrained(namespace: string, agent: string): boolean
   /** Every router is connected, so that no task ends unheard. */
   isConnected(): boolean
+  /**
+   * Tasks that wait for a swarm, or those that a group of it could take (`''` for a swarm without groups), and for how long the oldest does.
+   * Undefined while some router, or every one, is unknown.
+   */
+  waiting(namespace: string, swarm: string, group: string): { readonly queued: number; readonly oldestMs: number } | undefined
 }
 
 /** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm. */

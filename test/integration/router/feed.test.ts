@@ -25,11 +25,13 @@ describe('the feed from routers that misbehave', () => {
   let nowMs: number
   const logged: string[] = []
   const changed: string[] = []
+  const swarms: string[] = []
   beforeEach(async () => {
     streams = []
     nowMs = 0
     logged.length = 0
     changed.length = 0
+    swarms.length = 0
     server = createServer((_request, response) => {
       response.writeHead(200)
       response.flushHeaders()
@@ -43,6 +45,7 @@ describe('the feed from routers that misbehave', () => {
       now: () => nowMs,
       random: () => 0,
       onChange: (agents) => changed.push(...agents.map((agent) => agent.agent)),
+      onSwarms: (told) => swarms.push(...told.map(({ swarm }) => swarm)),
     })
     feed.start()
   })
@@ -94,5 +97,23 @@ describe('the feed from routers that misbehave', () => {
     expect([feed.connected, feed.isDrained('n', 'a')]).to.deep.equal([false, false])
     first?.write(encodeFrame({ v: 1, type: 'heartbeat' }))
     await eventually('the feed is connected again', () => feed.connected)
+  })
+
+  it('tells how many tasks wait for a swarm and its groups, and how long the oldest has waited by now', async () => {
+    const first = await stream(1)
+    expect(feed.waiting('n', 's', '')).to.equal(undefined)
+    const groups = [{ group: 'lead', queued: 2, oldestMs: 100 }]
+    first?.write(encodeSnapshot('r', [], [{ namespace: 'n', swarm: 's', queued: 3, oldestMs: 400, groups, revisions: [] }]))
+    await eventually('the swarm is told', () => swarms.length === 1)
+    nowMs += 1_000
+    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 3, oldestMs: 1_400 })
+    expect(feed.waiting('n', 's', 'lead')).to.deep.equal({ queued: 2, oldestMs: 1_100 })
+    expect(feed.waiting('n', 's', 'other')).to.deep.equal({ queued: 0, oldestMs: 0 })
+    first?.write(encodeFrame({ v: 1, type: 'delta', swarms: [{ namespace: 'n', swarm: 's', queued: 4, revisions: [] }] }))
+    await eventually('the change is told', () => swarms.length === 2)
+    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 4, oldestMs: 0 })
+    first?.end()
+    await eventually('the loss is told', () => swarms.length === 3)
+    expect(feed.waiting('n', 's', '')).to.equal(undefined)
   })
 })
