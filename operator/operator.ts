@@ -67,11 +67,12 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('stopped')
 }
 
-/** What the routers say, and who hears of agents that have drained and of tasks that have ended. */
+/** What the routers say, and who hears of agents that have drained, of tasks that have ended, and of shares and trips of swarms. */
 function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
   const listeners: ((namespace: string, agent: string) => void)[] = []
   const endedListeners: ((ended: readonly Ended[]) => void)[] = []
   const swarmListeners: ((namespace: string, swarm: string) => void)[] = []
+  const changeListeners: ((namespace: string, swarm: string) => void)[] = []
   const feed = new RouterFeed({
     urls: routerUrls,
     token: internalToken ?? '',
@@ -79,6 +80,9 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
     now: Date.now,
     onChange: (agents) => {
       for (const { namespace, agent } of agents) for (const listener of listeners) listener(namespace, agent)
+    },
+    onSwarmChange: (namespace, swarm) => {
+      for (const listener of changeListeners) listener(namespace, swarm)
     },
     onEnded: (ended) => {
       for (const listener of endedListeners) listener(ended)
@@ -94,6 +98,9 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
     isConnected: () => routerUrls.length === 0 || feed.connected,
     waiting: (namespace: string, swarm: string, group: string) => feed.waiting(namespace, swarm, group),
     onSwarm: (listener: (namespace: string, swarm: string) => void) => swarmListeners.push(listener),
+    inForce: (namespace: string, swarm: string) => feed.shares(namespace, swarm),
+    trips: (namespace: string, swarm: string) => feed.trips(namespace, swarm),
+    onSwarmChange: (listener: (namespace: string, swarm: string) => void) => changeListeners.push(listener),
     onEnded: (listener: (ended: readonly Ended[]) => void) => endedListeners.push(listener),
     onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
   }

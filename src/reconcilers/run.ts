@@ -51,6 +51,8 @@ export type RunOptions = {
     onEnded(listener: (ended: readonly EndedTasks[]) => void): void
     /** Something about the tasks of a swarm changed in a router. */
     onSwarm(listener: (namespace: string, swarm: string) => void): void
+    /** Shares in force or trips of a swarm have changed. */
+    onSwarmChange(listener: (namespace: string, swarm: string) => void): void
   }
   log: Logger
   registry: Registry

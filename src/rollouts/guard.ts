@@ -32,6 +32,11 @@ export class Guard {
     return this.#trip
   }
 
+  /** What it saw within the window when an attempt last ended. */
+  get seen(): { readonly failed: number; readonly samples: number } {
+    return { failed: this.#failedInAll, samples: this.#samplesInAll }
+  }
+
   /** An attempt ended; returns true when that trips the guard, once in its life. */
   ended(hasFailed: boolean, nowMs: number): boolean {
     if (this.#trip) return false

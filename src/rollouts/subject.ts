@@ -7,8 +7,7 @@ export type WarmUpSpec = NonNullable<BlueGreenSpec['warmUp']>
 
 /** One check of a plan with what it is made of. */
 export type CheckSubject =
-  | { readonly run: string; readonly metrics: readonly Metric[] }
-  | { readonly run: string; readonly warmUp: WarmUpSpec }
+  { readonly run: string; readonly metrics: readonly Metric[] } | { readonly run: string; readonly warmUp: WarmUpSpec }
 
 /** Attempts of one revision that have ended since the rollout began, and those of them that failed. */
 export type AttemptCounts = { readonly samples: number; readonly failed: number }

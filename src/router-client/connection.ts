@@ -1,6 +1,6 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { Mirror } from '../stats/mirror.ts'
+import { Mirror, type Changes } from '../stats/mirror.ts'
 import { Tally, type Ended } from '../stats/tally.ts'
 import { decodeFrame, type AgentStats, type Frame, type SwarmRef, type SwarmStats } from '../stats/wire.ts'
 import { CONNECT_MS, MAX_LINE_CHARS, RECONNECT_MS, SILENCE_MS } from './limits.ts'
@@ -19,11 +19,11 @@ export type ConnectionOptions = {
   readonly log: FeedLog
   readonly now: () => number
   readonly random: () => number
-  /** Hears of agents about which this router's word changed, also when it was lost. */
-  readonly onChange: (agents: readonly AgentStats[]) => void
+  /** Hears of what changed in this router's word, also when it was lost. */
+  readonly onChange: (changes: Changes) => void
   /** Hears of attempts of tasks that have ended. */
   readonly onEnded: (ended: readonly Ended[]) => void
-  /** Hears of swarms about which this router's word changed, also when it was lost. */
+  /** Hears of swarms about which this router said anything, also when it was lost. */
   readonly onSwarms: (swarms: readonly SwarmRef[]) => void
 }
 
@@ -142,7 +142,7 @@ export class Connection {
     if (request !== this.#request || !this.#isRunning) return
     this.#request = undefined
     request.destroy()
-    const lost = [...this.#mirror.agents]
+    const lost = this.#mirror.everything
     const lostSwarms = [...this.#mirror.swarms]
     this.#mirror = new Mirror()
     this.#toldMs.clear()

@@ -1,5 +1,6 @@
 import type { Ended } from '../stats/tally.ts'
-import type { AgentStats, SwarmRef } from '../stats/wire.ts'
+import type { Changes } from '../stats/mirror.ts'
+import type { SwarmRef, TripStats } from '../stats/wire.ts'
 import { Connection, type FeedLog } from './connection.ts'
 
 /** An agent of which a router said something new. */
@@ -7,12 +8,16 @@ export type ChangedAgent = { readonly namespace: string; readonly swarm: string;
 
 /** Tasks that wait, and for how long the oldest of them does; 0 without any. */
 export type Waiting = { readonly queued: number; readonly oldestMs: number }
+/** Percent of new tasks that a revision has in the router where it has fewest, and in the one where it has most. */
+export type ShareInForce = { readonly least: number; readonly most: number }
 
 /** `urls` are those of the routers' ports; `now` gives milliseconds that never go back. */
 export type RouterFeedOptions = {
   readonly urls: readonly string[]
   readonly token: string
   readonly onChange: (agents: readonly ChangedAgent[]) => void
+  /** Hears of a swarm of which the shares in force or a trip changed in any router, also because a router was lost or has come back. */
+  readonly onSwarmChange?: (namespace: string, swarm: string) => void
   /** Hears of attempts of tasks that have ended. */
   readonly onEnded?: (ended: readonly Ended[]) => void
   /** Hears of swarms of which a router said something new, or says nothing any more. */
@@ -26,13 +31,13 @@ export type RouterFeedOptions = {
 /** What all routers say about agents, as they say it: one stream for each, connected again whenever it ends. */
 export class RouterFeed {
   readonly #connections: readonly Connection[]
-  readonly #onChange: (agents: readonly ChangedAgent[]) => void
+  readonly #o: Pick<RouterFeedOptions, 'onChange' | 'onSwarmChange'>
 
   constructor(options: RouterFeedOptions) {
     const { urls, token, log, now, random = Math.random, onEnded = () => undefined, onSwarms = () => undefined } = options
-    this.#onChange = options.onChange
+    this.#o = options
     this.#connections = [...new Set(urls)].map(
-      (url) => new Connection({ url, token, log, now, random, onChange: (agents) => this.#changed(agents), onEnded, onSwarms }),
+      (url) => new Connection({ url, token, log, now, random, onChange: (changes) => this.#changed(changes), onEnded, onSwarms }),
     )
   }
 
@@ -82,7 +87,29 @@ export class RouterFeed {
     return sum
   }
 
-  #changed(agents: readonly AgentStats[]): void {
-    if (agents.length > 0) this.#onChange(agents.map(({ namespace, swarm, agent }) => ({ namespace, swarm, agent })))
+  /**
+   * What the routers go by when they choose a revision; one without an entry gets nothing from any. A router that is not connected, or
+   * does not say, counts as one where each revision has 0. Undefined without routers.
+   */
+  shares(namespace: string, swarm: string): Readonly<Record<string, ShareInForce>> | undefined {
+    if (this.#connections.length === 0) return undefined
+    const all = this.#connections.map((connection) => connection.swarm(namespace, swarm)?.stats.shares ?? [])
+    const revisions = new Set(all.flatMap((shares) => shares.map(({ revision }) => revision)))
+    const inForce: Record<string, ShareInForce> = {}
+    for (const revision of revisions) {
+      const percents = all.map((shares) => shares.find((share) => share.revision === revision)?.percent ?? 0)
+      inForce[revision] = { least: Math.min(...percents), most: Math.max(...percents) }
+    }
+    return inForce
+  }
+
+  /** Guards of the swarm that have tripped, one entry for each router. */
+  trips(namespace: string, swarm: string): readonly TripStats[] {
+    return this.#connections.flatMap((connection) => connection.swarm(namespace, swarm)?.stats.trip ?? [])
+  }
+
+  #changed({ agents, swarms }: Changes): void {
+    if (agents.length > 0) this.#o.onChange(agents.map(({ namespace, swarm, agent }) => ({ namespace, swarm, agent })))
+    for (const { namespace, swarm } of swarms) this.#o.onSwarmChange?.(namespace, swarm)
   }
 }

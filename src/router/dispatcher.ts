@@ -34,6 +34,8 @@ export type AttemptEnd = {
   readonly outcome: Outcome
   readonly durationMs: number
   readonly openedCircuit: boolean
+  /** It was the one after which its revision gets no more tasks. */
+  readonly trippedGuard: boolean
   readonly willRetry: boolean
   readonly isOverBudget: boolean
 }
@@ -244,8 +246,10 @@ export class Dispatcher {
     call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: rounded(durationMs) })
     if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
     if (ending === 'Answered' || ending === 'Failed') slot.service.add(durationMs, nowMs)
+    const hasFailed = ending === 'Failed' || ending === 'Unreachable'
     if (outcome === 'Done') slot.done += 1
-    else if (ending === 'Failed' || ending === 'Unreachable') slot.failed += 1
+    else if (hasFailed) slot.failed += 1
+    const trippedGuard = entry.guarding !== undefined && (outcome === 'Done' || hasFailed) && entry.judge(slot, hasFailed, nowMs)
     const openedCircuit = entry.fleet.end(slot, ending, nowMs)
     this.#wakeLater(entry, slot)
     const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
@@ -256,7 +260,7 @@ export class Dispatcher {
     // An agent that is lost gets no more tasks: repeating those it had cannot become a flood, and none of them is given up for a budget.
     const isOverBudget = isDue && ending === 'Failed' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
     const willRetry = isDue && !isOverBudget
-    this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, willRetry, isOverBudget })
+    this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, trippedGuard, willRetry, isOverBudget })
     if (willRetry) {
       if (!call.tried.includes(slot)) call.tried.push(slot)
       this.#seek(call)

@@ -46,6 +46,14 @@ function stagesOf(entry: SwarmEntry<Call>, nowMs: number): object {
   return { stages }
 }
 
+/** What is guarded, what of it was seen within the window, and why it was cut off if it was. */
+function guardOf({ guarding }: SwarmEntry<Call>): object {
+  if (!guarding) return {}
+  const { settings, seen, message } = guarding
+  const { run, revision, inFavourOf: stable } = settings
+  return { guard: { run, revision, stable, ...seen, tripped: message !== undefined, ...(message !== undefined && { message }) } }
+}
+
 /** The swarm as this router sees it now. */
 export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
@@ -63,7 +71,8 @@ export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
     strategy: fleet.rules.strategy,
     ...topologyOf(entry),
     ...stagesOf(entry, nowMs),
-    weights: settings?.rules.shares ?? [],
+    weights: fleet.inForce,
+    ...guardOf(entry),
     ...(fleet.rules.adaptive && { shares: fleet.groupShares(nowMs).map(sharesLine) }),
     queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },
     tasks: { done, failed },

@@ -30,6 +30,8 @@ export interface RouterMetrics {
   /** Tasks that were not tried again because the retry budget was spent. */
   readonly overBudget: Counter<'namespace' | 'swarm'>
   readonly circuitOpens: Counter<'namespace' | 'swarm'>
+  /** Revisions under way that were cut off because too many of their attempts failed. */
+  readonly guardTrips: Counter<'namespace' | 'swarm'>
   readonly probes: Counter<'namespace' | 'swarm' | 'result'>
   /** Requests with a known idempotency key that were answered without doing the task again. */
   readonly repeats: Counter<'namespace' | 'swarm' | 'result'>
@@ -62,6 +64,7 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     retries: counter('retries_total', 'Attempts after the first.', SWARM),
     overBudget: counter('retries_over_budget_total', 'Tasks that were not tried again because the retry budget was spent.', SWARM),
     circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
+    guardTrips: counter('guard_trips_total', 'Revisions that get no more tasks because too many of their attempts failed.', SWARM),
     probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
     repeats: counter('repeats_total', 'Repeats answered without doing the task again.', [...SWARM, 'result'] as const),
     leaderChanges: counter('leader_changes_total', 'Times that another agent came to lead, by cause.', [...SWARM, 'cause'] as const),

@@ -176,11 +176,12 @@ export class Router {
   #attemptEnded(entry: SwarmEntry<Call>, host: Host, ended: AttemptEnd): void {
     const { namespace, name: swarm } = entry
     const { group, revision, name: agent } = host.slot.facts
-    const { outcome, openedCircuit, willRetry, isOverBudget } = ended
+    const { outcome, openedCircuit, trippedGuard, willRetry, isOverBudget } = ended
     entry.version += 1
     this.#prober.ended(entry, host, ALIVE.has(outcome))
     this.#stats.attemptEnded(entry, host, ended)
-    if (!ALIVE.has(outcome) || openedCircuit) this.#leaders.look(entry)
+    if (!ALIVE.has(outcome) || openedCircuit || trippedGuard) this.#leaders.look(entry)
+    if (trippedGuard) this.#guardTripped(entry)
     if (!entry.settings) return // its metrics are gone, and would come back for ever
     this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })
     if (willRetry) this.#metrics.retries.inc({ namespace, swarm })
@@ -189,6 +190,15 @@ export class Router {
       this.#metrics.circuitOpens.inc({ namespace, swarm })
       this.#o.log.warn('circuit opened', { namespace, swarm, agent, outcome })
     }
+  }
+
+  #guardTripped(entry: SwarmEntry<Call>): void {
+    const { namespace, name: swarm, guarding } = entry
+    if (!guarding) return
+    const { run, revision, inFavourOf: stable } = guarding.settings
+    this.#metrics.guardTrips.inc({ namespace, swarm })
+    this.#o.log.warn('guard tripped', { namespace, swarm, run, revision, stable, ...guarding.seen, why: guarding.message })
+    this.#stats.tell(entry)
   }
 
   #queueChanged(entry: SwarmEntry<Call>): void {

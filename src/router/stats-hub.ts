@@ -28,7 +28,13 @@ export function statsOfSwarm(entry: SwarmEntry<Call>, nowMs: number): SwarmStats
     revisions.set(revision, sum)
   }
   const list: RevisionStats[] = [...revisions.values()]
-  return { namespace: entry.namespace, swarm: entry.name, ...queuesOf(entry, nowMs), revisions: list }
+  const { namespace, name: swarm, fleet } = entry
+  return { namespace, swarm, ...queuesOf(entry, nowMs), revisions: list, shares: fleet.inForce, ...tripOf(entry) }
+}
+
+function tripOf({ guarding }: SwarmEntry<Call>): Pick<SwarmStats, 'trip'> {
+  const message = guarding?.message
+  return guarding && message !== undefined ? { trip: { run: guarding.settings.run, message } } : {}
 }
 
 /** Tells readers what changed, at once after a pause and then gathered in few and small frames: nothing is kept or sent while nobody reads. */
@@ -106,6 +112,13 @@ export class StatsHub {
     if (this.#readers.size === 0) return
     this.#swarms.add(entry)
     this.#flushSoon()
+  }
+
+  /** Tells all that is new at once, with the swarm as it is now. */
+  tell(entry: SwarmEntry<Call>): void {
+    if (this.#readers.size === 0) return
+    this.#swarms.add(entry)
+    this.#flush()
   }
 
   swarmGone({ namespace, name }: SwarmEntry<Call>): void {

@@ -4,7 +4,7 @@ import { DEFAULT_ADAPTIVE, DEFAULT_CONSENSUS, type Consensus, type Routing } fro
 import { groupsOf } from '../api/swarm.ts'
 import { templateOf } from '../api/template.ts'
 import type { AdaptiveRules } from '../routing/adaptive.ts'
-import type { AgentFacts } from '../routing/slot.ts'
+import type { AgentFacts, Slot } from '../routing/slot.ts'
 import { Fleet } from '../routing/fleet.ts'
 import type { FleetRules } from '../routing/rules.ts'
 import { RetryBudget } from '../routing/retry-budget.ts'
@@ -14,6 +14,7 @@ import type { Leadership } from '../topology/leader.ts'
 import type { Succession } from '../topology/succession.ts'
 import { stagesOf, type Stage } from '../topology/parts.ts'
 import type { Sandbox } from '../api/address.ts'
+import { Guarding, guardSettingsOf, type GuardSettings } from './guarding.ts'
 import type { Host, ProbeRules } from './host.ts'
 
 /** What a swarm says about its tasks, in milliseconds and numbers. */
@@ -33,6 +34,8 @@ export type Settings = {
   readonly consensus: Consensus
   /** Who leads as the operator has settled it. */
   readonly settled: Leadership
+  /** The revision that is being rolled out, if one is, and when it gets no more tasks. */
+  readonly guard: GuardSettings | undefined
   readonly rules: FleetRules
 }
 
@@ -46,6 +49,8 @@ export class SwarmEntry<T> {
   readonly retries = new RetryBudget()
   /** Absent while there is no Swarm object: its agents may be seen before it, or after it. */
   settings: Settings | undefined
+  /** What this router guards now. */
+  guarding: Guarding | undefined
   tokens: ReadonlyMap<string, string> = new Map()
   /** Who leads; kept when the Swarm object goes and comes again, so that its epochs never go down. */
   succession: Succession = { own: { epoch: 0 }, taken: { epoch: 0 } }
@@ -59,6 +64,21 @@ export class SwarmEntry<T> {
     this.namespace = namespace
     this.name = name
     this.fleet = new Fleet(UNKNOWN_RULES)
+  }
+
+  /** Takes what is to be guarded: another run begins anew and by the weights; the same one goes on, and stays tripped if it has. */
+  guard(wanted: GuardSettings | undefined): void {
+    if (wanted?.run === this.guarding?.settings.run) return
+    this.guarding = wanted && new Guarding(wanted)
+    this.fleet.cutOff(undefined)
+  }
+
+  /** An attempt ended that says something about its agent. Returns true when its revision is cut off for that from now on. */
+  judge({ facts }: Slot, hasFailed: boolean, nowMs: number): boolean {
+    const { guarding } = this
+    if (!guarding || guarding.settings.revision !== facts.revision || !guarding.ended(hasFailed, nowMs)) return false
+    this.fleet.cutOff(guarding.settings)
+    return true
   }
 
   get isEmpty(): boolean {
@@ -91,6 +111,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     stages: spec.topology?.type === 'Ring' ? stagesOf(groupsOf(spec)) : [],
     consensus: routing.consensus ?? DEFAULT_CONSENSUS,
     settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
+    guard: status?.guard && guardSettingsOf(status.guard),
     rules: {
       strategy: routing.strategy,
       adaptive: adaptiveOf(routing),

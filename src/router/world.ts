@@ -53,6 +53,7 @@ export class World<T> {
     const hasNewRules = !isDeepStrictEqual(settings.rules, entry.settings?.rules)
     entry.settings = settings
     if (hasNewRules) entry.fleet.setRules(settings.rules, this.#now())
+    entry.guard(settings.guard)
     for (const host of entry.hosts.values()) host.probe = settings.probe
     this.#tell((listener) => listener.swarmChanged(entry))
     this.#tell((listener) => listener.mayPlace(entry))
@@ -62,6 +63,7 @@ export class World<T> {
     const entry = this.#swarms.get(`${namespace}/${name}`)
     if (!entry?.settings) return
     entry.settings = undefined
+    entry.guard(undefined)
     this.#tell((listener) => listener.swarmGone(entry))
     this.#dropIfEmpty(entry)
   }

@@ -448,3 +448,48 @@ describe('changes of a fleet', () => {
     )
   })
 })
+
+describe('a revision that is cut off', () => {
+  const both = [agent('a'), agent('b', { revision: 'r2' })]
+  const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore
+  const cut = { revision: 'r2', inFavourOf: 'r1' }
+  const cutFleet = () => {
+    const made = fleet(both, { shares })
+    made.cutOff(cut)
+    return made
+  }
+
+  it('gets nothing more, neither with nor without a session, whatever the weights become', () => {
+    const made = cutFleet()
+    const isOnCut = (sessionKey: string) => fleet(both, { shares }).revisionOfSession({ sessionKey }) === 'r2'
+    const sessionKey = Array.from({ length: 50 }, (_, i) => `k${i}`).find(isOnCut)
+    expect(made.inForce).to.deep.equal([{ revision: 'r1', percent: 100 }])
+    expect([...take(made, 3), nameOf(choose(made, { sessionKey }))]).to.deep.equal(['a', 'a', 'Busy', 'Busy'])
+    made.setRules({ ...RULES, shares: [{ revision: 'r2', percent: 100 }] }, 0)
+    expect([made.inForce, nameOf(choose(made))]).to.deep.equal([[{ revision: 'r1', percent: 100 }], 'Busy'])
+  })
+
+  it('is still there for tasks that ask for it, and not for those that are on their way', () => {
+    const made = cutFleet()
+    expect(nameOf(choose(made, { revision: 'r2' }))).to.equal('b')
+    expect([made.hasFree('', 'r2'), made.hasUp('', 'r2', 0)]).to.deep.equal([false, false])
+    expect([made.hasFree('', 'r1'), made.hasUp('', 'r1', 0)]).to.deep.equal([true, true])
+  })
+
+  it('has its weight again when the cut ends', () => {
+    const made = cutFleet()
+    made.cutOff(undefined)
+    expect([made.inForce, take(made, 2)]).to.deep.equal([shares, ['a', 'b']])
+  })
+})
+
+describe('the turns of revisions', () => {
+  it('go on when something else than the weights changes', () => {
+    const shares = [{ revision: 'r1', percent: 50 }, { revision: 'r2', percent: 50 }] // prettier-ignore
+    const made = fleet([agent('a'), agent('b', { revision: 'r2' })], { shares })
+    expect(take(made, 1)).to.deep.equal(['a'])
+    made.setRules({ ...RULES, shares: [...shares], strategy: 'LeastLoaded' }, 0)
+    made.put(agent('c', { revision: 'r3' }), 0)
+    expect(take(made, 1)).to.deep.equal(['b'])
+  })
+})

@@ -3,8 +3,8 @@ import { Rates, expectedWaitMs, type Server } from './expected-wait.ts'
 import { AdaptiveShares, drawGroup, type GroupShare } from './adaptive.ts'
 import { hashText } from '../stats/hash.ts'
 import { ANY, groupKey, joinPools, leavePools, poolKey, type PoolWish } from './pools.ts'
-import type { FleetRules, GroupRules } from './rules.ts'
-import { SmoothShares, revisionOfSession, type Share } from './shares.ts'
+import type { CutOff, FleetRules, GroupRules } from './rules.ts'
+import { SmoothShares, revisionOfSession, sameShares, type Share } from './shares.ts'
 import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random } from './strategy.ts'
 import type { Ending, PanelSize, Refusal, Wish } from './wish.ts'
@@ -25,6 +25,7 @@ export class Fleet {
   /** What the agents of each part can do. */
   #capabilities = new Map<string, Set<string>>()
   #weighted: readonly Share[] = []
+  #cutOff: CutOff | undefined
   #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
   readonly #open = new Set<Slot>()
@@ -49,6 +50,11 @@ export class Fleet {
     return this.#weighted
   }
 
+  /** What new tasks go by: the weights that the swarm says, none before it says any, or the revision that gets them all after a cut. */
+  get inForce(): readonly Share[] {
+    return this.#cutOff ? [{ revision: this.#cutOff.inFavourOf, percent: 100 }] : this.#rules.shares
+  }
+
   /** With the strategy Adaptive the share of each group in tasks that all of them can do; otherwise nothing. */
   groupShares(nowMs: number): readonly GroupShare[] {
     const { adaptive, groups } = this.#rules
@@ -68,6 +74,16 @@ export class Fleet {
     }
     for (const slot of this.#slots.values()) this.#place(slot, nowMs)
     this.#adaptive.keep(rules.groups)
+    this.#weigh()
+  }
+
+  /**
+   * Sends a revision nothing more but tasks that ask for it, and all others to another one, whatever the weights are; undefined goes by
+   * the weights again. Tasks that wait may have an agent now.
+   */
+  cutOff(cut: CutOff | undefined): void {
+    if (cut === this.#cutOff) return
+    this.#cutOff = cut
     this.#weigh()
   }
 
@@ -164,14 +180,14 @@ export class Fleet {
     return this.#revisions.has(revision)
   }
 
-  /** Whether an agent of the revision is up in the part, busy or not. */
+  /** Whether an agent of the revision is up in the part, busy or not, for tasks that do not ask for the revision. */
   hasUp(part: string, revision: string, nowMs: number): boolean {
-    return this.#countUp(revision, { part }, 1, nowMs) > 0
+    return revision !== this.#cutOff?.revision && this.#countUp(revision, { part }, 1, nowMs) > 0
   }
 
-  /** Whether an agent of the revision is free in the part. */
+  /** Whether one of these is free in the part. */
   hasFree(part: string, revision: string): boolean {
-    return (this.#pool(revision, { part })?.free.length ?? 0) > 0
+    return revision !== this.#cutOff?.revision && (this.#pool(revision, { part })?.free.length ?? 0) > 0
   }
 
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
@@ -354,9 +370,11 @@ export class Fleet {
   }
 
   #weigh(): void {
-    const { shares } = this.#rules
+    const shares = this.inForce
     const weighted = shares.length > 0 ? shares : [...this.#revisions.keys()].map((revision) => ({ revision, percent: 1 }))
+    const before = this.#weighted
     this.#weighted = weighted.filter((share) => share.percent > 0)
+    if (sameShares(before, this.#weighted)) return // their turns go on, so that they stay exact
     for (const state of this.#shares.values()) state.set(this.#weighted)
   }
 

@@ -17,3 +17,6 @@ export type FleetRules = {
   readonly groups: ReadonlyMap<string, GroupRules>
   readonly breaker: BreakerRules
 }
+
+/** A revision that gets no more tasks but those that ask for it, and the one that gets them instead. */
+export type CutOff = { readonly revision: string; readonly inFavourOf: string }

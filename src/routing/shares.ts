@@ -3,6 +3,10 @@ import { hashText, mixPair, unitOf } from '../stats/hash.ts'
 /** Share of new tasks of one revision. */
 export type Share = { readonly revision: string; readonly percent: number }
 
+/** Whether both say the same, in the same order. */
+export const sameShares = (a: readonly Share[], b: readonly Share[]): boolean =>
+  a.length === b.length && a.every(({ revision, percent }, i) => revision === b[i]?.revision && percent === b[i]?.percent)
+
 /**
  * Smooth weighted round-robin: over every run of as many picks as the weights sum to, each revision is picked exactly as often as
  * its weight says, and evenly spread. Revisions that cannot be used are passed over and neither earn nor lose credit meanwhile.

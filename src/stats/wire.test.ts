@@ -15,6 +15,7 @@ const agent = (name: string, over: Partial<AgentStats> = {}): AgentStats => ({
   ...over,
 })
 const swarm: SwarmStats = { namespace: 'n', swarm: 's', queued: 2, revisions: [{ revision: 'r', inFlight: 1, done: 2, failed: 3 }] }
+const weighted: SwarmStats = { ...swarm, shares: [{ revision: 'r', percent: 60 }], trip: { run: 'guard-1', message: '3 of 5 failed' } }
 const frames = (text: string): Frame[] => text.trimEnd().split('\n').map(decodeFrame)
 
 describe('wire format of the statistics', () => {
@@ -23,7 +24,7 @@ describe('wire format of the statistics', () => {
       v: 1,
       type: 'delta',
       agents: [agent('a', { latency: [0, 2] })],
-      swarms: [swarm],
+      swarms: [swarm, weighted],
       goneAgents: [{ namespace: 'n', agent: 'b' }],
       goneSwarms: [{ namespace: 'n', swarm: 't' }],
     }
@@ -69,6 +70,8 @@ describe('wire format of the statistics', () => {
     }),
     'a wait that is no count': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, oldestMs: '5' }] }),
     'a group without a name': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, groups: [{ queued: 1 }] }] }),
+    'a share that is no count': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, shares: [{ revision: 'r', percent: -1 }] }] }),
+    'a trip without a reason': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, trip: { run: 'guard-1' } }] }),
     'a swarm without revisions': JSON.stringify({ v: 1, type: 'delta', swarms: [{ ...swarm, revisions: undefined }] }),
   }
   for (const [name, line] of Object.entries(refused)) it(`refuses ${name}`, () => expect(() => decodeFrame(line)).to.throw(WireError))
@@ -88,8 +91,8 @@ describe('a mirror of one router', () => {
         [swarm],
       ),
     )
-    expect(first && [mirror.apply(first).length, mirror.isComplete]).to.deep.equal([0, false])
-    expect(second && [mirror.apply(second).length, mirror.isComplete]).to.deep.equal([501, true])
+    expect(first && [mirror.apply(first).agents.length, mirror.isComplete]).to.deep.equal([0, false])
+    expect(second && [mirror.apply(second).agents.length, mirror.isComplete]).to.deep.equal([501, true])
     expect(mirror.swarm('n', 's')).to.deep.equal(swarm)
   })
 
@@ -97,7 +100,7 @@ describe('a mirror of one router', () => {
     const mirror = new Mirror()
     mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [agent('a'), agent('b')], swarms: [] })
     const newer = agent('a', { inFlight: 3 })
-    expect(mirror.apply({ v: 1, type: 'delta', agents: [newer], goneAgents: [{ namespace: 'n', agent: 'b' }] })).to.deep.equal([
+    expect(mirror.apply({ v: 1, type: 'delta', agents: [newer], goneAgents: [{ namespace: 'n', agent: 'b' }] }).agents).to.deep.equal([
       newer,
       agent('b'),
     ])
@@ -107,7 +110,41 @@ describe('a mirror of one router', () => {
   it('drops with a later snapshot what that does not name', () => {
     const mirror = new Mirror()
     mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [agent('a')], swarms: [swarm] })
-    expect(mirror.apply({ v: 1, type: 'snapshot', router: 'r2', more: false, agents: [], swarms: [] })).to.deep.equal([agent('a')])
+    expect(mirror.apply({ v: 1, type: 'snapshot', router: 'r2', more: false, agents: [], swarms: [] }).agents).to.deep.equal([agent('a')])
     expect([mirror.agent('n', 'a'), mirror.swarm('n', 's')]).to.deep.equal([undefined, undefined])
+  })
+
+  const told = (stats: readonly SwarmStats[], gone = false): Frame => ({
+    v: 1,
+    type: 'delta',
+    swarms: stats,
+    ...(gone && { goneSwarms: [{ namespace: 'n', swarm: 's' }] }),
+  })
+  const shared = (percent: number) => ({ ...swarm, shares: [{ revision: 'r', percent }] })
+  const words: Record<string, { before?: SwarmStats; frame: Frame; want: number }> = {
+    'tells of the first shares': { frame: told([shared(5)]), want: 1 },
+    'tells of other shares': { before: shared(5), frame: told([shared(25)]), want: 1 },
+    'tells of a trip': { before: shared(60), frame: told([weighted]), want: 1 },
+    'tells of the trip of another run': { before: weighted, frame: told([{ ...weighted, trip: { run: 'x', message: '' } }]), want: 1 },
+    'tells of shares that a swarm has no more': { before: shared(5), frame: told([swarm]), want: 1 },
+    'tells of a swarm that is gone': { before: shared(5), frame: told([], true), want: 1 },
+    'tells of what a later snapshot has lost': { before: shared(5), frame: { v: 1, type: 'snapshot', router: 'r2', more: false, agents: [], swarms: [] }, want: 1 }, // prettier-ignore
+    'is silent about counts alone': { before: shared(5), frame: told([{ ...shared(5), queued: 9 }]), want: 0 },
+    'is silent about a swarm without shares': { frame: told([swarm]), want: 0 },
+  }
+  for (const [name, { before, frame, want }] of Object.entries(words)) {
+    it(`${name}, as far as swarms go`, () => {
+      const mirror = new Mirror()
+      mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [], swarms: before ? [before] : [] })
+      expect(mirror.apply(frame).swarms).to.have.length(want)
+    })
+  }
+
+  it('names what is lost with it: every agent, and swarms of which it has said shares', () => {
+    const mirror = new Mirror()
+    const other = { ...swarm, swarm: 'other' }
+    const first = mirror.apply({ v: 1, type: 'snapshot', router: 'r', more: false, agents: [agent('a')], swarms: [weighted, other] })
+    expect(first.swarms).to.deep.equal([weighted])
+    expect(mirror.everything).to.deep.equal({ agents: [agent('a')], swarms: [weighted] })
   })
 })

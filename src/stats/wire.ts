@@ -29,6 +29,12 @@ export type GroupQueue = {
   readonly oldestMs?: number
 }
 
+/** Percent of new tasks that a router gives one revision. */
+export type ShareStats = { readonly revision: string; readonly percent: number }
+
+/** A guard has tripped in the router: the run that it guarded, and why. */
+export type TripStats = { readonly run: string; readonly message: string }
+
 /** What one router says of one swarm. */
 export type SwarmStats = {
   readonly namespace: string
@@ -40,6 +46,10 @@ export type SwarmStats = {
   /** The same by group; absent without groups, when none waits, or from an older router. */
   readonly groups?: readonly GroupQueue[]
   readonly revisions: readonly RevisionStats[]
+  /** The weights that the router goes by; absent from an older router. */
+  readonly shares?: readonly ShareStats[]
+  /** Absent while no guard has tripped. */
+  readonly trip?: TripStats
 }
 
 /** An agent or a swarm that the router no longer knows. */
@@ -134,10 +144,13 @@ const isAgentStats: Check = (item) =>
 const isRevisionStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'inFlight', 'done', 'failed')
 const isOldest = (item: Record<string, unknown>): boolean => item['oldestMs'] === undefined || isCount(item['oldestMs'])
 const isGroupQueue: Check = (item) => hasTexts(item, 'group') && hasCounts(item, 'queued') && isRecord(item) && isOldest(item)
+const isShareStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'percent')
 const isSwarmStats: Check = (item) =>
   hasTexts(item, 'namespace', 'swarm') &&
   hasCounts(item, 'queued') &&
   isRecord(item) &&
   isOldest(item) &&
   isListOf(item['groups'] ?? [], isGroupQueue) &&
-  isListOf(item['revisions'], isRevisionStats)
+  isListOf(item['revisions'], isRevisionStats) &&
+  isListOf(item['shares'] ?? [], isShareStats) &&
+  (item['trip'] === undefined || hasTexts(item['trip'], 'run', 'message'))

@@ -18,6 +18,10 @@ export type RouterView = {
    * Undefined while some router, or every one, is unknown.
    */
   waiting(namespace: string, swarm: string, group: string): { readonly queued: number; readonly oldestMs: number } | undefined
+  /** Percent of new tasks that each revision of a swarm has, over all routers; undefined when no router is known. */
+  inForce(namespace: string, swarm: string): Readonly<Record<string, { readonly least: number; readonly most: number }>> | undefined
+  /** Guards of the swarm that have tripped, in any router. */
+  trips(namespace: string, swarm: string): readonly { readonly run: string; readonly message: string }[]
 }
 
 /** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm. */

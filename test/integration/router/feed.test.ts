@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { RouterFeed } from '../../../src/router-client/feed.ts'
-import { encodeFrame, encodeSnapshot, type AgentStats } from '../../../src/stats/wire.ts'
+import { encodeFrame, encodeSnapshot, type AgentStats, type SwarmStats } from '../../../src/stats/wire.ts'
 import { eventually } from '../../support/wait.ts'
 
 const stats = (over: Partial<AgentStats> = {}): AgentStats => ({
@@ -26,12 +26,14 @@ describe('the feed from routers that misbehave', () => {
   const logged: string[] = []
   const changed: string[] = []
   const swarms: string[] = []
+  const words: string[] = []
   beforeEach(async () => {
     streams = []
     nowMs = 0
     logged.length = 0
     changed.length = 0
     swarms.length = 0
+    words.length = 0
     server = createServer((_request, response) => {
       response.writeHead(200)
       response.flushHeaders()
@@ -44,6 +46,7 @@ describe('the feed from routers that misbehave', () => {
       log: { info: (message) => logged.push(message), warn: (message) => logged.push(message) },
       now: () => nowMs,
       random: () => 0,
+      onSwarmChange: (_namespace, swarm) => words.push(swarm),
       onChange: (agents) => changed.push(...agents.map((agent) => agent.agent)),
       onSwarms: (told) => swarms.push(...told.map(({ swarm }) => swarm)),
     })
@@ -115,5 +118,39 @@ describe('the feed from routers that misbehave', () => {
     first?.end()
     await eventually('the loss is told', () => swarms.length === 3)
     expect(feed.waiting('n', 's', '')).to.equal(undefined)
+  })
+
+  const word = (percent: number): SwarmStats => ({
+    namespace: 'n',
+    swarm: 's',
+    queued: 0,
+    revisions: [],
+    shares: [{ revision: 'r2', percent }],
+    ...(percent === 0 && { trip: { run: 'g1', message: 'too many' } }),
+  })
+
+  it('knows which shares are in force and which guards have tripped, and forgets both with the connection', async () => {
+    const first = await stream(1)
+    expect([feed.shares('n', 's'), feed.trips('n', 's')]).to.deep.equal([{}, []])
+    first?.write(encodeSnapshot('r', [], [word(25)]))
+    await eventually('the first word', () => words.length === 1)
+    expect([feed.shares('n', 's'), feed.trips('n', 's')]).to.deep.equal([{ r2: { least: 25, most: 25 } }, []])
+    first?.write(encodeFrame({ v: 1, type: 'delta', swarms: [word(0)] }))
+    await eventually('the trip', () => words.length === 2)
+    expect(feed.shares('n', 's')).to.deep.equal({ r2: { least: 0, most: 0 } })
+    expect(feed.trips('n', 's')).to.deep.equal([{ run: 'g1', message: 'too many' }])
+    first?.destroy()
+    await eventually('the loss', () => words.length === 3)
+    expect([feed.shares('n', 's'), feed.trips('n', 's')]).to.deep.equal([{}, []])
+    const second = await stream(2)
+    second?.write(encodeSnapshot('r', [], [word(0), { namespace: 'n', swarm: 'older', queued: 0, revisions: [] }]))
+    await eventually('the same word again', () => words.length === 4)
+    expect(feed.trips('n', 's')).to.have.length(1)
+    expect(words).to.deep.equal(['s', 's', 's', 's'])
+  })
+
+  it('knows no shares where there is no router', () => {
+    const none = new RouterFeed({ urls: [], token: '', log: { info: () => 0, warn: () => 0 }, now: () => 0, onChange: () => undefined })
+    expect([none.shares('n', 's'), none.trips('n', 's')]).to.deep.equal([undefined, []])
   })
 })

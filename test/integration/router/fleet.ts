@@ -5,6 +5,7 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { AGENT, SWARM } from '../../../src/api/kinds.ts'
 import { LABEL, TOKENS_SECRET_TYPE, tokensSecretName } from '../../../src/api/names.ts'
 import type { Agent, Swarm } from '../../../src/api/objects.ts'
+import type { Guard } from '../../../src/api/swarm.ts'
 import { KubeClient } from '../../../src/kube/client.ts'
 import { SECRETS, type ResourceKind } from '../../../src/kube/objects.ts'
 import { useCluster } from '../../support/cluster.ts'
@@ -111,6 +112,12 @@ export class TestFleet {
   async weigh(name: string, traffic: Readonly<Record<string, number>>): Promise<void> {
     const list = Object.entries(traffic).map(([revision, percent]) => ({ revision, percent }))
     const status = { observedGeneration: 1, traffic: list }
+    await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
+  }
+
+  /** Says what routers are to guard, in the operator's place; undefined ends it. */
+  async guard(name: string, guard: Guard | undefined): Promise<void> {
+    const status = { guard: guard ?? null }
     await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
   }
 

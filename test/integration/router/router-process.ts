@@ -175,6 +175,15 @@ export type View = {
   readonly queue: { readonly length: number; readonly maxPending: number }
   readonly tasks: { readonly done: number; readonly failed: number }
   readonly weights: readonly { readonly revision: string; readonly percent: number }[]
+  readonly guard?: {
+    readonly run: string
+    readonly revision: string
+    readonly stable: string
+    readonly failed: number
+    readonly samples: number
+    readonly tripped: boolean
+    readonly message?: string
+  }
   readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
   readonly agents: readonly {
     readonly agent: string
