@@ -9,6 +9,14 @@ export function beginMetric(run: string, name: string, nowMs: number): MetricSta
   return { run, name, startedAt, successful: 0, failed: 0, inconclusive: 0, consecutiveErrors: 0, measurements: [] }
 }
 
+/** What is known of a metric that was not measured for a while: time in which nobody looked is no time without data. */
+export function resumeMetric(known: MetricStatus, nowMs: number): MetricStatus {
+  const { noDataSince, ...rest } = known
+  if (noDataSince === undefined) return known
+  const idleMs = Math.max(0, nowMs - Date.parse(known.measurements.at(-1)?.at ?? noDataSince))
+  return { ...rest, noDataSince: new Date(Date.parse(noDataSince) + idleMs).toISOString() }
+}
+
 /** Adds a measurement. Counters say everything that is judged; only the last measurements are kept, for people. */
 export function addMeasurement(known: MetricStatus, measured: Measured, nowMs: number): MetricStatus {
   const { noDataSince, ...rest } = known

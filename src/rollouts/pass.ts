@@ -27,6 +27,9 @@ export const isHeld = ({ course, state }: Pass) => course.paused || state.hold !
 export const runOfStep = ({ attempt, round, step }: RolloutState) => `${attempt}.${round}/${step + 1}`
 export const runOfBackground = ({ attempt, round }: RolloutState) => `${attempt}.${round}/background`
 
+/** Whether a run goes on until the end of the rollout. */
+export const isBackgroundRun = (run: string) => run.endsWith('/background')
+
 /** Name of the run of the guard: one for an attempt, so that no trip is missed when analyses begin anew. */
 export const runOfGuard = ({ attempt }: RolloutState) => `${attempt}`
 
