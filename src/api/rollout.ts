@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { choice, duration, objectName, rules } from './schema.ts'
 import { Metrics, OnInconclusive } from './analysis.ts'
+import { Testers } from './rollout-traffic.ts'
 
 /** Why a rollout is as it is: the reason of conditions, Events and history, and the label of metrics. */
 export const ROLLOUT_REASON = {
@@ -74,6 +75,7 @@ const delay = (value: string, what: string) => duration({ default: value, min: '
 export const COMMON = {
   swarm: SwarmName,
   guard: GuardSpec,
+  testers: Type.Optional(Testers),
   onInconclusive: OnInconclusive,
   rollbackWindow: RollbackWindow,
   abortScaleDownDelay: delay('30s', 'How long agents of a revision that was given up stay, without tasks.'),

@@ -13,6 +13,7 @@ import type { Topology } from '../api/topology.ts'
 import type { Leadership } from '../topology/leader.ts'
 import type { Succession } from '../topology/succession.ts'
 import { stagesOf, type Stage } from '../topology/parts.ts'
+import type { TesterSettings } from './testers.ts'
 import type { Sandbox } from '../api/address.ts'
 import { Guarding, guardSettingsOf, type GuardSettings } from './guarding.ts'
 import type { Host, ProbeRules } from './host.ts'
@@ -36,6 +37,8 @@ export type Settings = {
   readonly settled: Leadership
   /** The revision that is being rolled out, if one is, and when it gets no more tasks. */
   readonly guard: GuardSettings | undefined
+  /** Whose tasks go to the revision that is being rolled out, if anybody's. */
+  readonly testers: TesterSettings | undefined
   readonly rules: FleetRules
 }
 
@@ -111,6 +114,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     stages: spec.topology?.type === 'Ring' ? stagesOf(groupsOf(spec)) : [],
     consensus: routing.consensus ?? DEFAULT_CONSENSUS,
     settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
+    testers: status?.testers && { ...status.testers, header: status.testers.header.toLowerCase() },
     guard: status?.guard && guardSettingsOf(status.guard),
     rules: {
       strategy: routing.strategy,

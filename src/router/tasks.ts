@@ -13,7 +13,8 @@ import { traceOf } from './trace.ts'
 import { checkDirection } from './work/admission.ts'
 import { startWork } from './work/start.ts'
 import { saysNothingWasDone } from './work/unknown.ts'
-import type { Answered, Desk, Work } from './work/work.ts'
+import { taskOfTester } from './testers.ts'
+import type { Answered, Desk, Task, Work } from './work/work.ts'
 import type { World } from './world.ts'
 
 /** What the task API works with. `broken` hears of mistakes of the router itself. */
@@ -154,20 +155,23 @@ export class Tasks {
     if (keyed) this.#repeats.begin(keyed.key, keyed.fingerprint, task)
     try {
       task.work = startWork(
-        {
-          id,
-          entry,
-          input: JSON.stringify(asked.input),
-          capability,
-          sessionKey,
-          revision,
-          direction,
-          isIdempotent,
-          idempotencyKey: keyed?.text ?? id,
-          trace,
-          timeoutMs: Math.min(asked.timeoutMs ?? timeoutMs, timeoutMs),
-          startedMs: desk.now(),
-        },
+        this.#asAsked(
+          {
+            id,
+            entry,
+            input: JSON.stringify(asked.input),
+            capability,
+            sessionKey,
+            revision,
+            direction,
+            isIdempotent,
+            idempotencyKey: keyed?.text ?? id,
+            trace,
+            timeoutMs: Math.min(asked.timeoutMs ?? timeoutMs, timeoutMs),
+            startedMs: desk.now(),
+          },
+          headers,
+        ),
         desk,
         (result) => this.#ended(task, result),
       )
@@ -178,6 +182,13 @@ export class Tasks {
     if (task.hasEnded) return undefined
     this.#tasks.set(id, task)
     return task
+  }
+
+  /** A task of a tester goes to the revision that is being rolled out. */
+  #asAsked(task: Task, headers: IncomingHttpHeaders): Task {
+    const testers = task.entry.settings?.testers
+    const isTester = testers !== undefined && task.revision === undefined && headers[testers.header] === testers.value
+    return isTester ? taskOfTester(task, testers.revision, this.#o.desk.now) : task
   }
 
   #ended(task: OpenTask, result: Answered | Problem): void {

@@ -9,6 +9,7 @@ import { Pool, Slot, type AgentFacts } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random } from './strategy.ts'
 import type { Ending, PanelSize, Refusal, Wish } from './wish.ts'
 
+type UpWish = { readonly capability?: string | undefined; readonly least?: number }
 type Revision = { known: number; readonly pools: Map<string, Pool> }
 const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
 
@@ -180,9 +181,9 @@ export class Fleet {
     return this.#revisions.has(revision)
   }
 
-  /** Whether an agent of the revision is up in the part, busy or not, for tasks that do not ask for the revision. */
-  hasUp(part: string, revision: string, nowMs: number): boolean {
-    return revision !== this.#cutOff?.revision && this.#countUp(revision, { part }, 1, nowMs) > 0
+  /** Whether one agent of the revision, or so many, are up in the part, busy or not, for tasks that do not ask for the revision. */
+  hasUp(part: string, revision: string, nowMs: number, { capability, least = 1 }: UpWish = {}): boolean {
+    return revision !== this.#cutOff?.revision && this.#countUp(revision, { part, capability }, least, nowMs) >= least
   }
 
   /** Whether one of these is free in the part. */

@@ -21,7 +21,7 @@ export function callOf(task: Task, nowMs: number, fields: CallFields = {}): Call
   const id = task.id + suffix
   const asked = capability === undefined ? '' : `,"capability":${JSON.stringify(capability)}`
   const more = bodyJson === undefined ? '' : `,${bodyJson}`
-  return {
+  const request = {
     ...rest,
     id,
     entry: task.entry,
@@ -33,6 +33,13 @@ export function callOf(task: Task, nowMs: number, fields: CallFields = {}): Call
     idempotencyKey: task.idempotencyKey + suffix,
     trace: task.trace,
     timeoutMs: Math.max(1, task.timeoutMs - (nowMs - task.startedMs)),
+  }
+  if (!task.isTester) return request
+  return {
+    ...request,
+    get revision() {
+      return task.revision
+    },
   }
 }
 

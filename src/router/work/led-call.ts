@@ -10,7 +10,7 @@ export type LedCallOptions = {
   readonly desk: Desk
   readonly to: 'leader' | 'worker'
   readonly request: (nowMs: number) => CallRequest
-  /** The revision whose agents may have it, looked up whenever it is placed; that of the request when absent. */
+  /** The revision whose agents may have it, looked up whenever it is placed; that of the task when absent. */
   readonly revision?: () => string | undefined
 }
 
@@ -37,7 +37,7 @@ export class LedCall {
     const { task, desk, to, request, revision } = this.#o
     const { leaders } = desk
     const base = request(desk.now())
-    const revisionNow = revision ?? (() => base.revision)
+    const revisionNow = revision ?? (() => task.revision)
     const isForLeader = to === 'leader'
     const epochNow = () => (this.epoch = leaders.of(task.entry, task.revision).epoch)
     const leaderNow = () => leaders.of(task.entry, task.revision).leader

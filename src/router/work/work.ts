@@ -15,6 +15,8 @@ export type Task = {
   readonly capability: string | undefined
   readonly sessionKey: string | undefined
   readonly revision: string | undefined
+  /** Its revision follows what is ready: it may be another one, or any, whenever an agent is chosen. */
+  readonly isTester?: boolean
   /** The way through a ring; forward when the client does not say. */
   readonly direction: AskedDirection | undefined
   readonly isIdempotent: boolean

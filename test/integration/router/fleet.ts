@@ -117,7 +117,11 @@ export class TestFleet {
 
   /** Says what routers are to guard, in the operator's place; undefined ends it. */
   async guard(name: string, guard: Guard | undefined): Promise<void> {
-    const status = { guard: guard ?? null }
+    await this.tell(name, { guard: guard ?? null })
+  }
+
+  /** Changes the status of a Swarm, in the operator's place; null takes a field out. */
+  async tell(name: string, status: Readonly<Record<string, object | null>>): Promise<void> {
     await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { status }, { subresource: 'status' })
   }
 

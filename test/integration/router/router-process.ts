@@ -184,6 +184,7 @@ export type View = {
     readonly tripped: boolean
     readonly message?: string
   }
+  readonly testers?: { readonly revision: string; readonly header: string }
   readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
   readonly agents: readonly {
     readonly agent: string
