@@ -138,7 +138,8 @@ const Judge = Type.Object(
   { description: "A task for another Swarm, whose output is the value. It cannot be the rollout's own Swarm." },
 )
 
-const SOURCES = ['errorRate', 'latency', 'prometheus', 'http', 'webhook', 'judge'] as const
+/** What a metric may be measured by: it has the field of exactly one. */
+export const SOURCES = ['errorRate', 'latency', 'prometheus', 'http', 'webhook', 'judge'] as const
 const countOf = (...fields: string[]) => fields.map((field) => `(has(self.${field}) ? 1 : 0)`).join(' + ')
 
 const limit = (value: number, description: string) => Type.Integer({ minimum: 0, maximum: 1000, default: value, description })
@@ -217,6 +218,9 @@ export const Metric = Type.Object(
   },
 )
 export type Metric = Static<typeof Metric>
+
+/** What a metric is measured by. */
+export const sourceOf = (metric: Metric): (typeof SOURCES)[number] => SOURCES.find((source) => metric[source] !== undefined) ?? 'errorRate'
 
 /** Metrics that are judged together. */
 export const Metrics = Type.Array(Metric, {

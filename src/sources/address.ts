@@ -1,3 +1,4 @@
+import { isLinkLocal } from './link-local.ts'
 import { SourceError } from './source-error.ts'
 
 /** An address as it may be shown: without user, password, query and fragment, any of which may be secret. */
@@ -13,6 +14,8 @@ export function addressOf(text: string): URL {
     throw new SourceError(`${url.protocol} addresses cannot be asked; write one that begins with http:// or https://`)
   if (url.username !== '' || url.password !== '')
     throw new SourceError(`${shownAddress(url)} has a user or a password in it, which is not sent; put a token into a Secret`)
+  if (isLinkLocal(url.hostname))
+    throw new SourceError(`${shownAddress(url)} is a link-local address, which is never asked; write another one`)
   return url
 }
 

@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { addressOf, shownAddress } from './address.ts'
 import { headersOf, type Header } from './headers.ts'
 import { CONNECTIONS, KEEP_ALIVE_MS, MAX_ANSWER_BYTES } from './limits.ts'
+import { lookupOthers } from './link-local.ts'
 import { SourceError } from './source-error.ts'
 import { troubleOf } from './trouble.ts'
 
@@ -36,6 +37,7 @@ export class HttpClient {
       connections,
       pipelining: 1,
       allowH2: false,
+      connect: { lookup: lookupOthers },
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0, // one time bounds all
@@ -66,7 +68,7 @@ export class HttpClient {
       signal.throwIfAborted()
       if (late.aborted)
         throw new SourceError(`${address} has not answered in ${request.timeoutMs} ms; see whether it is slow, or raise the timeout`)
-      throw new SourceError(`${address} does not answer: ${troubleOf(error)}`)
+      throw new SourceError(`${address} does not answer: ${troubleOf(error)}`, { isUnreachable: true })
     }
   }
 

@@ -6,6 +6,7 @@ import { excerptOf, jsonOf, unexpected } from './answer.ts'
 import { headersOf } from './headers.ts'
 import type { HttpAnswer } from './http-client.ts'
 import { numberOf } from './prometheus.ts'
+import { lookupOthers } from './link-local.ts'
 import { SourceError } from './source-error.ts'
 import { troubleOf } from './trouble.ts'
 import { valueAt } from './value-at.ts'
@@ -121,10 +122,27 @@ describe('the address of a source', () => {
   it('is refused with a password, which is not said', () => {
     expect(() => addressOf('http://me:hunter2@host.test/')).to.throw(SourceError, /^(?!.*hunter2).*put a token into a Secret$/)
   })
+  it('is refused where clouds give out credentials, however it is written', () => {
+    for (const host of ['169.254.169.254', '0xA9FEA9FE', '2852039166', '[::ffff:169.254.169.254]', '[fe80::1]', '[fd00:ec2::254]'])
+      expect(() => addressOf(`http://${host}/latest`), host).to.throw(SourceError, 'link-local address')
+    for (const host of ['10.0.0.1', 'localhost', '[::1]', '[fd00::1]']) expect(addressOf(`http://${host}/`).pathname, host).to.equal('/')
+  })
   it('is refused when it is none', () => {
     expect(() => addressOf('prometheus:9090')).to.throw(SourceError, 'begins with http:// or https://')
     expect(() => addressOf('http://')).to.throw(SourceError, 'not a URL')
   })
+})
+
+describe('the name of a host', () => {
+  const codeOf = async (host: string, all: boolean) =>
+    new Promise((resolve) => lookupOthers(host, { all }, (error) => resolve(error?.code)))
+  it('is looked up as always', async () =>
+    expect(await Promise.all([codeOf('127.0.0.1', true), codeOf('127.0.0.1', false)])).to.deep.equal([undefined, undefined]))
+  it('must not stand for an address that is not to be asked', async () =>
+    expect(await Promise.all([codeOf('169.254.169.254', true), codeOf('169.254.169.254', false)])).to.deep.equal([
+      'LINK_LOCAL',
+      'LINK_LOCAL',
+    ]))
 })
 
 describe('the headers of a request', () => {

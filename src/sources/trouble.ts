@@ -10,6 +10,7 @@ const TROUBLES: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no way to the host; see whether a network policy forbids it',
   ETIMEDOUT: 'it cannot be reached in time; see whether a network policy forbids it',
   UND_ERR_CONNECT_TIMEOUT: 'it cannot be reached in time; see whether a network policy forbids it',
+  LINK_LOCAL: 'its name stands for a link-local address, which is never asked; write another one',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by nobody known; give the operator its CA in NODE_EXTRA_CA_CERTS',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by nobody known; give the operator its CA in NODE_EXTRA_CA_CERTS',

@@ -1,48 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { after, afterEach, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { SourceError } from '../../../src/sources/source-error.ts'
 import { Sources } from '../../../src/sources/sources.ts'
 import { eventually } from '../../support/wait.ts'
-
-type Received = { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers']; readonly body: string }
-type Answer = (response: ServerResponse, received: Received) => void
+import { TestSource } from './test-source.ts'
 
 const TIMEOUT = { timeoutMs: 10_000 }
 const SECRET = 'hunter2'
-
-/** A source that answers as a test says, and keeps what it was asked. */
-class TestSource {
-  answer: Answer = (response) => response.end('{}')
-  readonly received: Received[] = []
-  open = 0
-  most = 0
-  url = ''
-  readonly #server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      const received = { method, url, headers, body: Buffer.concat(chunks).toString() }
-      this.received.push(received)
-      this.open += 1
-      this.most = Math.max(this.most, this.open)
-      response.on('close', () => (this.open -= 1))
-      this.answer(response, received)
-    })
-  })
-
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
-  }
-}
 
 describe('sources of metrics', () => {
   const source = new TestSource()
@@ -85,6 +50,11 @@ describe('sources of metrics', () => {
     expect(await sources.fetchJson({ url: source.url, path: 'data.1.errors', ...TIMEOUT }, never)).to.equal(undefined)
     expect(await sources.fetchJson({ url: source.url, ...TIMEOUT }, never)).to.deep.equal({ data: [{ errors: 3 }] })
     expect(source.received[0]?.url).to.equal('/figures?of=abc')
+  })
+
+  it('finds a source by its name', async () => {
+    json(5)
+    expect(await sources.fetchJson({ url: source.url.replace('127.0.0.1', 'localhost'), ...TIMEOUT }, never)).to.equal(5)
   })
 
   it('takes the answers of gates', async () => {

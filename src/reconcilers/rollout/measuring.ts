@@ -1,0 +1,78 @@
+import { Counter, type Registry } from 'prom-client'
+import type { Logger } from 'winston'
+import { MEASURED, SOURCES, sourceOf } from '../../api/analysis.ts'
+import { Sources } from '../../sources/sources.ts'
+import type { EndedTasks } from '../agent/vitals.ts'
+import type { RouterView, Stores } from '../shared/stores.ts'
+import { Analyst } from './analyst.ts'
+import { measureOutside } from './outside.ts'
+import { RouterTasks } from './router-tasks.ts'
+import { readSecret } from './secrets.ts'
+import { warmUp } from './warm-up.ts'
+
+/** What rollouts are measured with. `wake` asks for a pass over a swarm, `namespace/name`. */
+export type MeasuringOptions = {
+  readonly stores: Pick<Stores, 'client' | 'agents' | 'now'> & { readonly routers: Pick<RouterView, 'isConnected'> }
+  readonly routerUrls: readonly string[]
+  readonly registry: Registry
+  readonly log: Logger
+  readonly wake: (key: string) => void
+}
+
+/** The analyst, and what is connected to it. */
+export type Measuring = {
+  readonly analyst: Analyst
+  /** To be told of attempts that routers have seen the end of. */
+  readonly tasksEnded: (ended: readonly EndedTasks[]) => void
+  readonly stop: () => Promise<void>
+}
+
+/** Connects an analyst to routers, sources, Secrets and metrics. */
+export function measuring({ stores, routerUrls, registry, log, wake }: MeasuringOptions): Measuring {
+  const sources = new Sources()
+  const tasks = new RouterTasks(routerUrls)
+  const measurements = measurementsOf(registry)
+  const deps = { sources, tasks, readSecret: async (...[ref, signal]: SecretRead) => readSecret(stores.client, ref, signal) }
+  const { now } = stores
+  const analyst = new Analyst({
+    now,
+    after: (ms, run) => {
+      const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1))
+      return () => clearTimeout(timer)
+    },
+    wake,
+    isHeard: () => stores.routers.isConnected(),
+    measure: async (metric, asking, signal) => measureOutside(metric, asking, deps, signal),
+    warmUp: async (spec, asking, going) => warmUp(spec, asking, going, { tasks, now }),
+    onMeasured: (metric, { result }) => measurements.inc({ kind: sourceOf(metric), result }),
+    log,
+  })
+  return {
+    analyst,
+    tasksEnded: (ended) => {
+      for (const { namespace, agent: name, uid, ...counts } of ended) {
+        const agent = stores.agents.get({ namespace, name })
+        if (agent?.metadata.uid === uid) analyst.tasksEnded(`${namespace}/${agent.spec.swarm}`, agent.spec.revision, counts)
+      }
+    },
+    stop: async () => {
+      analyst.stop()
+      await Promise.all([sources.close(), tasks.close()])
+    },
+  }
+}
+
+type SecretRead = [ref: Parameters<typeof readSecret>[1], signal: AbortSignal]
+
+function measurementsOf(registry: Registry): Counter<'kind' | 'result'> {
+  const name = 'swarmops_operator_measurements_total'
+  registry.removeSingleMetric(name)
+  const measurements = new Counter({
+    name,
+    help: 'Measurements of metrics of rollouts, by source and result.',
+    labelNames: ['kind', 'result'] as const,
+    registers: [registry],
+  })
+  for (const kind of SOURCES) for (const result of MEASURED) measurements.inc({ kind, result }, 0)
+  return measurements
+}
