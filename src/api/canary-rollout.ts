@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Analysis, BackgroundAnalysis, COMMON } from './rollout.ts'
+import { SetMirror } from './rollout-traffic.ts'
 import { duration, rules } from './schema.ts'
 
 /** Steps of a canary at most. */
@@ -39,14 +40,15 @@ const CanaryStep = Type.Object(
   {
     setWeight: Type.Optional(weight),
     setReplicas: Type.Optional(SetReplicas),
+    setMirror: Type.Optional(SetMirror),
     pause: Type.Optional(Pause),
     analysis: Type.Optional(Analysis),
   },
   {
     description: 'One step.',
     ...rules({
-      rule: '[has(self.setWeight), has(self.setReplicas), has(self.pause), has(self.analysis)].filter(x, x).size() == 1',
-      message: 'a step is exactly one of setWeight, setReplicas, pause and analysis; make a step of each',
+      rule: '[has(self.setWeight), has(self.setReplicas), has(self.setMirror), has(self.pause), has(self.analysis)].filter(x, x).size() == 1',
+      message: 'a step is exactly one of setWeight, setReplicas, setMirror, pause and analysis; make a step of each',
     }),
   },
 )

@@ -58,3 +58,29 @@ export const SwarmTesters = Type.Object(
   { description: 'Whose tasks go to the revision that is being rolled out, whatever its weight.' },
 )
 export type SwarmTesters = Static<typeof SwarmTesters>
+
+const Percent = Type.Integer({
+  minimum: 0,
+  maximum: 100,
+  description: 'Percent of the tasks that the stable revision has answered which the new revision does, too.',
+})
+
+/** A step after which tasks of stable are done a second time. */
+export const SetMirror = Type.Object(
+  { percent: Percent },
+  {
+    description:
+      'Sends a share of the tasks that the stable revision has answered a second time to the new one, with the header Swarm-Mirror: true. Its answers are compared and dropped; its failures count. Only tasks that one agent does alone: in swarms without topology or with a Mesh, and not with Consensus. Until the next setMirror or the last step; 0 ends it.',
+  },
+)
+
+/** The same as the routers are told. */
+export const SwarmMirror = Type.Object(
+  {
+    run: Type.String({ maxLength: 32, description: 'Names the rollout: counts begin anew with each.' }),
+    revision: Type.String({ maxLength: 63, description: 'Revision that does tasks a second time.' }),
+    percent: Percent,
+  },
+  { description: 'Tasks that are done a second time by the revision that is being rolled out.' },
+)
+export type SwarmMirror = Static<typeof SwarmMirror>

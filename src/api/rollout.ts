@@ -218,6 +218,9 @@ export const RolloutState = Type.Object(
       description: 'Percent of new tasks for which it is given agents: they come before the weight.',
     }),
     scale: Scale,
+    mirror: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the tasks of stable that the new revision does a second time.' }),
+    ),
     isForced: Type.Boolean({ description: 'Promoted without waiting for analyses.' }),
     isStableShrunk: Type.Boolean({ description: 'The stable side may not be whole: tasks go back to it as it grows.' }),
     hold: Type.Optional(

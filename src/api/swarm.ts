@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { choice, countOrPercent, dataKey, duration, keyedBy, objectName, rules, text } from './schema.ts'
 import { Conditions, ObservedGeneration } from './condition.ts'
 import { Health, HealthCounts, MAX_RECENT_FAILURES, RecentFailure } from './health.ts'
-import { SwarmTesters } from './rollout-traffic.ts'
+import { SwarmMirror, SwarmTesters } from './rollout-traffic.ts'
 import { Routing } from './routing.ts'
 import { Template, TemplateOverride } from './template.ts'
 import { Topology, TopologyStatus } from './topology.ts'
@@ -254,6 +254,7 @@ export const SwarmStatus = Type.Object(
     ),
     guard: Type.Optional(Guard),
     testers: Type.Optional(SwarmTesters),
+    mirror: Type.Optional(SwarmMirror),
     rollout: Type.Optional(Type.String({ maxLength: 300, description: 'The rollout that this swarm follows, as Kind/name.' })),
     rejectedRevision: Type.Optional(
       Type.String({

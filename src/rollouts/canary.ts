@@ -70,9 +70,10 @@ export function metricsOfCanary(spec: CanarySpec, of: number | 'background'): re
 
 const ANALYSIS = { do: 'check', name: 'analysis' } as const
 
-function stepOf({ setWeight, setReplicas, pause }: CanaryStep): Step {
+function stepOf({ setWeight, setReplicas, setMirror, pause }: CanaryStep): Step {
   if (setWeight !== undefined) return { do: 'setWeight', percent: setWeight }
   if (setReplicas) return { do: 'setScale', scale: scaleOf(setReplicas) }
+  if (setMirror) return { do: 'setMirror', percent: setMirror.percent }
   if (pause) return { do: 'pause', ...(pause.duration !== undefined && { durationMs: durationMs(pause.duration) }) }
   return ANALYSIS
 }

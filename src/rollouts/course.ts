@@ -4,6 +4,7 @@ import type { Scale } from '../api/rollout.ts'
 export type Step =
   | { readonly do: 'setWeight'; readonly percent: number }
   | { readonly do: 'setScale'; readonly scale: Scale }
+  | { readonly do: 'setMirror'; readonly percent: number }
   | { readonly do: 'pause'; readonly durationMs?: number }
   | { readonly do: 'check'; readonly name: string }
 
@@ -30,6 +31,8 @@ export function textOf(step: Step): string {
       return step.scale.by === 'Weight'
         ? 'setReplicas by weight'
         : `setReplicas ${step.scale.value}${step.scale.by === 'Percent' ? '%' : ''}`
+    case 'setMirror':
+      return `setMirror ${step.percent}`
     case 'pause':
       return step.durationMs === undefined ? 'pause until promoted' : `pause ${step.durationMs} ms`
     case 'check':

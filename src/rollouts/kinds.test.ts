@@ -50,6 +50,7 @@ describe('a canary', () => {
       { pause: {} },
       { pause: { duration: '1m' } },
       { setReplicas: { followWeight: true } },
+      { setMirror: { percent: 10 } },
     ]
     const spec = canary({ steps, analysis: { fromStep: 2, ...METRICS } })
     const course = courseOfCanary(spec)
@@ -61,6 +62,7 @@ describe('a canary', () => {
       { do: 'pause' },
       { do: 'pause', durationMs: 60_000 },
       { do: 'setScale', scale: { by: 'Weight', value: 0 } },
+      { do: 'setMirror', percent: 10 },
     ]
     expect([course.steps, course.backgroundFrom]).to.deep.equal([want, 2])
     expect(metricsOfCanary(spec, 3)[0]).to.deep.include({ name: 'errors', interval: '1s', window: '5m', minSamples: 20 })

@@ -13,6 +13,7 @@ import type { Plan, Verdict } from './world.ts'
 const percent = fc.integer({ min: 0, max: 100 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   percent.map((value): Step => ({ do: 'setWeight', percent: value })),
+  percent.map((value): Step => ({ do: 'setMirror', percent: value })),
   fc
     .record({ by: fc.constantFrom('Weight', 'Count', 'Percent'), value: fc.integer({ min: 1, max: 100 }) })
     .map((scale): Step => ({ do: 'setScale', scale })),
@@ -187,6 +188,18 @@ describe('every rollout, whatever happens', () => {
       expect(isUnderWay(after.state) && after.state.attempt === before.state.attempt).to.equal(false)
       if (!before.state.isStableShrunk) expect(after.weights[0]).to.deep.equal({ revision: before.state.stableRevision, percent: 100 })
     }, 1_000)
+  })
+
+  it('mirrors tasks of stable only while it goes through its steps, and never by a change of a weight', () => {
+    holds((lab, before, { state, weights, mirror, guard }) => {
+      const { mirror: _, ...without } = state
+      expect(planRollout(lab.course, without, lab.world).weights).to.deep.equal(weights)
+      if (hasBreached(lab, before) && state.attempt === before.state.attempt) expect(mirror).to.equal(undefined)
+      if (state.activity !== 'Stepping') expect(state.mirror).to.equal(undefined)
+      if (!mirror) return
+      expect(mirror).to.deep.equal({ run: guard?.run, revision: state.targetRevision, percent: state.mirror })
+      expect(mirror.revision).not.to.equal(state.stableRevision)
+    })
   })
 
   it('keeps the stable side whole, or large enough for what any router still sends it', () => {

@@ -78,6 +78,24 @@ describe('a rollout that goes well', () => {
     expect(small.settle().sides[1]?.groups.map(({ replicas }) => replicas)).to.deep.equal([1, 1, 0])
   })
 
+  it('has agents for the tasks that it does a second time, besides those for its weight, until the last step', () => {
+    const mirrored: Step[] = [{ do: 'setMirror', percent: 50 }, { do: 'pause' }, { do: 'setWeight', percent: 25 }, { do: 'pause' }]
+    const lab = new RolloutLab({ steps: [...mirrored, { do: 'setMirror', percent: 0 }, { do: 'pause' }, { do: 'setMirror', percent: 5 }] })
+    const seen = () => [lab.plan.mirror?.percent, lab.weightOf('v2'), lab.sizeOf('v2'), lab.plan.waitsFor]
+    lab.template = 'v2'
+    lab.pass()
+    expect(seen()).to.deep.equal([50, 0, 2, 'Agents'])
+    expect(lab.plan.mirror).to.deep.equal({ run: '1', revision: 'v2', percent: 50 })
+    lab.agentsCome().pass()
+    expect(seen()).to.deep.equal([50, 0, 2, 'Person'])
+    lab.asks('Promote').settle()
+    expect(seen()).to.deep.equal([50, 25, 3, 'Person'])
+    lab.asks('Promote').settle()
+    expect(seen()).to.deep.equal([undefined, 25, 1, 'Person'])
+    lab.asks('Promote').settle()
+    expect([lab.plan.mirror, lab.state?.stableRevision]).to.deep.equal([undefined, 'v2'])
+  })
+
   it('takes agents away after a lower weight only when no router follows the higher one', () => {
     const lab = new RolloutLab({ steps: [{ do: 'setWeight', percent: 75 }, { do: 'setWeight', percent: 25 }, { do: 'pause' }] })
     lab.template = 'v2'

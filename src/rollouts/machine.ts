@@ -21,7 +21,7 @@ import {
 } from './pass.ts'
 import { planOf } from './plan.ts'
 import { answerRequest, redirect } from './requests.ts'
-import { canServe, hasReady, readyCount, readyPercent, sizesFor } from './sizes.ts'
+import { canServe, hasReady, readyCount, readyPercent, shareToDo, sizesFor } from './sizes.ts'
 import type { Plan, World } from './world.ts'
 
 /** Transitions in one pass at most, beside one for each step: more than any course needs, so that a mistake cannot hang the operator. */
@@ -129,6 +129,7 @@ function rest(state: RolloutState): void {
   state.aim = 0
   state.scale = BY_WEIGHT
   state.isForced = false
+  delete state.mirror
   delete state.hold
   delete state.failure
   delete state.deadline
@@ -189,6 +190,7 @@ function goOn(pass: Pass): boolean {
   if (!step) {
     state.activity = 'Promoting'
     state.stepSince = timeText(world.nowMs)
+    delete state.mirror
     delete state.deadline
     return true
   }
@@ -248,6 +250,7 @@ function beginSteps(pass: Pass): true {
   const { course, state } = pass
   state.stepsHash = hashOfSteps(course)
   state.step = 0
+  delete state.mirror
   beginChecksAnew(pass)
   delete state.deadline
   tell(pass, 'Normal', REASON.restarted, `the steps were changed: revision ${state.targetRevision} begins with the first one again`)
@@ -263,6 +266,8 @@ function doStep(pass: Pass, step: Step): Pass['waitsFor'] {
     case 'setScale':
       state.scale = step.scale
       return hasReady(world, state.targetRevision, sizesFor(world.groups, step.scale, state.aim)) ? undefined : 'Agents'
+    case 'setMirror':
+      return setMirror(pass, step.percent)
     case 'pause': {
       if (!isAlive(pass)) return 'Agents'
       if (step.durationMs === undefined) return 'Person'
@@ -289,6 +294,15 @@ function setWeight(pass: Pass, percent: number): Pass['waitsFor'] {
   if (percent > state.weight && !isReady) return 'Agents'
   state.weight = percent
   return isFollowed(pass) ? undefined : 'Routers'
+}
+
+/** Routers begin at once, and leave out what nobody is free for; the step is done when there are the agents for it. */
+function setMirror({ state, world }: Pass, percent: number): Pass['waitsFor'] {
+  const { targetRevision: target, scale } = state
+  delete state.mirror
+  if (percent === 0) return undefined
+  state.mirror = percent
+  return canServe(world, target) && hasReady(world, target, sizesFor(world.groups, scale, shareToDo(state))) ? undefined : 'Agents'
 }
 
 /** Whether all routers follow the weight that is asked for. */

@@ -72,6 +72,7 @@ export function goBack(pass: Pass, reason: RolloutReason, message: string): void
   if (result === 'Aborted') state.rejectedRevision = state.wantedRevision
   if (state.hold?.reason !== REASON.pausedByRequest || result === 'Aborted') delete state.hold
   delete state.deadline
+  delete state.mirror
   const back = `revision ${state.targetRevision} goes back to ${state.stableRevision ?? 'nothing'}`
   tell(pass, result === 'Aborted' ? 'Warning' : 'Normal', reason, `${back} at step ${state.failure.step}: ${message}`)
 }

@@ -1,6 +1,6 @@
 import type { RolloutState } from '../api/rollout.ts'
 import { hasBackground, isUnderWay, runOfBackground, runOfGuard, runOfStep, type Pass } from './pass.ts'
-import { canServe, hasReady, sizesFor } from './sizes.ts'
+import { canServe, hasReady, shareToDo, sizesFor } from './sizes.ts'
 import type { GroupWanted, Plan, World } from './world.ts'
 
 const WHOLE = { by: 'Percent', value: 100 } as const
@@ -22,10 +22,18 @@ export function planOf(pass: Pass): Plan {
     kept,
     checks: checksOf(pass),
     ...(isUnderWay(state) && stable !== undefined && { guard: { run: runOfGuard(state), revision: target } }),
+    ...mirrorOf(state),
     ...(waitsFor && { waitsFor }),
     ...(Number.isFinite(nextMs) && { checkAgainMs: Math.max(1, Math.ceil(nextMs)) }),
     events,
   }
+}
+
+/** What is done a second time; the weights know nothing of it. */
+function mirrorOf(state: RolloutState): Pick<Plan, 'mirror'> {
+  const { mirror = 0, stableRevision, targetRevision: revision } = state
+  if (state.activity !== 'Stepping' || stableRevision === undefined || mirror === 0) return {}
+  return { mirror: { run: runOfGuard(state), revision, percent: mirror } }
 }
 
 /** Shares of new tasks. A revision that cannot do any task gets none, whatever its weight is meant to be. */
@@ -46,7 +54,7 @@ function targetSizes(state: RolloutState, world: World): GroupWanted[] {
   if (state.stableRevision === undefined) return sizesFor(world.groups, WHOLE, 100)
   if (state.activity === 'Promoting') return sizesFor(world.groups, state.aim === 100 ? WHOLE : state.scale, state.aim)
   const followed = world.inForce[state.targetRevision]?.most ?? 0
-  return sizesFor(world.groups, state.scale, Math.max(state.aim, state.weight, followed))
+  return sizesFor(world.groups, state.scale, shareToDo(state, followed))
 }
 
 /** The stable agents: all of them, or as many as the tasks need that are still theirs in every router. */
@@ -61,6 +69,9 @@ function stableSizes({ course, state, world }: Pass): GroupWanted[] {
   return sizes
 }
 
+/** Percent of the tasks that the new revision gets by now, those that it does a second time included. */
+const shareOf = ({ weight, mirror = 0 }: RolloutState) => weight + mirror
+
 /** What is to be measured now. The background goes on while the rollout is paused, so that a breach still ends it. */
 function checksOf(pass: Pass): Plan['checks'] {
   const { course, state } = pass
@@ -68,6 +79,6 @@ function checksOf(pass: Pass): Plan['checks'] {
   const isChecking = state.activity === 'Stepping' && course.steps[state.step]?.do === 'check'
   return [
     ...(isChecking && state.hold === undefined ? [{ run: runOfStep(state), of: state.step }] : []),
-    ...(hasBackground(pass) && state.weight > 0 ? [{ run: runOfBackground(state), of: 'background' as const }] : []),
+    ...(hasBackground(pass) && shareOf(state) > 0 ? [{ run: runOfBackground(state), of: 'background' as const }] : []),
   ]
 }

@@ -60,6 +60,7 @@ const DO: Readonly<Record<Request['action'], Do>> = {
     if (state.stableRevision === undefined) return FIRST
     state.activity = 'Promoting'
     state.isForced = true
+    delete state.mirror
     delete state.hold
     delete state.deadline
     return undefined

@@ -1,4 +1,4 @@
-import type { Scale } from '../api/rollout.ts'
+import type { RolloutState, Scale } from '../api/rollout.ts'
 import type { GroupWanted, World } from './world.ts'
 
 type Seen = Pick<World, 'groups' | 'ready'>
@@ -13,6 +13,10 @@ export function sizesFor(groups: readonly GroupWanted[], scale: Scale, weight: n
     return { name, replicas: shareOf(replicas, scale.by === 'Percent' ? scale.value : weight) }
   })
 }
+
+/** Percent of all tasks that the new revision has to do: its own, by its weight or what some router still follows, and those it does a second time. */
+export const shareToDo = ({ aim, weight, mirror = 0 }: RolloutState, followed = 0): number =>
+  Math.min(100, Math.max(aim, weight, followed) + mirror)
 
 /** Whether as many agents of a revision take tasks as this asks for. */
 export function hasReady({ ready }: Seen, revision: string, sizes: readonly GroupWanted[]): boolean {

@@ -53,6 +53,8 @@ export type Plan = {
   readonly checks: readonly { readonly run: string; readonly of: number | 'background' }[]
   /** What routers are to guard. */
   readonly guard?: { readonly run: string; readonly revision: string }
+  /** Tasks of stable that routers are to send to a revision a second time. */
+  readonly mirror?: { readonly run: string; readonly revision: string; readonly percent: number }
   readonly waitsFor?: WaitsFor
   readonly checkAgainMs?: number
   readonly events: readonly RolloutEvent[]

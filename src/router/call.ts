@@ -31,6 +31,8 @@ export type CallRequest = {
   readonly epoch?: number | undefined
   /** Its agent may answer with subtasks instead of an output. */
   readonly mayPlan?: boolean | undefined
+  /** It is done a second time, for nobody: it never waits, is tried once, and its agent is told. */
+  readonly isMirrored?: boolean | undefined
   readonly capability: string | undefined
   readonly sessionKey: string | undefined
   readonly revision: string | undefined
@@ -50,6 +52,8 @@ export type CallResult = {
   readonly subtasks?: readonly Subtask[]
   readonly slot: Slot
   readonly attempts: readonly AttemptReport[]
+  /** Bytes of the agent's answer. */
+  readonly answerBytes: number
   readonly queuedMs: number
   readonly agentMs: number
   readonly totalMs: number

@@ -102,9 +102,9 @@ export class Dispatcher {
   }
 
   #seek(call: Call): void {
-    const { entry } = call.request
+    const { entry, isMirrored } = call.request
     const isFirst = call.attempts.length === 0
-    if (isFirst && entry.waiting.size > 0 && entry.waiting.hasLane(call.lane)) return this.#wait(call)
+    if (isFirst && !isMirrored && entry.waiting.size > 0 && entry.waiting.hasLane(call.lane)) return this.#wait(call)
     const choice = this.#choose(call)
     if (typeof choice !== 'string') this.#give(call, choice)
     else if (mayWait(call, choice)) this.#wait(call)
@@ -188,7 +188,7 @@ export class Dispatcher {
     // Also where nobody leads agents may have been told of an epoch, by the operator or by this router, and refuse lower ones.
     const epoch = request.epoch ?? Math.max(entry.settings?.settled.epoch ?? 0, entry.succession.own.epoch)
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
-    if (number === 1) entry.retries.began(nowMs)
+    if (number === 1 && !request.isMirrored) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)
     const exchange = this.#o.upstream.send(
       {
@@ -220,7 +220,7 @@ export class Dispatcher {
   }
 
   #headers(request: CallRequest, leftMs: number, epoch: number): string[] {
-    return [
+    const headers = [
       'content-type',
       'application/json',
       'traceparent',
@@ -232,11 +232,13 @@ export class Dispatcher {
       'swarm-epoch',
       String(epoch),
     ]
+    if (request.isMirrored) headers.push('swarm-mirror', 'true')
+    return headers
   }
 
   #attemptEnded(end: { call: Call; host: Host; startedMs: number; reading: Reading; answer: Answer | undefined }): void {
     const { call, host, reading } = end
-    const { entry, isIdempotent } = call.request
+    const { entry, isIdempotent, isMirrored = false } = call.request
     const { slot } = host
     const { outcome, status } = reading
     const nowMs = this.#o.now()
@@ -250,13 +252,13 @@ export class Dispatcher {
     if (outcome === 'Done') slot.done += 1
     else if (hasFailed) slot.failed += 1
     const trippedGuard = entry.guarding !== undefined && (outcome === 'Done' || hasFailed) && entry.judge(slot, hasFailed, nowMs)
-    const openedCircuit = entry.fleet.end(slot, ending, nowMs)
+    const openedCircuit = entry.fleet.end(slot, ending, nowMs, isMirrored)
     this.#wakeLater(entry, slot)
     const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
     if (retry === 'always') call.unbegun += 1
     else call.spent += 1
     const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.unbegun <= MAX_UNBEGUN
-    const isDue = !call.hasEnded && mayRepeat && hasAttemptsLeft
+    const isDue = !call.hasEnded && !isMirrored && mayRepeat && hasAttemptsLeft
     // An agent that is lost gets no more tasks: repeating those it had cannot become a flood, and none of them is given up for a budget.
     const isOverBudget = isDue && ending === 'Failed' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
     const willRetry = isDue && !isOverBudget
@@ -278,7 +280,8 @@ export class Dispatcher {
     if (outcome === 'Done') {
       const { output, subtasks } = reading
       const times = { queuedMs: rounded(queuedMs), agentMs, totalMs: rounded(this.#o.now() - call.startedMs) }
-      return { output, ...(subtasks && { subtasks }), slot, attempts, ...times }
+      const answerBytes = answer?.kind === 'answer' ? answer.body.length : 0
+      return { output, ...(subtasks && { subtasks }), slot, attempts, answerBytes, ...times }
     }
     if (outcome === 'Rejected') {
       const refusal = answer && refusalOf(answer)
@@ -317,8 +320,8 @@ export class Dispatcher {
 }
 
 /** Whether somebody may become free, or ready, for whom a call that has no agent now is meant to wait. */
-const mayWait = (call: Call, choice: Slot | readonly Slot[] | Refusal) =>
-  choice === 'Busy' || (choice === 'NoAgentReady' && !call.request.isImpatient)
+const mayWait = ({ request }: Call, choice: Slot | readonly Slot[] | Refusal) =>
+  (choice === 'Busy' && !request.isMirrored) || (choice === 'NoAgentReady' && !request.isImpatient)
 
 const STOPPED = {
   Hung: 'it stopped answering its probes',

@@ -105,3 +105,9 @@ export const MAX_REPEAT_BYTES = 64 * 1024 * 1024
 
 /** Time for which they are. */
 export const REPEAT_MS = 120_000
+
+/** Mirrored tasks that are on their way at once; more are left out. */
+export const MAX_MIRRORED = 64
+
+/** Bytes of the inputs of these tasks and of the answers that theirs are compared with. */
+export const MAX_MIRRORED_BYTES = 32 * 1024 * 1024

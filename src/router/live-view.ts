@@ -73,6 +73,7 @@ export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
     ...stagesOf(entry, nowMs),
     weights: fleet.inForce,
     ...guardOf(entry),
+    ...(entry.mirroring && { mirror: { ...entry.mirroring.settings, ...entry.mirroring.counts } }),
     ...(settings?.testers && { testers: { revision: settings.testers.revision, header: settings.testers.header } }),
     ...(fleet.rules.adaptive && { shares: fleet.groupShares(nowMs).map(sharesLine) }),
     queue: { length: waiting.size, maxPending: settings?.maxPending ?? 0 },

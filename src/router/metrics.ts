@@ -32,6 +32,8 @@ export interface RouterMetrics {
   readonly circuitOpens: Counter<'namespace' | 'swarm'>
   /** Revisions under way that were cut off because too many of their attempts failed. */
   readonly guardTrips: Counter<'namespace' | 'swarm'>
+  /** Tasks that were to be done a second time, by how that compares with the answer that clients got. */
+  readonly mirrored: Counter<'namespace' | 'swarm' | 'result'>
   readonly probes: Counter<'namespace' | 'swarm' | 'result'>
   /** Requests with a known idempotency key that were answered without doing the task again. */
   readonly repeats: Counter<'namespace' | 'swarm' | 'result'>
@@ -65,6 +67,7 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
     overBudget: counter('retries_over_budget_total', 'Tasks that were not tried again because the retry budget was spent.', SWARM),
     circuitOpens: counter('circuit_opens_total', 'Circuits of agents that opened.', SWARM),
     guardTrips: counter('guard_trips_total', 'Revisions that get no more tasks because too many of their attempts failed.', SWARM),
+    mirrored: counter('mirrored_total', 'Tasks that were to be done a second time, by what came of it.', [...SWARM, 'result'] as const),
     probes: counter('probes_total', 'Probes of agents, by whether the agent was found.', [...SWARM, 'result'] as const),
     repeats: counter('repeats_total', 'Repeats answered without doing the task again.', [...SWARM, 'result'] as const),
     leaderChanges: counter('leader_changes_total', 'Times that another agent came to lead, by cause.', [...SWARM, 'cause'] as const),

@@ -14,6 +14,7 @@ import { Leaders, type LeaderChange } from './leadership.ts'
 import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
+import { Mirrors } from './mirrors.ts'
 import { Problem } from './problem.ts'
 import { Prober } from './prober.ts'
 import { StatsHub } from './stats-hub.ts'
@@ -55,6 +56,7 @@ export class Router {
   readonly #prober: Prober
   readonly #leaders: Leaders
   readonly #metrics: RouterMetrics
+  readonly #mirrors: Mirrors
   readonly #stats: StatsHub
   readonly #views = new LiveViews(now)
   readonly #tasks: Tasks
@@ -93,9 +95,17 @@ export class Router {
       isKnowing: () => this.#watch.hasSynced,
       changed: (entry, change) => this.#leaderChanged(entry, change),
     })
+    this.#mirrors = new Mirrors({ dispatcher: this.#dispatcher, metrics: this.#metrics, now })
     this.#tasks = new Tasks({
       world,
-      desk: { dispatcher: this.#dispatcher, leaders: this.#leaders, metrics: this.#metrics, now, random: Math.random },
+      desk: {
+        dispatcher: this.#dispatcher,
+        leaders: this.#leaders,
+        mirrors: this.#mirrors,
+        metrics: this.#metrics,
+        now,
+        random: Math.random,
+      },
       metrics: this.#metrics,
       maxOpen: options.maxInFlight,
       isKnowing: () => this.#watch.hasSynced,
@@ -125,6 +135,7 @@ export class Router {
     this.#isStopping = true
     this.#o.log.info('router is stopping', { openTasks: this.#tasks.open })
     await this.#tasks.stop(drainMs)
+    this.#mirrors.stop()
     this.#views.stop()
     this.#stats.stop()
     await this.#front.close()

@@ -1,6 +1,7 @@
 import { durationMs } from '../api/duration.ts'
 import type { Agent, Swarm } from '../api/objects.ts'
 import { DEFAULT_ADAPTIVE, DEFAULT_CONSENSUS, type Consensus, type Routing } from '../api/routing.ts'
+import type { SwarmMirror } from '../api/rollout-traffic.ts'
 import { groupsOf } from '../api/swarm.ts'
 import { templateOf } from '../api/template.ts'
 import type { AdaptiveRules } from '../routing/adaptive.ts'
@@ -13,6 +14,7 @@ import type { Topology } from '../api/topology.ts'
 import type { Leadership } from '../topology/leader.ts'
 import type { Succession } from '../topology/succession.ts'
 import { stagesOf, type Stage } from '../topology/parts.ts'
+import { Mirroring } from './mirroring.ts'
 import type { TesterSettings } from './testers.ts'
 import type { Sandbox } from '../api/address.ts'
 import { Guarding, guardSettingsOf, type GuardSettings } from './guarding.ts'
@@ -39,6 +41,8 @@ export type Settings = {
   readonly guard: GuardSettings | undefined
   /** Whose tasks go to the revision that is being rolled out, if anybody's. */
   readonly testers: TesterSettings | undefined
+  /** What is to be done a second time, if anything. */
+  readonly mirror: SwarmMirror | undefined
   readonly rules: FleetRules
 }
 
@@ -54,6 +58,8 @@ export class SwarmEntry<T> {
   settings: Settings | undefined
   /** What this router guards now. */
   guarding: Guarding | undefined
+  /** What this router sends a second time now. */
+  mirroring: Mirroring | undefined
   tokens: ReadonlyMap<string, string> = new Map()
   /** Who leads; kept when the Swarm object goes and comes again, so that its epochs never go down. */
   succession: Succession = { own: { epoch: 0 }, taken: { epoch: 0 } }
@@ -74,6 +80,12 @@ export class SwarmEntry<T> {
     if (wanted?.run === this.guarding?.settings.run) return
     this.guarding = wanted && new Guarding(wanted)
     this.fleet.cutOff(undefined)
+  }
+
+  /** Takes what is to be done a second time: counts begin anew with another run. */
+  mirror(wanted: SwarmMirror | undefined): void {
+    if (wanted && wanted.run === this.mirroring?.settings.run) this.mirroring.settings = wanted
+    else this.mirroring = wanted && new Mirroring(wanted)
   }
 
   /** An attempt ended that says something about its agent. Returns true when its revision is cut off for that from now on. */
@@ -115,6 +127,7 @@ export function settingsOf({ spec, status }: Swarm): Settings {
     consensus: routing.consensus ?? DEFAULT_CONSENSUS,
     settled: { epoch: status?.topology?.epoch ?? 0, ...(status?.topology?.leader !== undefined && { leader: status.topology.leader }) },
     testers: status?.testers && { ...status.testers, header: status.testers.header.toLowerCase() },
+    mirror: status?.mirror,
     guard: status?.guard && guardSettingsOf(status.guard),
     rules: {
       strategy: routing.strategy,

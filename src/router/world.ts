@@ -54,6 +54,7 @@ export class World<T> {
     entry.settings = settings
     if (hasNewRules) entry.fleet.setRules(settings.rules, this.#now())
     entry.guard(settings.guard)
+    entry.mirror(settings.mirror)
     for (const host of entry.hosts.values()) host.probe = settings.probe
     this.#tell((listener) => listener.swarmChanged(entry))
     this.#tell((listener) => listener.mayPlace(entry))
@@ -64,6 +65,7 @@ export class World<T> {
     if (!entry?.settings) return
     entry.settings = undefined
     entry.guard(undefined)
+    entry.mirror(undefined)
     this.#tell((listener) => listener.swarmGone(entry))
     this.#dropIfEmpty(entry)
   }

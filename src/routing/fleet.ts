@@ -88,6 +88,11 @@ export class Fleet {
     this.#weigh()
   }
 
+  /** Whether the revision gets nothing but tasks that ask for it. */
+  isCutOff(revision: string): boolean {
+    return revision === this.#cutOff?.revision
+  }
+
   /** Adds an agent or takes its newer facts. Another uid under the same name is another agent. */
   put(facts: AgentFacts, nowMs: number): Slot {
     const old = this.#slots.get(facts.name)
@@ -183,12 +188,12 @@ export class Fleet {
 
   /** Whether one agent of the revision, or so many, are up in the part, busy or not, for tasks that do not ask for the revision. */
   hasUp(part: string, revision: string, nowMs: number, { capability, least = 1 }: UpWish = {}): boolean {
-    return revision !== this.#cutOff?.revision && this.#countUp(revision, { part, capability }, least, nowMs) >= least
+    return !this.isCutOff(revision) && this.#countUp(revision, { part, capability }, least, nowMs) >= least
   }
 
   /** Whether one of these is free in the part. */
   hasFree(part: string, revision: string): boolean {
-    return revision !== this.#cutOff?.revision && (this.#pool(revision, { part })?.free.length ?? 0) > 0
+    return !this.isCutOff(revision) && (this.#pool(revision, { part })?.free.length ?? 0) > 0
   }
 
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
@@ -213,12 +218,12 @@ export class Fleet {
     this.refresh(slot, nowMs)
   }
 
-  /** A task on the agent ended. Returns true when that opened its circuit. */
-  end(slot: Slot, ending: Ending, nowMs: number): boolean {
+  /** A task on the agent ended. Returns true when that opened its circuit. Tasks that are done for nobody leave the shares of groups as they are. */
+  end(slot: Slot, ending: Ending, nowMs: number, isMirrored = false): boolean {
     slot.inFlight -= 1
     let opened = false
     const { adaptive, breaker } = this.#rules
-    if (adaptive && ending !== 'Abandoned') this.#adaptive.observe(slot.facts.group, ending !== 'Answered', nowMs, adaptive)
+    if (adaptive && ending !== 'Abandoned' && !isMirrored) this.#adaptive.observe(slot.facts.group, ending !== 'Answered', nowMs, adaptive)
     if (ending === 'Answered') {
       slot.breaker.succeeded()
       slot.isUnreachable = false

@@ -7,6 +7,7 @@ import type { Call } from '../call.ts'
 import { Dispatcher } from '../dispatcher.ts'
 import { Leaders } from '../leadership.ts'
 import { routerMetrics } from '../metrics.ts'
+import { Mirrors } from '../mirrors.ts'
 import { Problem } from '../problem.ts'
 import { Upstream } from '../upstream.ts'
 import { World } from '../world.ts'
@@ -58,12 +59,15 @@ class Bench {
     this.world.putSwarm(swarm(spec))
     for (const stage of STAGES) this.world.putAgent(agent(stage, 'r1'))
     const nobody = { attemptBegan: () => undefined, attemptEnded: () => undefined, queueChanged: () => undefined }
+    const dispatcher = new Dispatcher({ upstream: this.upstream, now, random: () => 0.5, observer: nobody })
+    const metrics = routerMetrics(this.registry, { entries: () => this.world.entries, openTasks: () => 0, now })
     this.desk = {
       now,
       random: () => 0.5,
-      dispatcher: new Dispatcher({ upstream: this.upstream, now, random: () => 0.5, observer: nobody }),
+      dispatcher,
+      mirrors: new Mirrors({ dispatcher, metrics, now }),
+      metrics,
       leaders: new Leaders({ now, isKnowing: () => true, changed: () => undefined }),
-      metrics: routerMetrics(this.registry, { entries: () => this.world.entries, openTasks: () => 0, now }),
     }
   }
 

@@ -3,7 +3,10 @@ import type { Answered, Task } from './work.ts'
 
 /** Fields of an agent's request besides those that every call has; `inputJson` is sent as it is. */
 export type CallFields = Partial<
-  Pick<CallRequest, 'part' | 'agent' | 'panel' | 'attempts' | 'isImpatient' | 'isContinued' | 'epoch' | 'mayPlan' | 'capability'>
+  Pick<
+    CallRequest,
+    'part' | 'agent' | 'panel' | 'isMirrored' | 'attempts' | 'isImpatient' | 'isContinued' | 'epoch' | 'mayPlan' | 'capability'
+  >
 > & {
   readonly inputJson?: string
   /** Tells the calls of one task apart: the id and the idempotency key of the call end with it. */

@@ -5,7 +5,9 @@ import type { StartWork } from './work.ts'
 /** One agent does the task. */
 export const startSingle: StartWork = (task, desk, onEnd) => {
   const call = desk.dispatcher.start(callOf(task, task.startedMs), (result) => {
-    onEnd(result instanceof Problem ? result : answeredBy(result))
+    if (result instanceof Problem) return onEnd(result)
+    onEnd(answeredBy(result))
+    if (task.entry.mirroring) desk.mirrors.answered(task, result)
   })
   return {
     cancel: () => desk.dispatcher.cancel(call),

@@ -3,6 +3,7 @@ import type { AttemptReport, Call } from '../call.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { Leaders } from '../leadership.ts'
 import type { RouterMetrics } from '../metrics.ts'
+import type { Mirrors } from '../mirrors.ts'
 import type { Problem } from '../problem.ts'
 import type { SwarmEntry } from '../swarm-entry.ts'
 import type { Trace } from '../trace.ts'
@@ -46,6 +47,7 @@ export type Desk = {
   readonly dispatcher: Dispatcher
   readonly leaders: Leaders
   readonly metrics: RouterMetrics
+  readonly mirrors: Mirrors
   readonly now: () => number
   readonly random: () => number
 }

@@ -36,3 +36,32 @@ describe('testers of a rollout, to the API server', () => {
     })
   }
 })
+
+describe('a canary that mirrors, to the API server', () => {
+  let api: Api
+  before(async () => {
+    api = await Api.start()
+  })
+  after(() => api.stop())
+  const trySteps = (...steps: object[]) => api.tryKind(CANARY_ROLLOUT, { swarm: 'desk', steps })
+
+  it('has steps of its own for it', async () => {
+    const answer = await trySteps({ setMirror: { percent: 10 } }, { setMirror: { percent: 0 } })
+    expect(answer).to.deep.equal({ code: 201, told: [] })
+  })
+
+  it('does one thing in a step, and mirrors no more than all', async () => {
+    const both = await trySteps({ setMirror: { percent: 10 }, setWeight: 5 })
+    expect(both.told).to.deep.equal([
+      'spec.steps[0]: Invalid value: a step is exactly one of setWeight, setReplicas, setMirror, pause and analysis; make a step of each',
+    ])
+    const tooMuch = await trySteps({ setMirror: { percent: 101 } })
+    expect(tooMuch).to.deep.equal({
+      code: 422,
+      told: [
+        'spec.steps[0].setMirror.percent: Invalid value: 101: spec.steps[0].setMirror.percent in body should be less than or equal to 100',
+      ],
+    })
+    expect((await trySteps({ setMirror: {} })).told).to.include('spec.steps[0].setMirror.percent: Required value')
+  })
+})

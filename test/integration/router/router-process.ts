@@ -184,6 +184,15 @@ export type View = {
     readonly tripped: boolean
     readonly message?: string
   }
+  readonly mirror?: {
+    readonly run: string
+    readonly revision: string
+    readonly percent: number
+    readonly same: number
+    readonly different: number
+    readonly failed: number
+    readonly dropped: number
+  }
   readonly testers?: { readonly revision: string; readonly header: string }
   readonly shares?: readonly { readonly group: string; readonly percent: number; readonly errorPercent: number }[]
   readonly agents: readonly {
