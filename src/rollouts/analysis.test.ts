@@ -172,6 +172,7 @@ describe('a value from outside', () => {
     'null is no data': { rules: small, value: null, want: 'NoData' },
     'NaN is no data': { rules: small, value: Number.NaN, want: 'NoData' },
     'within success is a success': { rules: small, value: 0.05, want: 'Success' },
+    'infinity is more than any limit': { rules: small, value: Infinity, want: 'Failure' },
     'a number as text is a number': { rules: small, value: '0.01', want: 'Success' },
     'outside of success is a failure': { rules: small, value: 0.06, want: 'Failure' },
     'what is no number is an error': { rules: small, value: 'many', want: 'Error' },

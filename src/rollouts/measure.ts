@@ -91,8 +91,9 @@ export function measureValue({ success, failure }: Pick<Metric, 'success' | 'fai
     : { result: 'Failure', value, message: `${value} is no success` }
 }
 
+/** Infinity is one: it is what Prometheus makes of errors in no requests. */
 const isNumber = (value: unknown) =>
-  (typeof value === 'number' || (typeof value === 'string' && value.trim() !== '')) && Number.isFinite(Number(value))
+  typeof value === 'number' || (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)))
 
 const holds = ({ min, max, equals }: Condition, value: string | number | boolean) =>
   (min === undefined || Number(value) >= Number(min)) &&

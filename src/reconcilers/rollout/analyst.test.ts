@@ -95,7 +95,7 @@ function laboratory(stored: readonly MetricStatus[] = []) {
     follow,
     look: () => analyst.look(KEY, stored),
     state: (run = RUN) => analyst.look(KEY, stored).checks.find((check) => check.run === run)?.verdict.state,
-    end: (done: number, failed = 0, revision = 'new') => analyst.tasksEnded(KEY, revision, ended(done, failed)),
+    end: (done: number, failed = 0, revision = 'new') => analyst.tasksEnded(KEY, new Map([[revision, ended(done, failed)]])),
   })
 }
 const results = ({ metrics }: { metrics: readonly MetricStatus[] }) =>
@@ -163,6 +163,20 @@ describe('an analyst', () => {
     expect(lab.state()).to.equal('Running')
     lab.end(10, 0, 'old')
     expect(lab.state()).to.equal('Failed')
+  })
+
+  it('judges both sides by what was told together', () => {
+    const lab = laboratory()
+    lab.follow([{ run: RUN, metrics: [metric({ interval: '1h', errorRate: { maxAboveStable: 5 } })] }])
+    lab.end(100, 0, 'old')
+    lab.analyst.tasksEnded(
+      KEY,
+      new Map([
+        ['new', ended(8, 2)],
+        ['old', ended(100, 50)],
+      ]),
+    )
+    expect(lab.state()).to.equal('Running')
   })
 
   it('counts nothing of other revisions', () => {

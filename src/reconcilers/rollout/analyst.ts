@@ -54,15 +54,20 @@ export class Analyst {
     this.#followed.set(key, followed)
   }
 
+  /** Whether something is measured of the swarm, or at least counted. */
+  follows(key: string): boolean {
+    return this.#followed.has(key)
+  }
+
   /** Nothing of the swarm is measured any more. */
   forget(key: string): void {
     this.#followed.get(key)?.stop()
     this.#followed.delete(key)
   }
 
-  /** Attempts have just ended on agents of a revision of a swarm. */
-  tasksEnded(key: string, revision: string, counts: TaskCounts): void {
-    this.#followed.get(key)?.tasksEnded(revision, counts)
+  /** Attempts have just ended on agents of a swarm, by revision. What was told together is judged together: both sides may do worse for one cause. */
+  tasksEnded(key: string, ended: ReadonlyMap<string, TaskCounts>): void {
+    this.#followed.get(key)?.tasksEnded(ended)
   }
 
   /** Attempts since the rollout began, by revision; empty while none is followed. */

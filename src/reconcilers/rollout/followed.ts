@@ -90,17 +90,19 @@ export class Followed {
     this.#advance()
   }
 
-  /** Attempts have ended on agents of a revision. */
-  tasksEnded(revision: string, counts: TaskCounts): void {
+  /** Attempts have ended, by revision. */
+  tasksEnded(ended: ReadonlyMap<string, TaskCounts>): void {
     const { target, stable } = this.#subject
-    const side = revision === target ? 'target' : revision === stable ? 'stable' : undefined
-    if (!side) return
-    const sum = this.#counts.get(revision) ?? { samples: 0, failed: 0 }
-    sum.samples += counts.done + counts.failed
-    sum.failed += counts.failed
-    this.#counts.set(revision, sum)
     const nowMs = this.#deps.now()
-    for (const run of this.#runs.values()) run.tasksEnded(side, counts, nowMs)
+    for (const [revision, counts] of ended) {
+      const side = revision === target ? 'target' : revision === stable ? 'stable' : undefined
+      if (!side) continue
+      const sum = this.#counts.get(revision) ?? { samples: 0, failed: 0 }
+      sum.samples += counts.done + counts.failed
+      sum.failed += counts.failed
+      this.#counts.set(revision, sum)
+      for (const run of this.#runs.values()) run.tasksEnded(side, counts, nowMs)
+    }
     if (this.#runs.size > 0) this.#advance()
   }
 

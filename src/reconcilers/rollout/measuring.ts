@@ -2,6 +2,7 @@ import { Counter, type Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import { MEASURED, SOURCES, sourceOf } from '../../api/analysis.ts'
 import { Sources } from '../../sources/sources.ts'
+import { addLatencies } from '../../stats/latency.ts'
 import type { EndedTasks } from '../agent/vitals.ts'
 import type { RouterView, Stores } from '../shared/stores.ts'
 import { Analyst } from './analyst.ts'
@@ -50,16 +51,38 @@ export function measuring({ stores, routerUrls, registry, log, wake }: Measuring
   return {
     analyst,
     tasksEnded: (ended) => {
-      for (const { namespace, agent: name, uid, ...counts } of ended) {
-        const agent = stores.agents.get({ namespace, name })
-        if (agent?.metadata.uid === uid) analyst.tasksEnded(`${namespace}/${agent.spec.swarm}`, agent.spec.revision, counts)
-      }
+      for (const [key, sums] of sumsOf(ended, stores.agents, (key) => analyst.follows(key))) analyst.tasksEnded(key, sums)
     },
     stop: async () => {
       analyst.stop()
       await Promise.all([sources.close(), tasks.close()])
     },
   }
+}
+
+type Sum = { done: number; failed: number; readonly latency: number[] }
+
+/** What one router has told at once, by swarm and revision, so that it is judged once; swarms that nobody measures are passed over. */
+function sumsOf(
+  ended: readonly EndedTasks[],
+  agents: Stores['agents'],
+  isWanted: (key: string) => boolean,
+): ReadonlyMap<string, ReadonlyMap<string, Sum>> {
+  const sums = new Map<string, Map<string, Sum>>()
+  for (const { namespace, agent: name, uid, done, failed, latency } of ended) {
+    const agent = agents.get({ namespace, name })
+    if (agent?.metadata.uid !== uid) continue
+    const key = `${namespace}/${agent.spec.swarm}`
+    if (!isWanted(key)) continue
+    const revisions = sums.get(key) ?? new Map<string, Sum>()
+    sums.set(key, revisions)
+    const sum = revisions.get(agent.spec.revision) ?? { done: 0, failed: 0, latency: [] }
+    revisions.set(agent.spec.revision, sum)
+    sum.done += done
+    sum.failed += failed
+    addLatencies(sum.latency, latency)
+  }
+  return sums
 }
 
 type SecretRead = [ref: Parameters<typeof readSecret>[1], signal: AbortSignal]
