@@ -23,7 +23,8 @@ const Shift = Type.Object(
   },
 )
 
-const WarmUp = Type.Object(
+/** Tasks that the new agents do before they have any of their own. */
+export const WarmUp = Type.Object(
   {
     input: Type.String({ minLength: 1, maxLength: 8192, description: 'Input of the tasks, as JSON.' }),
     tasks: Type.Integer({
@@ -36,6 +37,8 @@ const WarmUp = Type.Object(
   },
   { description: 'Tasks that green does before it has any of its own. Their outputs are dropped.' },
 )
+
+export type WarmUp = Static<typeof WarmUp>
 
 /** How template changes of a Swarm replace all of it at once. */
 export const BlueGreenSpec = Type.Object(

@@ -6,7 +6,8 @@ export const Condition = Type.Object(
   {
     type: Type.String({
       maxLength: 316,
-      description: 'What the condition is about: Ready, Reconciling, Stalled, QuotaExceeded, BudgetExceeded, MassFailure.',
+      description:
+        'What the condition is about: Ready, Reconciling, Stalled, QuotaExceeded, BudgetExceeded, MassFailure, RevisionRejected, Paused.',
     }),
     status: choice(['True', 'False', 'Unknown'], { description: 'Whether it holds.' }),
     reason: Type.String({

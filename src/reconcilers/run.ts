@@ -1,26 +1,32 @@
 import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import { LABEL, TOKENS_SECRET_TYPE } from '../api/names.ts'
-import type { Agent, Swarm } from '../api/objects.ts'
+import type { Agent, BlueGreenRollout, CanaryRollout, Rollout, Swarm } from '../api/objects.ts'
 import type { Providers } from '../e2b/providers.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { Controller } from '../kube/controller.ts'
 import { EventRecorder } from '../kube/events.ts'
 import { Informer } from '../kube/informer.ts'
-import { CONTROLLER_REVISIONS, keyOf, SECRETS, type ControllerRevision, type KubeObject, type Secret } from '../kube/objects.ts'
+import { CONTROLLER_REVISIONS, keyOf, SECRETS, type ControllerRevision, type Secret } from '../kube/objects.ts'
 import { References } from '../kube/references.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
+import type { Ended } from '../stats/tally.ts'
 import type { AgentDeps } from './agent/deps.ts'
 import { reconcileAgent } from './agent/index.ts'
 import { Prober } from './agent/prober.ts'
 import { Sightings } from './agent/sightings.ts'
 import { Sweeper } from './agent/sweeper.ts'
 import { UsageSampler } from './agent/usage-sampler.ts'
-import { Vitals, type EndedTasks } from './agent/vitals.ts'
+import { Vitals } from './agent/vitals.ts'
+import { Analyst } from './rollout/analyst.ts'
+import { targetOf } from './rollout/attach.ts'
+import { connectRollouts } from './rollout/connect.ts'
+import { reconcileRollout } from './rollout/index.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { fleetMetrics } from './shared/metrics.ts'
-import { AGENTS, SWARMS } from './shared/kinds.ts'
+import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from './shared/kinds.ts'
 import { bySwarm } from './shared/owners.ts'
+import { sameMetadata } from './shared/same-metadata.ts'
 import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
 import { Graphs } from './swarm/graphs.ts'
@@ -48,10 +54,10 @@ export type RunOptions = {
   namespaces: readonly string[]
   routers: RouterView & {
     onDrain(listener: (namespace: string, agent: string) => void): void
-    onEnded(listener: (ended: readonly EndedTasks[]) => void): void
+    onEnded(listener: (ended: readonly Ended[]) => void): void
     /** Something about the tasks of a swarm changed in a router. */
     onSwarm(listener: (namespace: string, swarm: string) => void): void
-    /** Shares in force or trips of a swarm have changed. */
+    /** Hears of weights in force that have changed, and of guards that have tripped, in any router. */
     onSwarmChange(listener: (namespace: string, swarm: string) => void): void
   }
   log: Logger
@@ -62,16 +68,17 @@ export type RunOptions = {
 /** Runs the reconcilers until the signal ends; then waits for the passes that are under way. Called by the leader only. */
 export async function runReconcilers(options: RunOptions, signal: AbortSignal): Promise<void> {
   const parts = build(options)
-  const { stores, swarmController, agentController, prober } = parts
-  const informers = [stores.swarms, stores.agents, stores.revisions, stores.tokens]
+  const { stores, prober } = parts
+  const controllers = [parts.swarmController, parts.agentController, parts.rolloutController]
+  const informers = informersOf(stores)
   for (const informer of informers) informer.start()
-  swarmController.start()
-  agentController.start()
+  for (const controller of controllers) controller.start()
   await Promise.all(informers.map((informer) => informer.synced(signal))).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
   await Promise.all([parts.sweeper.run(signal), parts.sampler.run(signal), parts.vitals.run(signal)])
-  await Promise.all([swarmController.stop(), agentController.stop()])
+  await Promise.all(controllers.map((controller) => controller.stop()))
+  parts.analyst.stop()
   parts.publisher.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
@@ -89,8 +96,21 @@ function build(options: RunOptions) {
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
   const deps: AgentDeps = { stores, credentials, sightings, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
-  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher }
-  const { agentController, swarmController } = controllersOf(options, deps, swarmDeps)
+  const analyst = new Analyst({
+    now: Date.now,
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms)
+      return () => clearTimeout(timer)
+    },
+    isHeard: () => stores.routers.isConnected(),
+    measure: async () => Promise.resolve({ result: 'Error' as const, message: 'no source' }),
+    warmUp: async () => Promise.resolve({ state: 'Error' as const, message: 'no source' }),
+    onMeasured: () => undefined,
+    wake: (key) => swarmController.enqueue(key),
+    log: options.log,
+  })
+  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher, analyst, wroteAt: new Map() }
+  const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)
     const agent = stores.agents.get(key)
@@ -105,23 +125,33 @@ function build(options: RunOptions) {
   }
   connect({ stores, swarmController, agentController, routers })
   routers.onEnded((ended) => vitals.tasksEnded(ended))
+  connectRollouts({
+    stores,
+    analyst,
+    routers,
+    wakeSwarm: (key) => swarmController.enqueue(key),
+    wakeRollout: (key) => rolloutController.enqueue(key),
+  })
   fleetMetrics(options.registry, stores)
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
   const sampler = new UsageSampler({ stores, credentials, log, onUsage: (agent, usage) => vitals.used(agent, usage) })
-  return { stores, swarmController, agentController, prober, publisher, sweeper, sampler, vitals }
+  return { stores, swarmController, agentController, rolloutController, analyst, prober, publisher, sweeper, sampler, vitals }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {
   const common = { client, log, metrics, ...(namespaces.length > 0 && { namespaces: [...namespaces] }) }
   const indexers = { swarm: bySwarm }
+  const byTarget = { target: (rollout: Rollout) => [targetOf(rollout)] }
   const labelSelector = 'swarmops.dev/swarm'
   return {
     client,
     swarms: new Informer<Swarm>({ ...common, kind: SWARMS }),
     agents: new Informer<Agent, 'swarm'>({ ...common, kind: AGENTS, indexers }),
     revisions: new Informer<ControllerRevision, 'swarm'>({ ...common, kind: CONTROLLER_REVISIONS, labelSelector, indexers }),
+    canaries: new Informer<CanaryRollout, 'target'>({ ...common, kind: CANARY_ROLLOUTS, indexers: byTarget }),
+    blueGreens: new Informer<BlueGreenRollout, 'target'>({ ...common, kind: BLUE_GREEN_ROLLOUTS, indexers: byTarget }),
     tokens: new Informer<Secret>({ ...common, kind: SECRETS, fieldSelector: `type=${TOKENS_SECRET_TYPE}` }),
     references: new References({ client, log, metrics, onChange: onReference }),
     events: new EventRecorder({ client, component: 'swarm-operator', log, metrics }),
@@ -151,10 +181,10 @@ function controllersOf(
   { log, metrics }: RunOptions,
   deps: AgentDeps,
   swarmDeps: SwarmDeps,
-): { agentController: Controller; swarmController: Controller } {
+): { agentController: Controller; swarmController: Controller; rolloutController: Controller } {
   const { stores } = deps
   const ready = async (signal: AbortSignal) => {
-    await Promise.all([stores.swarms, stores.agents, stores.revisions, stores.tokens].map((informer) => informer.synced(signal)))
+    await Promise.all(informersOf(stores).map((informer) => informer.synced(signal)))
   }
   const agentController = new Controller({
     log,
@@ -177,10 +207,21 @@ function controllersOf(
       return result
     },
   })
-  return { agentController, swarmController }
+  const rolloutController = new Controller({
+    log,
+    metrics,
+    ready,
+    name: 'rollout',
+    concurrency: SWARM_PASSES,
+    reconcile: (key, signal) => reconcileRollout(key, stores, signal),
+  })
+  return { agentController, swarmController, rolloutController }
 }
 
 type Connections = { stores: Stores; swarmController: Controller; agentController: Controller; routers: RunOptions['routers'] }
+
+const informersOf = ({ swarms, agents, revisions, canaries, blueGreens, tokens }: Stores) =>
+  [swarms, agents, revisions, canaries, blueGreens, tokens] as const
 
 /** What wakes whom: each object its own pass, an agent also its swarm, a swarm's spec its agents. */
 function connect({ stores, swarmController, agentController, routers }: Connections): void {
@@ -211,14 +252,6 @@ function connect({ stores, swarmController, agentController, routers }: Connecti
 /** Agents of a swarm with a topology may have to be told something: one answers again, or has another token. */
 function wakeLinked(swarmController: Controller, { swarms }: Stores, key: string): void {
   if (swarms.get(key)?.spec.topology) swarmController.enqueueAfter(key, GATHER_MS)
-}
-
-/** Whether nothing but the status has changed: that was our own write. */
-function sameMetadata(a: KubeObject, b: KubeObject): boolean {
-  return (
-    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
-    JSON.stringify(a.metadata.annotations) === JSON.stringify(b.metadata.annotations)
-  )
 }
 
 async function tidyTokens(key: string, { stores, tokens }: AgentDeps): Promise<void> {

@@ -5,6 +5,8 @@ export type Candidate = {
   readonly swarm: string
   readonly createdAt: string
   readonly isDeleted: boolean
+  /** The swarm follows it already: of those made in the same second it stays the one. */
+  readonly isFollowed?: boolean
 }
 
 /**
@@ -17,5 +19,8 @@ export function attachedRollout<C extends Candidate>(swarm: string, candidates: 
 }
 
 const byAge = (a: Candidate, b: Candidate) =>
-  Date.parse(a.createdAt) - Date.parse(b.createdAt) || compare(a.kind, b.kind) || compare(a.name, b.name)
+  Date.parse(a.createdAt) - Date.parse(b.createdAt) ||
+  Number(b.isFollowed ?? false) - Number(a.isFollowed ?? false) ||
+  compare(a.kind, b.kind) ||
+  compare(a.name, b.name)
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b))

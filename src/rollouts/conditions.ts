@@ -65,4 +65,5 @@ const WAITS = {
   Time: '',
   Person: '',
   Replicas: '',
+  MassFailure: ': waits for the end of a mass failure of the Swarm',
 } as const

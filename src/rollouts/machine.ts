@@ -59,9 +59,11 @@ function takeOver(course: Course, world: World): RolloutState {
   const now = timeText(nowMs)
   const weight = world.inForce[templateRevision]?.most ?? 0
   const isMidWay = hasStable && currentRevision !== templateRevision && weight > 0
+  const isRejected = hasStable && templateRevision !== currentRevision && templateRevision === world.rejectedRevision
   return {
     activity: isMidWay ? 'Returning' : 'Idle',
     ...(hasStable && { stableRevision: currentRevision }),
+    ...(isRejected && { rejectedRevision: templateRevision }),
     targetRevision: isMidWay || !hasStable ? templateRevision : currentRevision,
     wantedRevision: templateRevision,
     templateRevision,
@@ -184,6 +186,7 @@ function goOn(pass: Pass): boolean {
   if (hasBreached(pass)) return true
   if (isHeld(pass)) return wait(pass, 'Person')
   if (!world.groups.some((group) => group.replicas > 0)) return wait(pass, 'Replicas')
+  if (world.isMassFailure) return wait(pass, 'MassFailure')
   if (state.activity === 'Promoting') return promote(pass)
   if (state.stepsHash !== hashOfSteps(course)) return beginSteps(pass)
   const step = course.steps[state.step]

@@ -22,6 +22,10 @@ export type World = {
   readonly templateRevision: string
   /** Revision that was last complete (`currentRevision` of the Swarm); asked once, when the rollout is attached. */
   readonly currentRevision: string
+  /** Revision that an earlier rollout of this swarm gave up; asked once, when the rollout is attached. */
+  readonly rejectedRevision?: string
+  /** So many agents were lost that nothing more may be risked: it goes back if it must, and on later. */
+  readonly isMassFailure?: boolean
   readonly groups: readonly GroupWanted[]
   /** Agents that take tasks, by revision and group. */
   readonly ready: Readonly<Record<string, Readonly<Record<string, number>>>>
@@ -38,7 +42,7 @@ export type World = {
 export type RolloutEvent = { readonly type: 'Normal' | 'Warning'; readonly reason: RolloutReason; readonly message: string }
 
 /** What holds the rollout up. */
-export type WaitsFor = 'Agents' | 'Routers' | 'Check' | 'Time' | 'Person' | 'Replicas'
+export type WaitsFor = 'Agents' | 'Routers' | 'Check' | 'Time' | 'Person' | 'Replicas' | 'MassFailure'
 
 /** What the swarm, the routers and the analyses are to do. */
 export type Plan = {

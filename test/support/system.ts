@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LABEL } from '../../src/api/names.ts'
-import type { Agent, Swarm } from '../../src/api/objects.ts'
+import type { Agent, Rollout, Swarm } from '../../src/api/objects.ts'
+import type { Request } from '../../src/api/rollout.ts'
 import type { E2bLocalOptions } from '../../dev/e2b-local/options.ts'
 import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
 import { RouterFeed } from '../../src/router-client/feed.ts'
@@ -19,13 +20,17 @@ import {
   type ResourceKind,
   type Secret,
 } from '../../src/kube/objects.ts'
-import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
+import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { isReady, watchCounts } from './counts.ts'
 import { keepAsking, type Load } from './load.ts'
 import { Program } from './programs.ts'
 import { eventually } from './wait.ts'
 
 const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
+  CanaryRollout: CANARY_ROLLOUTS,
+  BlueGreenRollout: BLUE_GREEN_ROLLOUTS,
+}
 const TEMPLATE = {
   sandboxTemplate: 'base',
   command: ['node', 'agent.mjs'],
@@ -36,7 +41,7 @@ const TEMPLATE = {
 const AGENT_PROGRAM = (more: string) => `
 import { createServer } from 'node:http'
 const answer = (response, status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-createServer((request, response) => {
+createServer(async (request, response) => {
   if (request.url === '/health') return answer(response, 200, {})
   ${more}
   let text = ''
@@ -180,6 +185,29 @@ export class System {
   /** What `kubectl scale` does. */
   async scale(name: string, replicas: number): Promise<void> {
     await this.client.mergePatch(SWARMS, { namespace: this.namespace, name }, { spec: { replicas } }, { subresource: 'scale' })
+  }
+
+  /** Applies a rollout of either kind for a swarm, as `kubectl apply --server-side` does. */
+  async applyRollout(kind: Rollout['kind'], name: string, spec: { swarm: string; [field: string]: unknown }): Promise<Rollout> {
+    const manifest = { metadata: { name, namespace: this.namespace }, spec }
+    return this.client.apply<Rollout>(ROLLOUT_KINDS[kind], manifest, { fieldManager: 'test', force: true })
+  }
+
+  async rollout(kind: Rollout['kind'], name: string): Promise<Rollout | undefined> {
+    return this.client.get<Rollout>(ROLLOUT_KINDS[kind], { namespace: this.namespace, name })
+  }
+
+  async removeRollout(kind: Rollout['kind'], name: string): Promise<void> {
+    await this.client.delete(ROLLOUT_KINDS[kind], { namespace: this.namespace, name })
+  }
+
+  /** What a person asks of a rollout, in its status, as `kubectl patch --subresource=status` does. */
+  async request(kind: Rollout['kind'], name: string, action: Request['action'], more: Partial<Request> = {}): Promise<string> {
+    const id = randomUUID()
+    const request = { id, action, by: 'a test', ...more }
+    const patch = { status: { request: { revision: null, ...request } } }
+    await this.client.mergePatch(ROLLOUT_KINDS[kind], { namespace: this.namespace, name }, patch, { subresource: 'status' })
+    return id
   }
 
   async annotate({ metadata }: Agent, annotation: string, value: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Agent, Swarm } from '../../api/objects.ts'
+import type { Agent, BlueGreenRollout, CanaryRollout, Swarm } from '../../api/objects.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import type { Informer } from '../../kube/informer.ts'
@@ -11,6 +11,13 @@ export type RouterView = {
   inFlight(namespace: string, agent: string): number
   /** Every router sends the agent no more tasks and waits for none. */
   isDrained(namespace: string, agent: string): boolean
+  /**
+   * Percent of new tasks that each revision of a swarm has in the routers: the lowest and the highest of all of them; one that is not
+   * connected counts as lowest 0. Undefined when no router is known.
+   */
+  inForce(namespace: string, swarm: string): Readonly<Record<string, { readonly least: number; readonly most: number }>> | undefined
+  /** Guards that have tripped in any router. */
+  trips(namespace: string, swarm: string): readonly { readonly run: string; readonly message: string }[]
   /** Every router is connected, so that no task ends unheard. */
   isConnected(): boolean
   /**
@@ -18,18 +25,16 @@ export type RouterView = {
    * Undefined while some router, or every one, is unknown.
    */
   waiting(namespace: string, swarm: string, group: string): { readonly queued: number; readonly oldestMs: number } | undefined
-  /** Percent of new tasks that each revision of a swarm has, over all routers; undefined when no router is known. */
-  inForce(namespace: string, swarm: string): Readonly<Record<string, { readonly least: number; readonly most: number }>> | undefined
-  /** Guards of the swarm that have tripped, in any router. */
-  trips(namespace: string, swarm: string): readonly { readonly run: string; readonly message: string }[]
 }
 
-/** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm. */
+/** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm, `target` by the key of the one that a rollout points at. */
 export type Stores = {
   client: KubeClient
   swarms: Informer<Swarm>
   agents: Informer<Agent, 'swarm'>
   revisions: Informer<ControllerRevision, 'swarm'>
+  canaries: Informer<CanaryRollout, 'target'>
+  blueGreens: Informer<BlueGreenRollout, 'target'>
   tokens: Informer<Secret>
   references: References
   events: EventRecorder

@@ -91,8 +91,8 @@ async function setState(agent: Agent, state: Agent['spec']['state'], stores: Sto
   stores.agents.wrote(await stores.client.mergePatch(AGENTS, { namespace, name }, patch, { fieldManager: FIELD_MANAGER, signal }))
 }
 
-/** Stores the revision of the template as it is now, if it is a new one, and forgets old ones that nobody runs. */
-export async function keepRevisions(seen: Seen, stores: Stores, signal: AbortSignal): Promise<void> {
+/** Stores the revision of the template as it is now, if it is a new one, and forgets old ones that nobody runs or refers to. */
+export async function keepRevisions(seen: Seen, referred: readonly string[], stores: Stores, signal: AbortSignal): Promise<void> {
   const { metadata, status } = seen.swarm
   const newest = Math.max(0, ...seen.revisions.map((r) => r.revision))
   const stored = seen.revisions.find((r) => r.metadata.name === revisionName(metadata.name, seen.update.hash))
@@ -120,7 +120,8 @@ export async function keepRevisions(seen: Seen, stores: Stores, signal: AbortSig
       await stores.client.mergePatch(CONTROLLER_REVISIONS, stored.metadata, patch, { fieldManager: FIELD_MANAGER, signal }),
     )
   }
-  const used = new Set([...seen.agents.values()].map((a) => a.spec.revision).concat(seen.update.hash, status?.currentRevision ?? ''))
+  const inUse = [...seen.agents.values()].map((a) => a.spec.revision).concat(seen.update.hash, status?.currentRevision ?? '', referred)
+  const used = new Set(inUse)
   const idle = seen.revisions.filter((r) => !used.has(r.metadata.labels?.[LABEL.revision] ?? '')).sort((a, b) => b.revision - a.revision)
   for (const old of idle.slice(REVISIONS_KEPT)) {
     stores.revisions.deleted(old, await stores.client.delete(CONTROLLER_REVISIONS, old.metadata, { uid: old.metadata.uid, signal }))

@@ -7,6 +7,7 @@ import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
 import { sameStatus } from '../shared/same-status.ts'
+import { passRollout, revisionsOfRollout, type Asked, type RolloutDeps } from '../rollout/pass.ts'
 import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
@@ -18,7 +19,7 @@ import { statusOf, storedFailures, waitingStatus } from './status.ts'
 import { tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
-export type SwarmDeps = { stores: Stores; graphs: Graphs; publisher: Publisher }
+export type SwarmDeps = RolloutDeps & { graphs: Graphs; publisher: Publisher }
 
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
@@ -36,11 +37,16 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     throw error
   }
   if (!seen?.world.topology) forget(key, deps)
-  if (!seen) return {}
+  if (!seen) {
+    deps.analyst.forget(key)
+    return {}
+  }
+  await keepRevisions(seen, revisionsOfRollout(seen.swarm, stores), stores, signal)
+  const asked = await passRollout(seen, deps, signal)
+  if (asked) seen.world.rollout = asked.sides
   const plan = planSwarm(seen.world)
-  await keepRevisions(seen, stores, signal)
   const links = linksOf(key, { seen, plan }, deps)
-  await tellFirst(seen, links, stores, signal)
+  await tellFirst(seen, { links, asked }, stores, signal)
   const error = await act(seen, plan.actions, stores, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
   const status = statusOf(seen.world, plan, error, {
@@ -49,6 +55,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     selector: swarmSelector(metadata.name),
     troubles: seen.troubles,
     topology: links?.status ?? remainderOf(stored.topology),
+    rollout: asked?.facts,
     now: new Date(stores.now()).toISOString(),
   })
   tellHealth(seen, status, stores.events)
@@ -56,7 +63,8 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   await writeStatus(seen.swarm, status, stores, signal)
   if (links) publish(key, { seen, links }, deps)
   if (error) throw error
-  return plan.checkAgainMs === undefined ? {} : { requeueAfterMs: plan.checkAgainMs }
+  const times = [plan.checkAgainMs, asked?.checkAgainMs].filter((ms) => ms !== undefined)
+  return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) }
 }
 
 type Links = Linked & { leaving: ReadonlySet<string>; heardEpoch: number; status: TopologyStatus }
@@ -74,20 +82,30 @@ function linksOf(key: string, { seen, plan }: { seen: Seen; plan: Plan }, { grap
 }
 
 /**
- * Stores what must not be lost by a crash in what follows: the next leader before the one that leads drains, so that nobody is led
- * by one that takes no more tasks; and agents that were lost before they are replaced, and thereby gone.
+ * Stores what must not wait for, or be lost by a crash in, what follows: the weights of a rollout, so that going back takes one write;
+ * the next leader before the one that leads drains, so that nobody is led by one that takes no more tasks; and agents that were lost
+ * before they are replaced, and thereby gone.
  */
-async function tellFirst({ swarm, world }: Seen, links: Links | undefined, stores: Stores, signal: AbortSignal): Promise<void> {
+async function tellFirst(
+  { swarm, world }: Seen,
+  { links, asked }: { links: Links | undefined; asked: Asked | undefined },
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<void> {
   const { status } = swarm
   if (!status) return
+  const { guard: _, ...rest } = status
+  const { weights, guard } = asked?.facts ?? { weights: status.traffic, guard: status.guard }
+  const shares = { ...(weights && { traffic: [...weights] }), ...(guard && { guard }) }
+  const hasShares = asked !== undefined && !sameStatus({ traffic: status.traffic, guard: status.guard }, shares)
   const leader = status.topology?.leader
   const handsOver = links !== undefined && leader !== undefined && leader !== links.status.leader && links.leaving.has(leader)
   const recentFailures = storedFailures(world)
   const known = new Set(status.recentFailures?.map(({ place, at }) => `${place} ${at}`))
   const hasNew = recentFailures.some(({ place, at }) => !known.has(`${place} ${at}`))
-  if (!handsOver && !hasNew) return
+  if (!handsOver && !hasNew && !hasShares) return
   const first = { ...(handsOver && { topology: links.status }), ...(hasNew && { recentFailures }) }
-  await writeStatus(swarm, { ...status, ...first }, stores, signal)
+  await writeStatus(swarm, { ...rest, ...shares, ...first }, stores, signal)
 }
 
 /** Tells people of another leader, and the agents what has changed for them; the status is stored by then. */

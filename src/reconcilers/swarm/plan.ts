@@ -36,6 +36,14 @@ export type AgentSeen = {
 /** One group as it is wanted. */
 export type GroupWanted = { name: string; replicas: number }
 
+/** What a rollout asks for instead of a rolling update. */
+export type Sides = {
+  /** Agents that each revision is to have; those that come first are made first. */
+  sides: readonly { revision: string; groups: readonly GroupWanted[] }[]
+  /** Revisions whose agents stay as they are, without being replaced. */
+  kept: readonly string[]
+}
+
 /** All that planning may know. `nowMs` is Unix time in milliseconds. */
 export type World = {
   groups: readonly GroupWanted[]
@@ -57,6 +65,8 @@ export type World = {
   failures?: readonly Failure[]
   /** So many of them that nothing more may be risked. */
   brake?: Brake
+  /** There while a rollout says which revisions have how many agents. */
+  rollout?: Sides
   agents: readonly AgentSeen[]
   nowMs: number
 }
@@ -98,6 +108,8 @@ export const MAX_REPLACE_DELAY_MS = 30_000
  * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
  *   own kind, so that a bad template does not wear the group down.
  * - Nothing is created beyond `maxAgents`.
+ * - With a rollout each of its revisions has the agents that it asks for, as if it were a swarm of its own; agents of revisions that
+ *   it does not name are drained.
  * - While the brake is on, nothing that has worked goes but what is about to end anyway. Lost agents are replaced as ever; an update
  *   may add its first agent, so that a change that mends the swarm can show it.
  */
@@ -110,9 +122,14 @@ export function planSwarm(world: World): Plan {
   const actions: Action[] = []
   const times = timesOfFailures(world)
   const brake = { isOn: world.brake !== undefined, spared: 0 }
-  for (const group of wanted) planGroup({ group, world, allowance, brake, actions, times, places: new Places(group, world) })
+  for (const side of sidesOf(world, wanted)) {
+    const within = side.revision === undefined ? world : worldOf(world, side.revision)
+    for (const group of side.groups)
+      planGroup({ group, world: within, allowance, brake, actions, times, places: new Places(group, within) })
+  }
   const elsewhere = world.agents.filter((a) => !wanted.some((g) => g.name === a.group))
   for (const agent of sparing(elsewhere, brake)) retire(agent, 'GroupRemoved', actions)
+  for (const agent of sparing(leftOver(world), brake)) if (!elsewhere.includes(agent)) retire(agent, 'Outdated', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
   const capped = sum(world.groups) - sum(wanted)
   const next = Math.min(...times.filter((ms) => ms > 0))
@@ -124,6 +141,32 @@ export function planSwarm(world: World): Plan {
 function timesOfFailures({ failures = [], brake, nowMs }: World): number[] {
   const last = failures.at(-1)
   return [...(brake ? [brake.untilMs - nowMs] : []), ...(last ? [last.atMs + FAILURE_WINDOW_MS - nowMs] : [])]
+}
+
+type Side = { revision?: string; groups: readonly GroupWanted[] }
+
+/** The revisions of a rollout with their agents; without one, all agents together, which are brought to the newest revision. */
+function sidesOf({ rollout }: World, wanted: readonly GroupWanted[]): readonly Side[] {
+  if (!rollout) return [{ groups: wanted }]
+  const most = new Map(wanted.map(({ name, replicas }) => [name, replicas]))
+  return rollout.sides.map(({ revision, groups }) => ({
+    revision,
+    groups: groups.flatMap(({ name, replicas }) => (most.has(name) ? [{ name, replicas: Math.min(replicas, most.get(name) ?? 0) }] : [])),
+  }))
+}
+
+/** The part of a world that is one revision. */
+const worldOf = (world: World, revision: string): World => ({
+  ...world,
+  updateRevision: revision,
+  agents: world.agents.filter((a) => a.revision === revision),
+})
+
+/** Agents of revisions that a rollout does not name any more, and those of kept ones that are lost. */
+function leftOver({ rollout, agents }: World): readonly AgentSeen[] {
+  if (!rollout) return []
+  const named = new Set(rollout.sides.map((side) => side.revision))
+  return agents.filter((a) => !named.has(a.revision) && (a.failed || !rollout.kept.includes(a.revision)))
 }
 
 type Allowance = { left: number; withheld: number }
@@ -295,7 +338,11 @@ function finishDraining(agent: AgentSeen, { world, actions, times }: Pick<GroupP
   if (actions.some((a) => a.do === 'keepAgent' && a.name === agent.name)) return
   const leftMs = agent.stateSinceMs + world.drainTimeoutMs - world.nowMs
   const isSpare =
-    world.onScaleDown === 'Pause' && agent.ready && isCurrent(agent, world) && world.groups.some((g) => g.name === agent.group)
+    world.onScaleDown === 'Pause' &&
+    agent.ready &&
+    !agent.expiring &&
+    isWanted(agent, world) &&
+    world.groups.some((g) => g.name === agent.group)
   if (agent.drained && isSpare) actions.push({ do: 'pauseAgent', name: agent.name })
   else if (agent.drained || (!agent.ready && agent.inFlight === 0)) actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Drained' })
   else if (leftMs <= 0) actions.push({ do: 'deleteAgent', name: agent.name, reason: 'DrainTimedOut' })
@@ -347,6 +394,12 @@ function spend(allowance: Allowance): boolean {
   allowance.withheld += 1
   return false
 }
+
+/** Its revision is the newest one, or one that a rollout names. */
+export const isWanted = (
+  { revision }: Pick<AgentSeen, 'revision'>,
+  { rollout, updateRevision }: Pick<World, 'rollout' | 'updateRevision'>,
+) => (rollout ? rollout.sides.some((side) => side.revision === revision) : revision === updateRevision)
 
 const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && !agent.expiring
 /** A lost agent's sandbox is ended before the agent is marked so; a paused one costs nothing. */

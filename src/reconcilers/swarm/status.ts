@@ -2,15 +2,27 @@ import type { Condition } from '../../api/condition.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
 import type { HealthCounts, RecentFailure } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
-import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
+import type { Guard, SwarmStatus, Traffic } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
 import type { Brake } from '../../health/brake.ts'
 import { isServing } from './links.ts'
-import type { AgentSeen, GroupWanted, Plan, World } from './plan.ts'
+import { isWanted, type AgentSeen, type GroupWanted, type Plan, type World } from './plan.ts'
 
 /** What an agent says about itself while it is not ready. */
 export type Trouble = { agent: string; reason: string; message: string; stalled: boolean }
+
+/** What the swarm tells of the rollout that it follows, or of a revision that an earlier one gave up. */
+export type RolloutFacts = {
+  /** Kind and name; absent when there is none, and a rejected revision is kept back. */
+  name?: string
+  stable?: string | undefined
+  weights: readonly Traffic[]
+  guard?: Guard | undefined
+  rejected?: string | undefined
+  /** What it does, while it does something. */
+  work?: Pick<Draft, 'reason' | 'message'> | undefined
+}
 
 /** What status needs beside the world and the plan. `now` is an RFC 3339 time. */
 export type Before = {
@@ -19,16 +31,18 @@ export type Before = {
   selector: string
   troubles: readonly Trouble[]
   topology?: TopologyStatus | undefined
+  rollout?: RolloutFacts | undefined
   now: string
 }
 
 /** The status to store: what was seen, what is being done about it, and what stopped it. Pure, so every state has a unit test. */
 export function statusOf(world: World, plan: Plan, error: OperatorError | undefined, before: Before): SwarmStatus {
   const existing = world.agents.filter((a) => !a.deleting && !a.failed && a.state !== 'Paused')
-  const serving = existing.filter(isServing)
+  const { rollout } = before
+  const serving = existing.filter((a) => isServing(a) && (!rollout || isWanted(a, world)))
   const desired = total(world.groups)
   const updated = existing.filter((a) => a.revision === world.updateRevision && a.state === 'Running')
-  const complete = isComplete(world, plan)
+  const complete = isComplete(world, plan) && rollout?.work === undefined
   const recentFailures = storedFailures(world)
   return {
     observedGeneration: before.generation,
@@ -38,9 +52,13 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     updatedReplicas: updated.length,
     selector: before.selector,
     groups: world.groups.map((group) => groupStatus(group, world)),
-    currentRevision: complete ? world.updateRevision : (before.stored.currentRevision ?? world.updateRevision),
+    currentRevision:
+      (rollout ? rollout.stable : complete && world.updateRevision) || (before.stored.currentRevision ?? world.updateRevision),
     updateRevision: world.updateRevision,
-    traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
+    traffic: rollout ? [...rollout.weights] : trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
+    ...(rollout?.name !== undefined && { rollout: rollout.name }),
+    ...(rollout?.guard && { guard: rollout.guard }),
+    ...(rollout?.rejected !== undefined && { rejectedRevision: rollout.rejected }),
     ...(before.topology && { topology: before.topology }),
     health: healthOf(world.agents),
     ...(recentFailures.length > 0 && { recentFailures }),
@@ -60,13 +78,15 @@ function healthOf(agents: readonly AgentSeen[]): HealthCounts {
   return { healthy: count('Healthy'), degraded: count('Degraded'), critical: count('Critical'), failed: count('Failed') }
 }
 
-/** Every wanted agent is there, ready and of the newest revision, and nothing else is left to do. */
+/** Every wanted agent is there, ready and of a wanted revision, and nothing else is left to do; those that are kept do not matter. */
 function isComplete(world: World, plan: Plan): boolean {
-  const settled = world.agents.every(
-    (a) =>
-      !a.deleting && !a.failed && (a.state === 'Paused' || (a.state === 'Running' && isServing(a) && a.revision === world.updateRevision)),
+  const { rollout } = world
+  const agents = rollout ? world.agents.filter((a) => !rollout.kept.includes(a.revision)) : world.agents
+  const settled = agents.every(
+    (a) => !a.deleting && !a.failed && (a.state === 'Paused' || (a.state === 'Running' && isServing(a) && isWanted(a, world))),
   )
-  return settled && plan.actions.length === 0 && world.agents.filter((a) => a.state === 'Running').length === total(world.groups)
+  const wanted = rollout ? rollout.sides.reduce((n, side) => n + total(side.groups), 0) : total(world.groups)
+  return settled && plan.actions.length === 0 && agents.filter((a) => a.state === 'Running').length === wanted
 }
 
 /**
@@ -114,6 +134,10 @@ function conditionsOf(facts: Facts): Condition[] {
     const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.maxAgents (${world.maxAgents}); raise it or ask for fewer agents`
     drafts.push({ type: 'BudgetExceeded', status: 'True', reason: REASON.budgetExceeded, message })
   }
+  if (before.rollout?.rejected !== undefined) {
+    const message = `revision ${before.rollout.rejected} of the template was given up by a rollout and is not tried again; change spec.template${before.rollout.name === undefined ? ', or attach a rollout and ask it for Retry' : `, or ask ${before.rollout.name} for Retry`}`
+    drafts.push({ type: 'RevisionRejected', status: 'True', reason: REASON.revisionRejected, message })
+  }
   if (world.brake) drafts.push({ type: 'MassFailure', status: 'True', reason: REASON.massFailure, message: massFailureText(world.brake) })
   return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
 }
@@ -128,8 +152,9 @@ function massFailureText({ failed, of, untilMs }: Brake): string {
 /** What is going on, if anything: an update, or a change of the number of agents. */
 function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
   if (complete) return undefined
-  const outdated = world.agents.filter((a) => !a.deleting && !a.failed && a.state === 'Running' && a.revision !== world.updateRevision)
-  const updated = world.agents.filter((a) => isServing(a) && a.revision === world.updateRevision).length
+  if (before.rollout?.work) return { type: 'Reconciling', status: 'True', ...before.rollout.work }
+  const outdated = world.agents.filter((a) => !a.deleting && !a.failed && a.state === 'Running' && !isWanted(a, world) && !isKept(a, world))
+  const updated = world.agents.filter((a) => isServing(a) && isWanted(a, world)).length
   const wanted = total(world.groups)
   const leaving = world.agents.filter((a) => a.state === 'Draining' || a.deleting).length
   const missing = Math.max(0, wanted - updated)
@@ -148,6 +173,8 @@ function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
   const reason = plan.withheld > 0 ? REASON.budgetExceeded : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
   return { type: 'Reconciling', status: 'True', reason, message: message + troublesText(before.troubles) }
 }
+
+const isKept = ({ revision }: AgentSeen, { rollout }: World) => rollout?.kept.includes(revision) ?? false
 
 /** The swarm is stalled when every agent that is not ready is: then only a change by a person helps. */
 function stalledBy({ world, before, ready }: Facts): OperatorError | undefined {

@@ -1,0 +1,60 @@
+import type { Rollout } from '../../api/objects.ts'
+import { keyOf } from '../../kube/objects.ts'
+import type { ChangeType } from '../../kube/object-store.ts'
+import type { Ended } from '../../stats/tally.ts'
+import { sameMetadata } from '../shared/same-metadata.ts'
+import type { Stores } from '../shared/stores.ts'
+import type { Analyst } from './analyst.ts'
+import { rolloutsFor, targetOf } from './attach.ts'
+import { rolloutKey } from './index.ts'
+
+/** What rollouts are woken by. */
+export type RolloutConnections = {
+  readonly stores: Stores
+  readonly analyst: Analyst
+  readonly routers: {
+    onSwarmChange(listener: (namespace: string, swarm: string) => void): void
+    onEnded(listener: (ended: readonly Ended[]) => void): void
+  }
+  readonly wakeSwarm: (key: string) => void
+  readonly wakeRollout: (key: string) => void
+}
+
+/**
+ * What wakes whom: a rollout the swarm that it points at and the other rollouts that do; a swarm that comes or goes its rollouts; routers
+ * that follow other weights, or have tripped, the swarm. Attempts that have ended are counted for what is measured.
+ */
+export function connectRollouts({ stores, analyst, routers, wakeSwarm, wakeRollout }: RolloutConnections): void {
+  const wakeRolloutsFor = (key: string) => {
+    for (const rollout of rolloutsFor(key, stores)) wakeRollout(rolloutKey(rollout))
+  }
+  const changed = (type: ChangeType, rollout: Rollout, old: Rollout | undefined) => {
+    if (type === 'updated' && old && isOwnWrite(rollout, old)) return
+    for (const key of new Set([targetOf(rollout), ...(old ? [targetOf(old)] : [])])) {
+      wakeSwarm(key)
+      wakeRolloutsFor(key)
+    }
+  }
+  stores.canaries.onChange(changed)
+  stores.blueGreens.onChange(changed)
+  stores.swarms.onChange((type, swarm) => {
+    if (type !== 'updated') wakeRolloutsFor(keyOf(swarm))
+  })
+  routers.onSwarmChange((namespace, swarm) => {
+    const key = `${namespace}/${swarm}`
+    if (rolloutsFor(key, stores).length > 0) wakeSwarm(key)
+  })
+  routers.onEnded((ended) => {
+    for (const { namespace, agent: name, uid, done, failed, latency } of ended) {
+      const agent = stores.agents.get({ namespace, name })
+      if (agent?.metadata.uid !== uid) continue
+      analyst.tasksEnded(`${namespace}/${agent.spec.swarm}`, agent.spec.revision, { done, failed, latency })
+    }
+  })
+}
+
+/** Nothing but the status has changed, and nobody asks for anything new in it. */
+const isOwnWrite = (rollout: Rollout, old: Rollout) =>
+  rollout.metadata.generation === old.metadata.generation &&
+  sameMetadata(rollout, old) &&
+  rollout.status?.request?.id === old.status?.request?.id

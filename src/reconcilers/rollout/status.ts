@@ -1,0 +1,56 @@
+import type { MetricStatus } from '../../api/analysis.ts'
+import { merge, type Draft } from '../../api/conditions.ts'
+import type { RolloutStatus } from '../../api/rollout-status.ts'
+import { conditionsOf, stepText } from '../../rollouts/conditions.ts'
+import type { Course } from '../../rollouts/course.ts'
+import type { Plan, World } from '../../rollouts/world.ts'
+
+/** Attempts that have ended on one revision since the rollout began. */
+export type Counts = { readonly samples: number; readonly failed: number }
+
+/** What status needs beside the plan. `now` is an RFC 3339 time. */
+export type Around = {
+  readonly generation: number
+  readonly stored: RolloutStatus | undefined
+  readonly inForce: World['inForce']
+  readonly counts: Readonly<Record<string, Counts>>
+  readonly metrics: readonly MetricStatus[]
+  readonly now: string
+}
+
+/** The status of the rollout that a swarm follows. What a person has asked for stays as it is written. */
+export function rolloutStatus(course: Course, plan: Plan, { generation, stored, inForce, counts, metrics, now }: Around): RolloutStatus {
+  const step = stepText(course, plan)
+  return {
+    observedGeneration: generation,
+    ...(step !== undefined && { step }),
+    weights: plan.weights.map(({ revision, percent }) => {
+      const { least = 0, most = 0 } = inForce[revision] ?? {}
+      return { revision, percent, ...(least === most && { inForce: least }), ...(counts[revision] ?? { samples: 0, failed: 0 }) }
+    }),
+    state: plan.state,
+    ...(metrics.length > 0 && { metrics: [...metrics] }),
+    ...(stored?.request && { request: stored.request }),
+    conditions: merge(stored?.conditions ?? [], conditionsOf(course, plan), generation, now),
+  }
+}
+
+/** The status of a rollout that no swarm follows. What it knew of an earlier time stays, for people; it is not followed any more. */
+export function idleStatus(
+  stored: RolloutStatus | undefined,
+  draft: Pick<Draft, 'reason' | 'message'>,
+  at: { generation: number; now: string },
+): RolloutStatus {
+  const { state: _, weights: __, step: ___, metrics: ____, ...rest } = stored ?? { observedGeneration: -1 }
+  const drafts: Draft[] = [
+    { type: 'Ready', status: 'False', ...draft },
+    { type: 'Stalled', status: 'True', ...draft },
+  ]
+  return { ...rest, observedGeneration: at.generation, conditions: merge(stored?.conditions ?? [], drafts, at.generation, at.now) }
+}
+
+/** A status without the figures that change with every measurement. */
+export function withoutFigures(status: RolloutStatus): object {
+  const { metrics: _, weights, ...rest } = status
+  return { ...rest, ...(weights && { weights: weights.map(({ samples: __, failed: ___, ...share }) => share) }) }
+}

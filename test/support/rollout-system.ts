@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Rollout } from '../../src/api/objects.ts'
+import type { Request } from '../../src/api/rollout.ts'
+import { System, type SystemOptions } from './system.ts'
+import { eventually } from './wait.ts'
+
+/** What agents of a swarm `desk` do, by their environment variable MODE. */
+const BY_MODE = `
+  const mode = process.env.MODE ?? ''
+  if (mode.startsWith('bad')) return answer(response, 500, { error: 'this revision is bad' })
+  if (mode.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 150))
+`
+
+/** The swarm of these tests. */
+export const SWARM = 'desk'
+
+/** A system with a swarm whose revisions do well, fail or are slow, and one rollout of it. */
+export class RolloutSystem {
+  readonly system: System
+  readonly kind: Rollout['kind']
+  readonly name = 'release'
+
+  private constructor(system: System, kind: Rollout['kind']) {
+    this.system = system
+    this.kind = kind
+  }
+
+  /** Starts a swarm of revision \`good-1\` that is complete and follows the rollout. */
+  static async start(
+    kind: Rollout['kind'],
+    spec: object,
+    { replicas = 4, ...options }: SystemOptions & { replicas?: number } = {},
+  ): Promise<RolloutSystem> {
+    const system = await System.start({ router: true, ...options })
+    await system.useAgentProgram('agent', BY_MODE)
+    const here = new RolloutSystem(system, kind)
+    await here.template('good-1', { replicas })
+    await system.settled(SWARM)
+    await here.apply(spec)
+    await here.is('Idle')
+    return here
+  }
+
+  async apply(spec: object): Promise<void> {
+    await this.system.applyRollout(this.kind, this.name, { swarm: SWARM, ...spec })
+  }
+
+  /** Changes the template: `mode` says how its agents do. */
+  async template(mode: string, spec: { template?: object; [field: string]: unknown } = {}): Promise<void> {
+    const env = [{ name: 'MODE', value: mode }]
+    await this.system.apply(SWARM, { replicas: 4, ...spec, template: { env, ...spec.template } })
+  }
+
+  async rollout(): Promise<Rollout | undefined> {
+    return this.system.rollout(this.kind, this.name)
+  }
+
+  /** Waits until the rollout has looked at its newest spec and this holds of it. */
+  async until(what: string, holds: (rollout: Rollout) => boolean, timeoutMs = 60_000): Promise<Rollout> {
+    return eventually(
+      what,
+      async () => {
+        const rollout = await this.rollout()
+        if (rollout?.status?.observedGeneration === rollout?.metadata.generation && rollout && holds(rollout)) return rollout
+        throw new Error(JSON.stringify({ status: rollout?.status, swarm: (await this.system.swarm(SWARM))?.status }))
+      },
+      { timeoutMs },
+    )
+  }
+
+  /** Waits until the template as it is now has been looked at and the rollout does this. */
+  async is(activity: NonNullable<NonNullable<Rollout['status']>['state']>['activity']): Promise<Rollout> {
+    const wanted = async () => (await this.system.swarm(SWARM))?.status
+    return eventually(`the rollout is ${activity}`, async () => {
+      const rollout = await this.rollout()
+      const swarm = await wanted()
+      const state = rollout?.status?.state
+      if (rollout && state?.activity === activity && state.templateRevision === swarm?.updateRevision) return rollout
+      throw new Error(JSON.stringify({ status: rollout?.status, swarm }))
+    })
+  }
+
+  /** Asks for something and waits for the answer. */
+  async ask(action: Request['action'], more: Partial<Request> = {}): Promise<{ accepted: boolean; message: string }> {
+    const id = await this.system.request(this.kind, this.name, action, more)
+    const { status } = await this.until(`${action} is answered`, ({ status: seen }) => seen?.state?.answer?.id === id)
+    return status?.state?.answer ?? { accepted: false, message: '' }
+  }
+
+  /** Percent of new tasks by revision, as the routers follow it. */
+  async weights(): Promise<Record<string, number>> {
+    const swarm = await this.system.swarm(SWARM)
+    return Object.fromEntries((swarm?.status?.traffic ?? []).map(({ revision, percent }) => [revision, percent]))
+  }
+
+  /** Agents that there are by revision. */
+  async agents(): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (const agent of await this.system.agents(SWARM))
+      if (agent.spec.state === 'Running' && !agent.metadata.deletionTimestamp)
+        counts[agent.spec.revision] = (counts[agent.spec.revision] ?? 0) + 1
+    return counts
+  }
+
+  /** Waits until only these revisions have so many agents. */
+  async hasAgents(wanted: Record<string, number>): Promise<void> {
+    await eventually(`the agents are ${JSON.stringify(wanted)}`, async () => {
+      const seen = await this.agents()
+      if (isDeepStrictEqual(seen, wanted)) return true
+      throw new Error(JSON.stringify(seen))
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.system.stop()
+  }
+}
