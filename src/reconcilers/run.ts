@@ -18,10 +18,10 @@ import { Sightings } from './agent/sightings.ts'
 import { Sweeper } from './agent/sweeper.ts'
 import { UsageSampler } from './agent/usage-sampler.ts'
 import { Vitals } from './agent/vitals.ts'
-import { Analyst } from './rollout/analyst.ts'
 import { targetOf } from './rollout/attach.ts'
 import { connectRollouts } from './rollout/connect.ts'
 import { reconcileRollout } from './rollout/index.ts'
+import { measuring } from './rollout/measuring.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { fleetMetrics } from './shared/metrics.ts'
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from './shared/kinds.ts'
@@ -60,6 +60,8 @@ export type RunOptions = {
     /** Hears of weights in force that have changed, and of guards that have tripped, in any router. */
     onSwarmChange(listener: (namespace: string, swarm: string) => void): void
   }
+  /** Where the routers are. */
+  routerUrls: readonly string[]
   log: Logger
   registry: Registry
   metrics: RuntimeMetrics
@@ -78,7 +80,7 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   })
   await Promise.all([parts.sweeper.run(signal), parts.sampler.run(signal), parts.vitals.run(signal)])
   await Promise.all(controllers.map((controller) => controller.stop()))
-  parts.analyst.stop()
+  await parts.measurer.stop()
   parts.publisher.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
@@ -96,20 +98,9 @@ function build(options: RunOptions) {
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
   const deps: AgentDeps = { stores, credentials, sightings, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
-  const analyst = new Analyst({
-    now: Date.now,
-    after: (ms, run) => {
-      const timer = setTimeout(run, ms)
-      return () => clearTimeout(timer)
-    },
-    isHeard: () => stores.routers.isConnected(),
-    measure: async () => Promise.resolve({ result: 'Error' as const, message: 'no source' }),
-    warmUp: async () => Promise.resolve({ state: 'Error' as const, message: 'no source' }),
-    onMeasured: () => undefined,
-    wake: (key) => swarmController.enqueue(key),
-    log: options.log,
-  })
-  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher, analyst, wroteAt: new Map() }
+  const { routerUrls, registry } = options
+  const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
+  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher, analyst: measurer.analyst, wroteAt: new Map() }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)
@@ -125,9 +116,9 @@ function build(options: RunOptions) {
   }
   connect({ stores, swarmController, agentController, routers })
   routers.onEnded((ended) => vitals.tasksEnded(ended))
+  routers.onEnded((ended) => measurer.tasksEnded(ended))
   connectRollouts({
     stores,
-    analyst,
     routers,
     wakeSwarm: (key) => swarmController.enqueue(key),
     wakeRollout: (key) => rolloutController.enqueue(key),
@@ -137,7 +128,7 @@ function build(options: RunOptions) {
   const enqueue = (key: string) => agentController.enqueue(key)
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
   const sampler = new UsageSampler({ stores, credentials, log, onUsage: (agent, usage) => vitals.used(agent, usage) })
-  return { stores, swarmController, agentController, rolloutController, analyst, prober, publisher, sweeper, sampler, vitals }
+  return { stores, swarmController, agentController, rolloutController, measurer, prober, publisher, sweeper, sampler, vitals }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {

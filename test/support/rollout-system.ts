@@ -70,13 +70,14 @@ export class RolloutSystem {
 
   /** Waits until the template as it is now has been looked at and the rollout does this. */
   async is(activity: NonNullable<NonNullable<Rollout['status']>['state']>['activity']): Promise<Rollout> {
-    const wanted = async () => (await this.system.swarm(SWARM))?.status
     return eventually(`the rollout is ${activity}`, async () => {
       const rollout = await this.rollout()
-      const swarm = await wanted()
+      const swarm = await this.system.swarm(SWARM)
       const state = rollout?.status?.state
-      if (rollout && state?.activity === activity && state.templateRevision === swarm?.updateRevision) return rollout
-      throw new Error(JSON.stringify({ status: rollout?.status, swarm }))
+      const isSeen =
+        swarm?.status?.observedGeneration === swarm?.metadata.generation && state?.templateRevision === swarm?.status?.updateRevision
+      if (rollout && isSeen && state?.activity === activity) return rollout
+      throw new Error(JSON.stringify({ status: rollout?.status, swarm: swarm?.status }))
     })
   }
 

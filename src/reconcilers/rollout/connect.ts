@@ -1,20 +1,16 @@
 import type { Rollout } from '../../api/objects.ts'
 import { keyOf } from '../../kube/objects.ts'
 import type { ChangeType } from '../../kube/object-store.ts'
-import type { Ended } from '../../stats/tally.ts'
 import { sameMetadata } from '../shared/same-metadata.ts'
 import type { Stores } from '../shared/stores.ts'
-import type { Analyst } from './analyst.ts'
 import { rolloutsFor, targetOf } from './attach.ts'
 import { rolloutKey } from './index.ts'
 
 /** What rollouts are woken by. */
 export type RolloutConnections = {
   readonly stores: Stores
-  readonly analyst: Analyst
   readonly routers: {
     onSwarmChange(listener: (namespace: string, swarm: string) => void): void
-    onEnded(listener: (ended: readonly Ended[]) => void): void
   }
   readonly wakeSwarm: (key: string) => void
   readonly wakeRollout: (key: string) => void
@@ -22,9 +18,9 @@ export type RolloutConnections = {
 
 /**
  * What wakes whom: a rollout the swarm that it points at and the other rollouts that do; a swarm that comes or goes its rollouts; routers
- * that follow other weights, or have tripped, the swarm. Attempts that have ended are counted for what is measured.
+ * that follow other weights, or have tripped, the swarm.
  */
-export function connectRollouts({ stores, analyst, routers, wakeSwarm, wakeRollout }: RolloutConnections): void {
+export function connectRollouts({ stores, routers, wakeSwarm, wakeRollout }: RolloutConnections): void {
   const wakeRolloutsFor = (key: string) => {
     for (const rollout of rolloutsFor(key, stores)) wakeRollout(rolloutKey(rollout))
   }
@@ -43,13 +39,6 @@ export function connectRollouts({ stores, analyst, routers, wakeSwarm, wakeRollo
   routers.onSwarmChange((namespace, swarm) => {
     const key = `${namespace}/${swarm}`
     if (rolloutsFor(key, stores).length > 0) wakeSwarm(key)
-  })
-  routers.onEnded((ended) => {
-    for (const { namespace, agent: name, uid, done, failed, latency } of ended) {
-      const agent = stores.agents.get({ namespace, name })
-      if (agent?.metadata.uid !== uid) continue
-      analyst.tasksEnded(`${namespace}/${agent.spec.swarm}`, agent.spec.revision, { done, failed, latency })
-    }
   })
 }
 

@@ -6,6 +6,7 @@ import type { RolloutStatus } from '../../api/rollout-status.ts'
 import type { Guard } from '../../api/swarm.ts'
 import { keyOf } from '../../kube/objects.ts'
 import { conditionsOf } from '../../rollouts/conditions.ts'
+import { isUnderWay } from '../../rollouts/pass.ts'
 import type { Plan, World } from '../../rollouts/world.ts'
 import { BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { sameStatus } from '../shared/same-status.ts'
@@ -13,7 +14,7 @@ import type { Stores } from '../shared/stores.ts'
 import { isServing } from '../swarm/links.ts'
 import type { Seen } from '../swarm/observe.ts'
 import type { Sides } from '../swarm/plan.ts'
-import type { RolloutFacts } from '../swarm/status.ts'
+import type { RolloutFacts, RoutersFollow } from '../swarm/status.ts'
 import type { Analyst } from './analyst.ts'
 import { attachedTo, nameOf } from './attach.ts'
 import { checksOf, countReady, courseOf, groupsOfUnits, planOf, unitsOf } from './plan.ts'
@@ -86,12 +87,23 @@ function askedOf({ swarm, world: { isOrdered } }: Seen, { rollout, plan, course,
     facts: {
       name: nameOf(rollout),
       stable: state.stableRevision,
-      weights: plan.weights,
-      guard: guardOf(rollout, plan),
+      routing: routingOf(rollout, plan),
       rejected: state.rejectedRevision === state.templateRevision ? state.rejectedRevision : undefined,
       work: working && { reason: working.reason, message: `${nameOf(rollout)}: ${working.message}` },
     },
     ...(times.length > 0 && { checkAgainMs: Math.min(...times) }),
+  }
+}
+
+/** What routers follow. */
+function routingOf(rollout: Rollout, plan: Plan): RoutersFollow {
+  const guard = guardOf(rollout, plan)
+  const { testers } = rollout.spec
+  const { state, weights } = plan
+  return {
+    traffic: [...weights],
+    ...(guard && { guard }),
+    ...(testers && state.stableRevision !== undefined && isUnderWay(state) && { testers: { revision: state.targetRevision, ...testers } }),
   }
 }
 
@@ -154,7 +166,7 @@ function heldBack({ swarm, world, update, revisions }: Seen): Asked | undefined 
   if (!revisions.some(({ metadata }) => metadata.labels?.[LABEL.revision] === currentRevision)) return undefined
   return {
     sides: { sides: [{ revision: currentRevision, groups: world.groups }], kept: [] },
-    facts: { stable: currentRevision, weights: [{ revision: currentRevision, percent: 100 }], rejected: rejectedRevision },
+    facts: { stable: currentRevision, routing: { traffic: [{ revision: currentRevision, percent: 100 }] }, rejected: rejectedRevision },
   }
 }
 

@@ -15,7 +15,7 @@ import type { Graphs, Linked } from './graphs.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, remainderOf, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm, type Plan } from './plan.ts'
-import { statusOf, storedFailures, waitingStatus } from './status.ts'
+import { FOLLOWED, statusOf, storedFailures, waitingStatus } from './status.ts'
 import { tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
@@ -94,18 +94,17 @@ async function tellFirst(
 ): Promise<void> {
   const { status } = swarm
   if (!status) return
-  const { guard: _, ...rest } = status
-  const { weights, guard } = asked?.facts ?? { weights: status.traffic, guard: status.guard }
-  const shares = { ...(weights && { traffic: [...weights] }), ...(guard && { guard }) }
-  const hasShares = asked !== undefined && !sameStatus({ traffic: status.traffic, guard: status.guard }, shares)
+  const followed = Object.fromEntries(FOLLOWED.map((field) => [field, status[field]]))
+  const routing = asked?.facts.routing ?? followed
+  const hasRouting = !sameStatus(JSON.parse(JSON.stringify(followed)) as object, routing)
   const leader = status.topology?.leader
   const handsOver = links !== undefined && leader !== undefined && leader !== links.status.leader && links.leaving.has(leader)
   const recentFailures = storedFailures(world)
   const known = new Set(status.recentFailures?.map(({ place, at }) => `${place} ${at}`))
   const hasNew = recentFailures.some(({ place, at }) => !known.has(`${place} ${at}`))
-  if (!handsOver && !hasNew && !hasShares) return
+  if (!handsOver && !hasNew && !hasRouting) return
   const first = { ...(handsOver && { topology: links.status }), ...(hasNew && { recentFailures }) }
-  await writeStatus(swarm, { ...rest, ...shares, ...first }, stores, signal)
+  await writeStatus(swarm, { ...status, ...NOT_FOLLOWED, ...routing, ...first }, stores, signal)
 }
 
 /** Tells people of another leader, and the agents what has changed for them; the status is stored by then. */
@@ -148,6 +147,9 @@ async function defaultReplicas({ spec, metadata }: Swarm, { client, swarms }: St
   const patch = { metadata: { uid, resourceVersion }, spec: { replicas: spec.groups === undefined ? 1 : null } }
   swarms.wrote(await client.mergePatch(SWARMS, metadata, patch, { fieldManager: FIELD_MANAGER, signal }))
 }
+
+/** Takes away what routers follow. */
+const NOT_FOLLOWED = Object.fromEntries(FOLLOWED.map((field) => [field, undefined]))
 
 const UNSEEN: SwarmStatus = { observedGeneration: -1 }
 

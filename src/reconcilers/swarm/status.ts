@@ -2,7 +2,7 @@ import type { Condition } from '../../api/condition.ts'
 import { merge, progress, type Draft } from '../../api/conditions.ts'
 import type { HealthCounts, RecentFailure } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
-import type { Guard, SwarmStatus, Traffic } from '../../api/swarm.ts'
+import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
 import type { Brake } from '../../health/brake.ts'
@@ -12,13 +12,19 @@ import { isWanted, type AgentSeen, type GroupWanted, type Plan, type World } fro
 /** What an agent says about itself while it is not ready. */
 export type Trouble = { agent: string; reason: string; message: string; stalled: boolean }
 
+/** The part of a swarm's status that routers follow while there is a rollout. */
+export type RoutersFollow = Pick<SwarmStatus, (typeof FOLLOWED)[number]>
+
+/** Its fields. */
+export const FOLLOWED = ['traffic', 'guard', 'testers'] as const
+
 /** What the swarm tells of the rollout that it follows, or of a revision that an earlier one gave up. */
 export type RolloutFacts = {
   /** Kind and name; absent when there is none, and a rejected revision is kept back. */
   name?: string
   stable?: string | undefined
-  weights: readonly Traffic[]
-  guard?: Guard | undefined
+  /** What routers follow. */
+  routing: RoutersFollow
   rejected?: string | undefined
   /** What it does, while it does something. */
   work?: Pick<Draft, 'reason' | 'message'> | undefined
@@ -55,9 +61,8 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     currentRevision:
       (rollout ? rollout.stable : complete && world.updateRevision) || (before.stored.currentRevision ?? world.updateRevision),
     updateRevision: world.updateRevision,
-    traffic: rollout ? [...rollout.weights] : trafficOf(serving, before.stored.traffic ?? [], world.updateRevision),
+    ...(rollout?.routing ?? { traffic: trafficOf(serving, before.stored.traffic ?? [], world.updateRevision) }),
     ...(rollout?.name !== undefined && { rollout: rollout.name }),
-    ...(rollout?.guard && { guard: rollout.guard }),
     ...(rollout?.rejected !== undefined && { rejectedRevision: rollout.rejected }),
     ...(before.topology && { topology: before.topology }),
     health: healthOf(world.agents),

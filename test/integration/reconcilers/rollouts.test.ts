@@ -19,8 +19,11 @@ describe('a canary', function () {
     const { status } = await eventually(`${mode} is stable`, async () => {
       const rollout = await here.rollout()
       const state = rollout?.status?.state
-      const update = (await here.system.swarm(SWARM))?.status?.updateRevision
-      if (rollout && state?.activity === 'Idle' && state.stableRevision === update && state.templateRevision === update) return rollout
+      const swarm = await here.system.swarm(SWARM)
+      const isSeen = swarm?.status?.observedGeneration === swarm?.metadata.generation
+      const update = swarm?.status?.updateRevision
+      if (rollout && isSeen && state?.activity === 'Idle' && state.stableRevision === update && state.templateRevision === update)
+        return rollout
       if (state && ['Stepping', 'Promoting'].includes(state.activity)) await here.ask('PromoteFully')
       throw new Error(JSON.stringify(rollout?.status))
     })
@@ -196,9 +199,10 @@ describe('a canary', function () {
     await here.system.removeRollout('CanaryRollout', here.name)
     await eventually('the second one follows', async () => {
       const second = await here.system.rollout('BlueGreenRollout', 'second')
-      return second?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')
+      if (second?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) return true
+      throw new Error(JSON.stringify([second?.status, (await here.system.swarm(SWARM))?.status]))
     })
-    expect((await here.system.swarm(SWARM))?.status?.rollout).to.equal('BlueGreenRollout/second')
+    await eventually('the swarm says so', async () => (await here.system.swarm(SWARM))?.status?.rollout === 'BlueGreenRollout/second')
     await here.system.removeRollout('BlueGreenRollout', 'second')
     await here.apply(SPEC)
     await here.is('Idle')
