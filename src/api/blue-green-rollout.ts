@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Analysis, COMMON } from './rollout.ts'
+import { Analysis, COMMON, judgedByOthers } from './rollout.ts'
 import { choice, duration, rules } from './schema.ts'
 
 const Shift = Type.Object(
@@ -54,6 +54,9 @@ export const BlueGreenSpec = Type.Object(
     analysis: Type.Optional(Analysis),
     postPromotion: Type.Optional(Analysis),
   },
-  { description: 'How the template changes of a Swarm replace all of it.' },
+  {
+    description: 'How the template changes of a Swarm replace all of it.',
+    ...rules(...judgedByOthers('prePromotion', 'analysis', 'postPromotion')),
+  },
 )
 export type BlueGreenSpec = Static<typeof BlueGreenSpec>

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Analysis, BackgroundAnalysis, COMMON } from './rollout.ts'
+import { Analysis, BackgroundAnalysis, COMMON, judgedByOthers } from './rollout.ts'
 import { SetMirror } from './rollout-traffic.ts'
 import { duration, rules } from './schema.ts'
 
@@ -86,6 +86,7 @@ export const CanarySpec = Type.Object(
         message: 'at most 16 steps may be an analysis; use spec.analysis for what is measured all the time',
         fieldPath: '.steps',
       },
+      ...judgedByOthers('steps', 'analysis'),
     ),
   },
 )

@@ -108,6 +108,19 @@ export const BackgroundAnalysis = Type.Object(
   { description: 'What is measured from a step on until the end. Each metric must have succeeded before the revision is promoted.' },
 )
 
+const BY_OTHERS = 'metrics.all(m, !has(m.judge) || m.judge.swarm != self.swarm)'
+
+/** Rules by which no analysis in these fields, and in those of the list of steps, is judged by the Swarm that is rolled out. */
+export const judgedByOthers = (...fields: readonly string[]) =>
+  fields.map((field) => ({
+    rule:
+      field === 'steps'
+        ? `!has(self.steps) || self.steps.all(s, !has(s.analysis) || s.analysis.${BY_OTHERS})`
+        : `!has(self.${field}) || self.${field}.${BY_OTHERS}`,
+    message: 'a Swarm cannot judge its own rollout; name another one in judge.swarm',
+    fieldPath: `.${field}`,
+  }))
+
 /** What a person can ask of a rollout. */
 export const REQUESTS = ['Pause', 'Resume', 'Promote', 'PromoteFully', 'SkipStep', 'Abort', 'Retry', 'RollbackTo'] as const
 
