@@ -99,11 +99,12 @@ function askedOf({ swarm, world: { isOrdered } }: Seen, { rollout, plan, course,
 function routingOf(rollout: Rollout, plan: Plan): RoutersFollow {
   const guard = guardOf(rollout, plan)
   const { testers } = rollout.spec
-  const { state, weights } = plan
+  const { state, weights, mirror } = plan
   return {
     traffic: [...weights],
     ...(guard && { guard }),
     ...(testers && state.stableRevision !== undefined && isUnderWay(state) && { testers: { revision: state.targetRevision, ...testers } }),
+    ...(mirror && { mirror: { ...mirror, run: guardRun(rollout.metadata.uid, mirror.run) } }),
   }
 }
 

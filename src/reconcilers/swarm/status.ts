@@ -16,7 +16,7 @@ export type Trouble = { agent: string; reason: string; message: string; stalled:
 export type RoutersFollow = Pick<SwarmStatus, (typeof FOLLOWED)[number]>
 
 /** Its fields. */
-export const FOLLOWED = ['traffic', 'guard', 'testers'] as const
+export const FOLLOWED = ['traffic', 'guard', 'testers', 'mirror'] as const
 
 /** What the swarm tells of the rollout that it follows, or of a revision that an earlier one gave up. */
 export type RolloutFacts = {
