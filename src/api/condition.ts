@@ -7,7 +7,7 @@ export const Condition = Type.Object(
     type: Type.String({
       maxLength: 316,
       description:
-        'What the condition is about: Ready, Reconciling, Stalled, QuotaExceeded, BudgetExceeded, MassFailure, RevisionRejected, Paused.',
+        'What the condition is about: Ready, Reconciling, Stalled, QuotaExceeded, BudgetExceeded, MassFailure, RevisionRejected, Paused, ScalingActive, ScalingLimited.',
     }),
     status: choice(['True', 'False', 'Unknown'], { description: 'Whether it holds.' }),
     reason: Type.String({

@@ -45,6 +45,17 @@ export const REASON = {
   // many agents lost at once
   massFailure: 'MassFailure',
   massFailureOver: 'MassFailureOver',
+  // a ScalingPolicy
+  scalingActive: 'ScalingActive',
+  metricsFailing: 'MetricsFailing',
+  dryRun: 'DryRun',
+  withinLimits: 'WithinLimits',
+  groupNotFound: 'GroupNotFound',
+  groupMissing: 'GroupMissing',
+  otherPolicy: 'OtherPolicy',
+  replicasSetByOthers: 'ReplicasSetByOthers',
+  scaledUp: 'ScaledUp',
+  scaledDown: 'ScaledDown',
   // the provider or the cluster
   providerUnavailable: 'ProviderUnavailable',
   conflict: 'Conflict',

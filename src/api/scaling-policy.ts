@@ -222,6 +222,16 @@ const ForecastStatus = Type.Object(
   { description: 'What the recorded load lets expect.' },
 )
 
+const OverriddenStatus = Type.Object(
+  {
+    at: Type.String({ format: 'date-time', description: 'When it was seen.' }),
+    by: Type.String({ description: 'Field manager that wrote them.' }),
+    from: Type.Integer({ minimum: 0, description: 'Replicas that this policy had set.' }),
+    to: Type.Integer({ minimum: 0, description: 'Replicas that were set instead.' }),
+  },
+  { description: 'The last time that somebody else set the replicas.' },
+)
+
 /** Changes that are kept in status, so that limits and cool-downs survive a restart. */
 export const MAX_CHANGES = 64
 
@@ -231,6 +241,8 @@ export const ScalingPolicyStatus = Type.Object(
     observedGeneration: ObservedGeneration,
     currentReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas of the target before the last decision.' })),
     wantedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas that were decided on.' })),
+    setReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas that this policy set last, or found in their place.' })),
+    overridden: Type.Optional(OverriddenStatus),
     askedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Replicas that the metrics ask for, before limits.' })),
     summary: Type.Optional(Type.String({ description: 'The values of the metrics in a few words, for kubectl get.' })),
     decidingMetric: Type.Optional(Type.String({ description: 'The metric that asks for most.' })),

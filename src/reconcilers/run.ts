@@ -16,12 +16,13 @@ import { reconcileAgent } from './agent/index.ts'
 import { Prober } from './agent/prober.ts'
 import { Sightings } from './agent/sightings.ts'
 import { Sweeper } from './agent/sweeper.ts'
-import { UsageSampler } from './agent/usage-sampler.ts'
+import { UsageSampler, type UsageSamplerOptions } from './agent/usage-sampler.ts'
 import { Vitals } from './agent/vitals.ts'
 import { targetOf } from './rollout/attach.ts'
 import { connectRollouts } from './rollout/connect.ts'
 import { reconcileRollout } from './rollout/index.ts'
 import { measuring } from './rollout/measuring.ts'
+import { Scaling } from './scaling/scaling.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { fleetMetrics } from './shared/metrics.ts'
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from './shared/kinds.ts'
@@ -75,12 +76,14 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   const informers = informersOf(stores)
   for (const informer of informers) informer.start()
   for (const controller of controllers) controller.start()
+  parts.scaling.start()
   await Promise.all(informers.map((informer) => informer.synced(signal))).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
   await Promise.all([parts.sweeper.run(signal), parts.sampler.run(signal), parts.vitals.run(signal)])
   await Promise.all(controllers.map((controller) => controller.stop()))
   await parts.measurer.stop()
+  await parts.scaling.stop()
   parts.publisher.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
@@ -109,14 +112,18 @@ function build(options: RunOptions) {
   }
   const wake = (owners: ReadonlySet<string>) => {
     for (const owner of owners) {
-      const colon = owner.indexOf(':')
-      const controller = owner.startsWith('swarm:') ? swarmController : agentController
-      controller.enqueue(owner.slice(colon + 1))
+      const key = owner.slice(owner.indexOf(':') + 1)
+      if (owner.startsWith('swarm:')) swarmController.enqueue(key)
+      else if (owner.startsWith('scaling:')) scaling.referenceChanged(key)
+      else agentController.enqueue(key)
     }
   }
   connect({ stores, swarmController, agentController, routers })
+  const scaling = new Scaling({ ...options, stores })
   routers.onEnded((ended) => vitals.tasksEnded(ended))
   routers.onEnded((ended) => measurer.tasksEnded(ended))
+  routers.onEnded((ended) => scaling.tasksEnded(ended))
+  routers.onSwarm((namespace, swarm) => scaling.swarmChanged(namespace, swarm))
   connectRollouts({
     stores,
     routers,
@@ -127,8 +134,12 @@ function build(options: RunOptions) {
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
-  const sampler = new UsageSampler({ stores, credentials, log, onUsage: (agent, usage) => vitals.used(agent, usage) })
-  return { stores, swarmController, agentController, rolloutController, measurer, prober, publisher, sweeper, sampler, vitals }
+  const onUsage: UsageSamplerOptions['onUsage'] = (agent, usage) => {
+    vitals.used(agent, usage)
+    scaling.used(agent, usage)
+  }
+  const sampler = new UsageSampler({ stores, credentials, log, onUsage })
+  return { stores, swarmController, agentController, rolloutController, measurer, prober, publisher, sweeper, sampler, vitals, scaling }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {

@@ -1,0 +1,104 @@
+import { noRecommendations, type Recommendations } from '../../scaling/behaviour.ts'
+import { readTimetable, TimetableError, type CronState } from '../../scaling/cron.ts'
+import { forecast, type Forecast } from '../../scaling/forecast.ts'
+import { complete, emptyHistory, record, type History } from '../../scaling/history.ts'
+import { withSample, type Sample, type Series } from '../../scaling/reading.ts'
+import { samplesKeptMs, settingsOf, type MetricSettings, type Settings } from '../../scaling/settings.ts'
+import type { Metric } from '../../api/scaling-metric.ts'
+import type { ScalingPolicy } from '../../api/objects.ts'
+import { TaskWindow, type TaskCounts } from '../../stats/window.ts'
+
+type Timetable = { readonly at: (nowMs: number) => CronState } | { readonly problem: string }
+
+/** One metric of a policy: what is known of it since it is as it is. */
+export class MetricMemory {
+  readonly spec: Metric
+  readonly text: string
+  settings: MetricSettings
+  series: Series = []
+  /** Why the last look failed, if it did. */
+  problem: string | undefined
+  /** Tasks that have ended, for metrics that count them. */
+  readonly window = new TaskWindow()
+  readonly timetable: Timetable | undefined
+
+  constructor(spec: Metric, settings: MetricSettings) {
+    this.spec = spec
+    this.text = JSON.stringify(spec)
+    this.settings = settings
+    this.timetable = spec.cron && timetableOf(spec.cron)
+  }
+
+  /** Adds a sample; the last problem is over. */
+  sampled(sample: Sample): void {
+    this.series = withSample(this.series, sample, samplesKeptMs(this.settings))
+    this.problem = undefined
+  }
+
+  /** Tasks have ended on agents of the target. */
+  tasksEnded(counts: TaskCounts, nowMs: number): void {
+    if (this.settings.type === 'ErrorRate' || this.settings.type === 'Latency') this.window.add(counts, nowMs, this.settings.spanMs)
+  }
+}
+
+/** What is known of one policy and stored nowhere: samples, what was asked for of late, the load as it was. Lost in a restart. */
+export class PolicyMemory {
+  readonly sinceMs: number
+  metrics: readonly MetricMemory[] = []
+  recent: Recommendations
+  /** When the news came that no pass has looked at yet, on the clock of `performance.now()`. */
+  newsMs: number | undefined
+  /** When the status was last written, for changes that can wait. Unix milliseconds. */
+  toldMs = 0
+  /** When a task was last seen to run or to wait. Unix milliseconds. */
+  activeMs: number | undefined
+  /** Since when every router has been connected; absent while one is not. Unix milliseconds. */
+  connectedMs: number | undefined
+  #settings: { readonly generation: number; readonly value: Settings } | undefined
+  #history: History | undefined
+  #forecast: { readonly points: number; readonly made: Forecast } | undefined
+
+  constructor(nowMs: number) {
+    this.sinceMs = nowMs
+    this.recent = noRecommendations(nowMs)
+  }
+
+  /** The spec in numbers. A metric that is written as before keeps its samples. */
+  settingsOf({ metadata: { generation }, spec }: ScalingPolicy): Settings {
+    if (this.#settings?.generation === generation) return this.#settings.value
+    const value = settingsOf(spec)
+    this.metrics = spec.metrics.flatMap((metric, i) => {
+      const settings = value.metrics[i]
+      if (!settings) return []
+      const text = JSON.stringify(metric)
+      const known = this.metrics.find((m) => m.text === text) ?? new MetricMemory(metric, settings)
+      known.settings = settings
+      return [known]
+    })
+    this.#settings = { generation, value }
+    return value
+  }
+
+  /** Records what is asked for, and tells what that lets expect; worked out anew for each new point only. */
+  forecastOf({ predictive: { seasonMs, horizonMs } }: Settings, asked: number | undefined, nowMs: number): Forecast {
+    const empty = emptyHistory(seasonMs, nowMs)
+    const history = this.#history?.stepMs === empty.stepMs ? this.#history : empty
+    this.#history = asked === undefined ? history : record(history, asked, nowMs)
+    const points = complete(this.#history, nowMs)
+    const atMs = Math.floor(nowMs / history.stepMs)
+    if (this.#forecast?.points === atMs) return this.#forecast.made
+    const { stepMs } = history
+    const made = forecast(points, { season: Math.round(seasonMs / stepMs), horizon: Math.max(1, Math.ceil(horizonMs / stepMs)) })
+    this.#forecast = { points: atMs, made }
+    return made
+  }
+}
+
+function timetableOf(cron: NonNullable<Metric['cron']>): Timetable {
+  try {
+    return { at: readTimetable(cron) }
+  } catch (error) {
+    if (error instanceof TimetableError) return { problem: error.message }
+    throw error
+  }
+}
