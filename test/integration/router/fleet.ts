@@ -149,6 +149,13 @@ export class TestFleet {
     return agent
   }
 
+  /** The agent of this name. */
+  agentOf(name: string): TestAgent {
+    const agent = this.#agents.get(name)
+    if (!agent) throw new Error(`there is no agent ${name}`)
+    return agent
+  }
+
   async setReady(name: string, isReady: boolean): Promise<void> {
     const status = {
       observedGeneration: 1,

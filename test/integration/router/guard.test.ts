@@ -5,6 +5,7 @@ import { RouterFeed } from '../../../src/router-client/feed.ts'
 import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from './agents.ts'
 import { TestFleet } from './fleet.ts'
+import { STAGES, holding, makeRing, stageAgent } from './ring.ts'
 import { RouterProcess, type Reply } from './router-process.ts'
 
 const TOKEN = 'guard-test-token'
@@ -172,6 +173,49 @@ describe('a revision that is guarded', () => {
     await router(0).sees('again', 'no guard', ({ guard, weights }) => guard === undefined && weights.length === 2)
     bad.work = (task, response) => answer(response, 200, { output: { by: bad.name, input: task.input } })
     expect((await send('again', 10)).filter((revision) => revision === 'r2')).to.have.length(9)
+  })
+
+  const sees = (name: string, count: number) =>
+    router(0).sees(name, `${count} agents`, ({ agents }) => agents.filter(({ health }) => health === 'Healthy').length === count)
+
+  it('leads no more', async () => {
+    const groups = [{ name: 'lead', role: 'Coordinator' }, { name: 'work' }]
+    await fleet.swarm('led', { groups, topology: { type: 'Hierarchical' }, routing: ROUTING }, EVEN)
+    const bad = await fleet.agent('led', 'led-bad', { group: 'lead', revision: 'r2' })
+    await fleet.agent('led', 'led-good', { group: 'lead', place: 1 })
+    for (const revision of ['r1', 'r2']) await fleet.agent('led', `led-work-${revision}`, { group: 'work', revision })
+    await fleet.settle('led', 'led-bad', 1_000_000_000)
+    await sees('led', 4)
+    fails(bad)
+    await fleet.guard('led', { ...GUARD, minSamples: 2 })
+    await router(0).sees('led', 'the guard', ({ guard }) => guard !== undefined)
+    for (let input = 0; input < 3; input++) await router(0).task('led', { input })
+    expect(bad.received).to.have.length(2)
+    await router(0).sees('led', 'another leader', ({ topology }) => topology?.leader === 'led-good')
+    expect(new Set(await send('led', 3))).to.deep.equal(new Set(['r1']))
+  })
+
+  it('gets no stage of a ring any more, also of tasks that are on their way', async () => {
+    await makeRing({ fleet, router: router(0) }, 'ring', { agents: { score: 1 }, routing: ROUTING })
+    for (const group of STAGES) await stageAgent(fleet, 'ring', { group, number: 1, revision: 'r2' })
+    await fleet.weigh('ring', EVEN)
+    await fleet.guard('ring', { ...GUARD, maxErrorPercent: 0, minSamples: 1 })
+    await sees('ring', 6)
+    await router(0).sees('ring', 'guard and weights', ({ guard, weights }) => guard !== undefined && weights.length === 2)
+    const first = fleet.agentOf('ring-clean-1-r2')
+    const { held, release } = holding(first)
+    const onItsWay = [1, 2].map(() => router(0).task('ring', { input: {} }))
+    await eventually('a task is at the first stage of the revision', () => held.length === 1)
+    const pinned = { headers: { 'swarm-revision': 'r2' } }
+    fails(fleet.agentOf('ring-judge-1-r2'))
+    const failed = router(0).task('ring', { input: {} }, pinned)
+    await eventually('both are there', () => held.length === 2)
+    held.splice(1)[0]?.()
+    await router(0).sees('ring', 'the trip', ({ guard }) => guard?.tripped === true)
+    release()
+    const revisions = (await Promise.all(onItsWay)).map(({ body }) => body.stages?.map(({ revision }) => revision).join(' '))
+    expect(new Set(revisions)).to.deep.equal(new Set(['r1 r1 r1', 'r2 r1 r1']))
+    expect((await failed).status).to.equal(502)
   })
 
   it('has exactly its share: 5 of 100 tasks, also while agents come, and with two routers one more or less', async () => {

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from './agents.ts'
 import { holding } from './ring.ts'
-import type { View } from './router-process.ts'
+import { RouterProcess, type View } from './router-process.ts'
 import { useRouter } from './suite.ts'
 
 const MIRROR = { run: '1', revision: 'r2', percent: 100 }
@@ -107,6 +107,29 @@ describe('tasks that are done a second time', () => {
     await suite.router.sees('guarded', 'the trip', (view) => view.guard?.tripped === true)
     await send('guarded', 3)
     expect([fresh.received.length, (await suite.router.view('guarded')).mirror]).to.deep.equal([2, { ...MIRROR, ...DONE, failed: 2 }])
+  })
+
+  it('hold up no router that stops: they are cut', async () => {
+    const { fresh } = await pair('stop')
+    const { held } = holding(fresh)
+    let isCut = false
+    const hold = fresh.work
+    fresh.work = (task, response) => {
+      response.on('close', () => (isCut = true))
+      return hold(task, response)
+    }
+    const { config, namespace, gateway } = suite.fleet
+    const other = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url })
+    await other.sees(
+      'stop',
+      'the mirror',
+      ({ mirror, agents }) => mirror !== undefined && agents.every(({ health }) => health === 'Healthy'),
+    )
+    expect((await other.task('stop')).status).to.equal(200)
+    await eventually('the agent has the task', () => held.length === 1)
+    await other.stop()
+    expect(await other.exited).to.equal(0)
+    await eventually('the task is cut', () => isCut)
   })
 
   it('begin anew with another rollout, and end when they are told no more', async () => {
