@@ -11,12 +11,12 @@ help: ## Show this
 setup:
 	@./dev/setup.sh
 
-demo: setup ## Start everything and take the tour: real tasks, a killed sandbox, scaling, a rolling update
+demo: setup ## Start everything and take the tour: real tasks, a killed sandbox, scaling, updates that go back by themselves
 	@node dev/up.ts
 	@. ./.dev/env && node examples/trading-desk/demo.ts
 
-example: setup ## Run an example on a system that is up: make example NAME=ring (mesh, consensus, hierarchical, ring, star)
-	@test -f "examples/$(NAME)/run.ts" || { echo "write NAME=mesh, consensus, hierarchical, ring or star"; exit 2; }
+example: setup ## Run an example on a system that is up: make example NAME=ring (mesh, consensus, hierarchical, ring, star, canary, blue-green)
+	@test -f "examples/$(NAME)/run.ts" || { echo "write NAME=mesh, consensus, hierarchical, ring, star, canary or blue-green"; exit 2; }
 	@test -f "$${SWARM_DEV_DIR:-.dev}/env" || { echo "nothing is up: make up"; exit 2; }
 	@. "$$(realpath "$${SWARM_DEV_DIR:-.dev}")/env" && node "examples/$(NAME)/run.ts"
 

@@ -35,7 +35,7 @@ describe('agents of the examples, without a swarm', function () {
   it('speak the protocol with one and the same file, so that each example can be copied by itself', () => {
     const copies = globSync('*/agents/serve.mjs', { cwd: import.meta.dirname }).filter((file) => !file.startsWith('trading-desk'))
     const texts = new Set(copies.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')))
-    expect([copies.length, texts.size]).to.deep.equal([5, 1])
+    expect([copies.length, texts.size]).to.deep.equal([7, 1])
   })
 
   it('keep the last epoch: what comes in the name of a lower one is refused, and says the higher one', async () => {
@@ -134,5 +134,44 @@ describe('agents of the examples, without a swarm', function () {
       { output: { choice: 'sell', weight: 0.75 } },
       { output: { choice: 'sell', weight: 0.7 } },
     ])
+  })
+
+  it('canary: versions of a model that are right, that fail, and that are slow', async () => {
+    const series = prices.get('IBM') ?? []
+    const long = task({ symbol: 'IBM', prices: series.slice(-60) })
+    const short = task({ symbol: 'IBM', prices: series.slice(-24) })
+    const models = await Promise.all(['v1', 'v2', 'v3', 'v4'].map(async (MODEL) => start('canary', MODEL, { MODEL })))
+    const answers = await Promise.all(models.map(async (model) => model.send('POST', '/tasks', long)))
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200, 200, 200])
+    const [first, second, , fourth] = answers.map(({ body }) => (body as { output: { score: number; model: string } }).output)
+    const year = series.slice(-13)
+    const risk = Math.sqrt(year.slice(1).reduce((sum, price, i) => sum + (price / (year[i] ?? NaN) - 1) ** 2, 0))
+    const trend = ((year.at(-1) ?? NaN) / (year[0] ?? NaN) - 1) / risk
+    expect(first).to.include({ model: 'v1', score: Math.round(trend * 100) / 100 })
+    expect(second?.score, 'v2 leaves the last month out').to.not.equal(first?.score)
+    expect(fourth?.score, 'v4 is right').to.equal(first?.score)
+    const refused = await Promise.all(models.map(async (model) => model.send('POST', '/tasks', short)))
+    expect(refused.map(({ status }) => status)).to.deep.equal([200, 200, 500, 200])
+    expect(refused[2]?.body).to.deep.equal({ error: 'v3 has no score for IBM' })
+  })
+
+  it('blue-green: releases whose stages go together, and with no other one', async () => {
+    const stages = async (RELEASE: string) =>
+      Promise.all(['features', 'score'].map(async (STAGE) => start('blue-green', `${RELEASE}-${STAGE}`, { RELEASE, STAGE })))
+    const all = { r1: await stages('r1'), r2: await stages('r2'), r3: await stages('r3'), r4: await stages('r4') }
+    const input = { symbol: 'AAPL', prices: prices.get('AAPL')?.slice(-13) }
+    const loss = { symbol: 'IBM', prices: Array.from({ length: 13 }, (_, i) => 100 - i) }
+    const through = async (first: AgentProcess | undefined, second: AgentProcess | undefined, given: object) => {
+      const { body } = (await first?.send('POST', '/tasks', task(given))) ?? {}
+      return second?.send('POST', '/tasks', task((body as { output?: unknown }).output))
+    }
+    const answer = async ([first, second]: readonly AgentProcess[], given: object = input) => through(first, second, given)
+    const signals = await Promise.all([answer(all.r1), answer(all.r2)])
+    expect(signals[0]?.body).to.have.nested.property('output.release', 'r1')
+    expect(signals[1]?.body).to.have.nested.property('output.signal', 'buy')
+    expect((await through(all.r2[0], all.r1[1], input))?.status, 'features of r2, score of r1').to.equal(500)
+    expect([(await answer(all.r3))?.status, (await answer(all.r3, loss))?.status], 'a gain and a loss').to.deep.equal([200, 500])
+    expect((await answer(all.r4))?.status).to.equal(500)
+    expect((await all.r1[0]?.send('POST', '/tasks', task({ symbol: 'IBM', prices: [1, 2] })))?.status).to.equal(422)
   })
 })

@@ -2,7 +2,7 @@ import { kubectl } from './shell.ts'
 
 /** An Agent, as far as examples look at it. */
 export type Agent = {
-  metadata: { name: string; creationTimestamp: string }
+  metadata: { name: string; creationTimestamp: string; labels?: Record<string, string> }
   spec?: { group?: string }
   status?: { sandbox?: { id: string }; conditions?: { type: string; status: string }[] }
 }

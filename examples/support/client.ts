@@ -9,7 +9,7 @@ export type Body = {
   agent?: string
   group?: string
   revision?: string
-  attempts?: readonly { readonly agent: string; readonly outcome: string }[]
+  attempts?: readonly { readonly agent: string; readonly outcome: string; readonly durationMs?: number }[]
   output?: unknown
   code?: string
   detail?: string
@@ -44,10 +44,11 @@ export class SwarmClient {
     this.#url = `${router}/v1/namespaces/default/swarms/${swarm}`
   }
 
-  /** Sends one task and waits for its answer; never throws. */
-  async ask(task: Task): Promise<Answer> {
+  /** Sends one task and waits for its answer; never throws. With `revision` agents of that one do it, whatever its share. */
+  async ask(task: Task, { revision }: { revision?: string } = {}): Promise<Answer> {
     const from = performance.now()
-    const sent = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(task), dispatcher: this.#agent }
+    const headers = { 'content-type': 'application/json', ...(revision !== undefined && { 'swarm-revision': revision }) }
+    const sent = { method: 'POST', headers, body: JSON.stringify(task), dispatcher: this.#agent }
     try {
       const response = await fetch(`${this.#url}/tasks`, sent)
       const body = (await response.json()) as Body

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 
 /** Runs kubectl and returns what it prints; throws with its own words when it fails. */
 export async function kubectl(...args: string[]): Promise<string> {
@@ -22,6 +24,17 @@ export async function show(...args: string[]): Promise<void> {
   console.log(`\n  $ kubectl ${args.map((a) => (/[\s{}"[\]*?]/.test(a) ? `'${a}'` : a)).join(' ')}`)
   const output = await kubectl(...args)
   for (const line of output.trimEnd().split('\n')) console.log(`  ${line}`)
+}
+
+/** Runs a kubectl that goes on, and hands over each line that it prints. The returned function ends it. */
+export function watch(args: readonly string[], onLine: (line: string) => void): () => Promise<void> {
+  const child = spawn('kubectl', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const gone = once(child, 'close')
+  createInterface(child.stdout).on('line', onLine)
+  return async () => {
+    child.kill()
+    await gone
+  }
 }
 
 /** A heading of the demo. */

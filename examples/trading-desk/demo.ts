@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import { Sandbox } from 'e2b'
 import { agentsOf, isReady } from '../support/agents.ts'
 import { SwarmClient } from '../support/client.ts'
+import { RolloutWatch, seenOf } from '../support/rollout.ts'
 import { readPrices, tasksFrom } from '../support/series.ts'
 import { kubectl, show, step, until } from '../support/shell.ts'
 import { revisions, shares, summary } from '../support/tables.ts'
@@ -22,6 +23,9 @@ const check = (isGood: boolean, what: string) => {
   console.log(`  ${isGood ? '✓' : '✗'} ${what}`)
   if (!isGood) failures.push(what)
 }
+
+const rollouts = relative(process.cwd(), `${here}/rollouts.yaml`)
+await kubectl('delete', '-f', rollouts, '--ignore-not-found') // those of an earlier tour
 
 step('1  Apply the manifests and wait until the agents are ready')
 await show('apply', '-k', relative(process.cwd(), here))
@@ -116,6 +120,64 @@ check(
 const [after] = await desk.askAll(tasks.slice(0, 1))
 check((after?.output as { lookback?: number } | undefined)?.lookback === 6, 'the new agents use the new LOOKBACK')
 
+step('6  A canary: a good change is tried out on some tasks first')
+await show('apply', '-f', rollouts)
+await show('wait', 'canaryrollout/desk', 'bluegreenrollout/specialists', '--for=condition=Ready', '--timeout=60s')
+const canary = new RolloutWatch('canaryrollout/desk')
+const trying = desk.keepAsking(tasks, 4)
+const { targetRevision: good } = await canary.release('desk', 'LOOKBACK', '9')
+const promoted = await canary.end()
+const tried = await trying.stop()
+console.log(`${summary(tried)}\n  ${revisions(tried)}`)
+check(promoted.state.stableRevision === good, `it was promoted ${(promoted.afterMs / 1000).toFixed(1)} s after the change`)
+check(
+  tried.every((a) => a.ok),
+  'no task was lost',
+)
+
+step('7  A bad change goes back by itself: an empty LOOKBACK breaks one of the strategies')
+const failing = desk.keepAsking(tasks, 4)
+await canary.release('desk', 'LOOKBACK', '')
+const { state: aborted } = await canary.end()
+const failed = await failing.stop()
+const bad = await seenOf('desk', aborted.targetRevision, failed)
+console.log(`  ${aborted.failure?.reason}: ${aborted.failure?.message}\n${summary(failed)}`)
+check(
+  aborted.activity === 'Aborted' && aborted.stableRevision === good,
+  `${bad.failed} of its ${bad.attempts} attempts had failed; it got its last task ${bad.lastAfterMs.toFixed(0)} ms after the first failure`,
+)
+check(
+  failed.every((a) => a.ok),
+  'no task was lost: others did what it failed',
+)
+await show('get', 'canaryrollout', 'desk')
+console.log('\n  Set back to what is stable, there is nothing to roll out:')
+await canary.release('desk', 'LOOKBACK', '9')
+await canary.end()
+await canary.stop()
+
+step('8  Blue-green: new agents come up beside the old ones, and wait for approval')
+const blueGreen = new RolloutWatch('bluegreenrollout/specialists')
+const moving = specialists.keepAsking(special, 4)
+const { targetRevision: green } = await blueGreen.release('specialists', 'LOOKBACK', '9')
+await blueGreen.until('it waits for approval', (_, { step: at }) => at?.includes('pause until promoted') ?? false)
+await show('get', 'agents', '-l', 'swarmops.dev/swarm=specialists')
+const preview = await specialists.ask(special[0] ?? { input: {} }, { revision: green })
+console.log(`\n  A preview with the header Swarm-Revision: ${green}\n  ${JSON.stringify(preview.output)}`)
+await blueGreen.ask('Promote')
+const moved = await blueGreen.end()
+const all = await moving.stop()
+await blueGreen.stop()
+console.log(`${summary(all)}\n  ${revisions(all)}`)
+check(
+  moved.state.stableRevision === green,
+  `it had all tasks ${(moved.afterMs / 1000).toFixed(1)} s after the approval; blue stays for 10 s`,
+)
+check(
+  all.every((a) => a.ok),
+  'no task was lost',
+)
+
 await Promise.all([desk.close(), specialists.close()])
 step(failures.length === 0 ? 'Done: everything above is real and still running' : `${failures.length} checks failed`)
 console.log(`
@@ -127,6 +189,8 @@ console.log(`
     curl -s $SWARM_ROUTER_URL/v1/namespaces/default/swarms/desk
     curl -s $SWARM_ROUTER_URL/v1/namespaces/default/swarms/desk/tasks -d '{"input":{"strategy":"momentum","symbol":"X","prices":[1,2,3,4,5,6,7,8]}}'
     kubectl scale swarm/desk --replicas=2
+    kubectl get canaryrollouts,bluegreenrollouts -o wide
+    kubectl delete -f examples/trading-desk/rollouts.yaml # the swarms then have rolling updates again
     kubectl delete -k examples/trading-desk               # agents and sandboxes go with it
     make down                                             # ends everything
 `)

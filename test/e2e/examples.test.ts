@@ -15,7 +15,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total +
 const mean = (numbers: readonly number[]) => sum(numbers) / numbers.length
 const returnsOf = (series: readonly number[]) => series.slice(1).map((price, i) => price / at(series, i) - 1)
 
-describe('examples of topologies, as a newcomer runs them', function () {
+describe('examples, as a newcomer runs them', function () {
   this.timeout(300_000)
   const system = new LocalSystem(OFFSET)
 
@@ -29,7 +29,7 @@ describe('examples of topologies, as a newcomer runs them', function () {
   /** Runs an example as `make example` does, asks it once more, and deletes it. */
   function example(name: string, task: Task, isTrue: (answer: Answer) => void): void {
     describe(name, () => {
-      it('runs: all of its checks hold, and nothing is lost when an agent is killed', async () => {
+      it('runs: all of its checks hold, and nothing is lost when an agent is killed or a bad version comes', async () => {
         const { code, output } = await system.run(process.execPath, [`examples/${name}/run.ts`, '--keep'])
         expect(code, output).to.equal(0)
         expect(output).to.contain('✓ no task was lost').and.to.not.contain('✗')
@@ -124,5 +124,21 @@ describe('examples of topologies, as a newcomer runs them', function () {
     const worth = Object.fromEntries(Object.entries(holds).map(([symbol, count]) => [symbol, count * at(recent[symbol] ?? [], -1)]))
     for (const [symbol, expected] of Object.entries(worth)) expect(exposure[symbol], symbol).to.be.closeTo(expected, 0.01)
     expect(value).to.be.closeTo(sum(Object.values(worth)), 0.05)
+  })
+
+  const series = recent['IBM'] ?? []
+  example('canary', { input: { symbol: 'IBM', prices: series } }, ({ output, problem }) => {
+    expect(problem).to.equal(undefined)
+    const score = (at(series, -1) / at(series, -13) - 1) / Math.sqrt(sum(returnsOf(series.slice(-13)).map((r) => r * r)))
+    const signal = score > 0.5 ? 'buy' : 'hold'
+    expect(output, 'gone back to v1').to.deep.equal({ symbol: 'IBM', model: 'v1', signal, score: Math.round(score * 100) / 100 })
+  })
+
+  example('blue-green', { input: { symbol: 'MSFT', prices: year } }, ({ output, problem, body, revision }) => {
+    expect(problem).to.equal(undefined)
+    const returns = returnsOf(year)
+    const weighed = sum(returns.map((r, i) => r * (1 + i / 11))) / 1.5 / Math.sqrt(sum(returns.map((r) => r * r)))
+    expect(output, 'r2 is stable').to.include({ symbol: 'MSFT', release: 'r2', score: Math.round(weighed * 100) / 100 })
+    expect((body['stages'] as { revision: string }[]).map((stage) => stage.revision)).to.deep.equal([revision, revision])
   })
 })

@@ -42,12 +42,15 @@ describe('the local system, as a newcomer uses it', function () {
     expect(output.match(/already up/g)).to.have.length(4)
   })
 
-  it('gives the demo: real tasks, a killed sandbox, scaling, a rolling update, nothing lost', async () => {
+  it('gives the demo: real tasks, a killed sandbox, scaling, updates, a bad one that goes back by itself, nothing lost', async () => {
     const { code, output } = await run(process.execPath, ['examples/trading-desk/demo.ts'])
     expect(code, output).to.equal(0)
     expect(output).to.not.contain('✗')
-    expect(output.match(/✓/g)).to.have.length(6)
+    expect(output.match(/✓/g)).to.have.length(12)
     expect(output).to.match(/took its place and was ready \d+\.\d s after the kill/)
+    expect(output).to.match(/✓ it was promoted \d+\.\d s after the change/)
+    expect(output).to.match(/GuardTripped: \d+ of \d+ attempts failed, more than 10 %/)
+    expect(output).to.match(/✓ it had all tasks \d+\.\d s after the approval/)
   })
 
   it('gives the demo a second time, on what the first has left', async () => {
@@ -62,8 +65,13 @@ describe('the local system, as a newcomer uses it', function () {
   })
 
   it('leaves nothing behind when the example is deleted', async () => {
-    const { code, output } = await run('kubectl', ['delete', '-k', 'examples/trading-desk', '--timeout=60s'])
-    expect(code, output).to.equal(0)
+    for (const from of [
+      ['-f', 'examples/trading-desk/rollouts.yaml'],
+      ['-k', 'examples/trading-desk'],
+    ]) {
+      const { code, output } = await run('kubectl', ['delete', ...from, '--timeout=60s'])
+      expect(code, output).to.equal(0)
+    }
     await eventually('agents and sandboxes are gone', async () => {
       const agents = (await run('kubectl', ['get', 'agents', '-o', 'name'])).output.trim()
       return agents === '' && (await system.sandboxes()).length === 0

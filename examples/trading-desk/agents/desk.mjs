@@ -11,5 +11,8 @@ serve((input) => {
   const name = only ?? input?.strategy
   const strategy = STRATEGIES[name]
   if (!strategy) throw badInput(`input.strategy must be one of ${Object.keys(STRATEGIES).join(', ')}, not ${JSON.stringify(name)}`)
-  return { strategy: name, ...strategy(input) }
+  const output = strategy(input)
+  // A score that is no number is the mistake of this agent and not of the task: another one may do better.
+  if (!Number.isFinite(output.score)) throw new Error(`${name} has no score: is LOOKBACK (${process.env.LOOKBACK}) a number of months?`)
+  return { strategy: name, ...output }
 })
