@@ -57,8 +57,9 @@ async function main(config: OperatorConfig): Promise<void> {
     feed.start()
     const operatorId = await operatorIdOf(client, lease, signal)
     log.info('leading', { identity: config.identity, operatorId })
-    const { namespaces, routerUrls, apiKey: ownKey } = config
-    await runReconcilers({ client, providers, ownKey, operatorId, namespaces, routers, routerUrls, log, registry, metrics }, signal)
+    const { namespaces, routerUrls, apiKey: ownKey, leaseNamespace } = config
+    const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, routerUrls }
+    await runReconcilers({ ...world, log, registry, metrics }, signal)
     feed.stop()
   })
   await health.stop()

@@ -60,6 +60,10 @@ const SandboxStatus = Type.Object(
     domain: Type.Optional(Type.String({ description: 'Domain under which its ports are reached.' })),
     port: Type.Integer({ description: 'Port that takes tasks.' }),
     startedAt: Type.String({ format: 'date-time', description: 'When the sandbox was made.' }),
+    cpus: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'CPUs allocated to it, for its cost; absent until the provider has told.' }),
+    ),
+    memoryMib: Type.Optional(Type.Integer({ minimum: 1, description: 'MiB of memory allocated to it.' })),
     timeout: Type.Optional(
       Type.String({
         description: 'Lifetime that it is given at each renewal (spec.lifecycle.sandboxTimeout); it ends by itself after that.',

@@ -46,6 +46,8 @@ export const SWARM = {
     condition('Status', 'Ready', 'reason'),
     { name: 'Revision', type: 'string', jsonPath: '.status.updateRevision', priority: 1 },
     { name: 'Leader', type: 'string', jsonPath: '.status.topology.leader', priority: 1 },
+    { name: 'Hourly', type: 'string', jsonPath: '.status.cost.hourly', priority: 1 },
+    { name: 'Cost', type: 'string', jsonPath: '.status.cost.accumulated', priority: 1 },
     condition('Message', 'Ready', 'message', 1),
     AGE,
   ],

@@ -108,6 +108,35 @@ const Update = Type.Object(
   },
 )
 
+const Budget = Type.Object(
+  {
+    maxAgents: Type.Optional(Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' })),
+    maxHourlyCost: Type.Optional(
+      text({
+        form: '^[0-9]{1,9}([.][0-9]{1,6})?$',
+        message: 'must be dollars an hour such as "10.00", with up to six decimals',
+        maxLength: 16,
+        description:
+          'Dollars an hour that the sandboxes of this swarm may cost at once, those of an update included; paused ones cost nothing.',
+      }),
+    ),
+  },
+  {
+    description: 'What the swarm may use at most.',
+    ...rules(
+      {
+        rule: '!has(self.maxAgents) || self.maxAgents >= 0',
+        message: 'maxAgents must not be below zero; write 0 to run no agent at all',
+        fieldPath: '.maxAgents',
+      },
+      {
+        rule: 'has(self.maxAgents) || has(self.maxHourlyCost)',
+        message: 'a budget needs maxAgents or maxHourlyCost; write one of them, or remove budget',
+      },
+    ),
+  },
+)
+
 /** What a user asks for. */
 export const SwarmSpec = Type.Object(
   {
@@ -134,19 +163,7 @@ export const SwarmSpec = Type.Object(
     lifecycle: Lifecycle,
     update: Update,
     health: Health,
-    budget: Type.Optional(
-      Type.Object(
-        { maxAgents: Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' }) },
-        {
-          description: 'What the swarm may use at most.',
-          ...rules({
-            rule: 'self.maxAgents >= 0',
-            message: 'maxAgents must not be below zero; write 0 to run no agent at all',
-            fieldPath: '.maxAgents',
-          }),
-        },
-      ),
-    ),
+    budget: Type.Optional(Budget),
   },
   {
     description: 'The fleet that is wanted.',
@@ -233,6 +250,30 @@ const Guard = Type.Object(
 )
 export type Guard = Static<typeof Guard>
 
+const dollars = (description: string) => Type.String({ description })
+const Remainder = Type.Integer({ format: 'int64', minimum: 0, description: 'What is left below a micro-dollar, so that sums stay exact.' })
+
+const GroupCost = Type.Object(
+  {
+    name: Type.String({ description: 'Name of the group.' }),
+    hourly: dollars('Dollars an hour now.'),
+    accumulated: dollars('Dollars spent.'),
+    remainder: Remainder,
+  },
+  { description: 'What one group costs.' },
+)
+
+const Cost = Type.Object(
+  {
+    hourly: dollars('Dollars an hour that the sandboxes that run cost now.'),
+    accumulated: dollars('Dollars spent up to that moment, those of groups that are gone included.'),
+    remainder: Remainder,
+    through: Type.String({ format: 'date-time', description: 'Moment up to which that is counted.' }),
+    groups: Type.Array(GroupCost, { ...keyedBy('name'), maxItems: 64, description: 'The same by group.' }),
+  },
+  { description: 'What the sandboxes cost, by their CPUs and memory and the price table of the operator.' },
+)
+
 /** What the operator sees; written by it alone. */
 export const SwarmStatus = Type.Object(
   {
@@ -264,6 +305,7 @@ export const SwarmStatus = Type.Object(
       }),
     ),
     topology: Type.Optional(TopologyStatus),
+    cost: Type.Optional(Cost),
     health: Type.Optional(HealthCounts),
     recentFailures: Type.Optional(
       Type.Array(RecentFailure, {

@@ -269,8 +269,11 @@ function infoOf(sandbox: components['schemas']['ListedSandbox'] | components['sc
     state: sandbox.state,
     startedAtMs: Date.parse(sandbox.startedAt),
     endAtMs: Date.parse(sandbox.endAt),
+    ...(isCount(sandbox.cpuCount) && isCount(sandbox.memoryMB) && { size: { cpus: sandbox.cpuCount, memoryMib: sandbox.memoryMB } }),
   }
 }
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0
 
 /** A point of a sandbox's metrics; undefined when it does not say what it should. */
 function usageOf(point: components['schemas']['SandboxMetric']): SandboxUsage | undefined {

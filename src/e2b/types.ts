@@ -21,6 +21,8 @@ export type SandboxInfo = {
   readonly state: 'running' | 'paused'
   readonly startedAtMs: number
   readonly endAtMs: number
+  /** What is allocated to it; absent when the provider does not say. */
+  readonly size?: { readonly cpus: number; readonly memoryMib: number }
   /** Only when asked for one sandbox. */
   readonly domain?: string
 }

@@ -24,12 +24,14 @@ import { reconcileRollout } from './rollout/index.ts'
 import { measuring } from './rollout/measuring.ts'
 import { Scaling } from './scaling/scaling.ts'
 import { CredentialStore } from './shared/credentials.ts'
-import { fleetMetrics } from './shared/metrics.ts'
+import { costMetrics, fleetMetrics } from './shared/metrics.ts'
+import { PRICES_OWNER, PriceTable } from './shared/prices.ts'
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from './shared/kinds.ts'
 import { bySwarm } from './shared/owners.ts'
 import { sameMetadata } from './shared/same-metadata.ts'
 import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
+import { Costs } from './swarm/costs.ts'
 import { Graphs } from './swarm/graphs.ts'
 import { reconcileSwarm, type SwarmDeps } from './swarm/index.ts'
 import { Publisher } from './topology/publisher.ts'
@@ -51,6 +53,8 @@ export type RunOptions = {
   providers: Providers
   ownKey: string | undefined
   operatorId: string
+  /** Namespace of the operator's Lease, where its price table is as well. */
+  leaseNamespace: string
   /** Namespaces to look after; all when empty. */
   namespaces: readonly string[]
   routers: RouterView & {
@@ -103,7 +107,8 @@ function build(options: RunOptions) {
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
-  const swarmDeps: SwarmDeps = { stores, graphs: new Graphs(), publisher, analyst: measurer.analyst, wroteAt: new Map() }
+  const { table, costs } = costsOf(options, stores, sightings)
+  const swarmDeps: SwarmDeps = { stores, costs, graphs: new Graphs(), publisher, analyst: measurer.analyst, wroteAt: new Map() }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)
@@ -115,7 +120,10 @@ function build(options: RunOptions) {
       const key = owner.slice(owner.indexOf(':') + 1)
       if (owner.startsWith('swarm:')) swarmController.enqueue(key)
       else if (owner.startsWith('scaling:')) scaling.referenceChanged(key)
-      else agentController.enqueue(key)
+      else if (owner === PRICES_OWNER) {
+        table.read()
+        for (const swarm of stores.swarms.list()) swarmController.enqueue(keyOf(swarm))
+      } else agentController.enqueue(key)
     }
   }
   connect({ stores, swarmController, agentController, routers })
@@ -130,6 +138,7 @@ function build(options: RunOptions) {
     wakeSwarm: (key) => swarmController.enqueue(key),
     wakeRollout: (key) => rolloutController.enqueue(key),
   })
+  table.start()
   fleetMetrics(options.registry, stores)
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
@@ -161,6 +170,18 @@ function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onR
     fresh: new Set(),
     now: Date.now,
   }
+}
+
+/** What swarms cost, and the prices that it goes by, which are read once the table is started. */
+function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, stores: Stores, sightings: Sightings) {
+  const { references, swarms } = stores
+  const table = new PriceTable({ references, namespace, log })
+  const costs = new Costs({ prices: () => table.prices, sightings })
+  swarms.onChange((type) => {
+    if (type === 'deleted') costs.keepOnly(new Set(swarms.list().map((swarm) => swarm.metadata.uid)))
+  })
+  costMetrics(registry, () => costs.all)
+  return { table, costs }
 }
 
 function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {

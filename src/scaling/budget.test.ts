@@ -1,8 +1,8 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { PURPOSES, reserve, type Budget, type Purpose, type Request } from './budget.ts'
-import { hourlyMicros } from './cost.ts'
+import { PURPOSES, reserve, roomOf, type Budget, type Purpose, type Request, type Room } from './budget.ts'
+import { DEFAULT_PRICES, hourlyMicros, rateOf } from './cost.ts'
 
 const DOLLAR = 1_000_000n * 1024n // in parts
 const request = (id: string, purpose: Purpose = 'Scale', dollars = 1n): Request => ({ id, purpose, rate: dollars * DOLLAR })
@@ -133,4 +133,23 @@ describe('a budget', () => {
       }),
     )
   })
+})
+
+describe('the room in a budget', () => {
+  const each = rateOf({ cpus: 2, memoryMib: 512 }, DEFAULT_PRICES) // 0.1089 dollars an hour
+  const rooms: Record<string, { budget: { maxAgents?: number; maxHourlyCost?: bigint }; agents: number; want: Room | undefined }> = {
+    'without a cap has no bound': { budget: {}, agents: 3, want: undefined },
+    'is the number of agents': { budget: { maxAgents: 5 }, agents: 3, want: { agents: 5, by: 'maxAgents' } },
+    'is what can be paid for': { budget: { maxHourlyCost: 400_000n }, agents: 2, want: { agents: 3, by: 'maxHourlyCost' } },
+    'is exact': { budget: { maxHourlyCost: 326_700n }, agents: 0, want: { agents: 3, by: 'maxHourlyCost' } },
+    'is the smaller of both': { budget: { maxAgents: 2, maxHourlyCost: 400_000n }, agents: 1, want: { agents: 2, by: 'maxAgents' } },
+    'is fewer than there are when they cost too much': {
+      budget: { maxHourlyCost: 200_000n },
+      agents: 4,
+      want: { agents: 1, by: 'maxHourlyCost' },
+    },
+    'is nothing for no money': { budget: { maxHourlyCost: 0n }, agents: 0, want: { agents: 0, by: 'maxHourlyCost' } },
+  }
+  for (const [name, { budget, agents, want }] of Object.entries(rooms))
+    it(name, () => expect(roomOf(budget, { agents, rate: each * BigInt(agents) }, each)).to.deep.equal(want))
 })

@@ -1,4 +1,4 @@
-import { hourlyMicros, type Rate } from './cost.ts'
+import { hourlyMicros, rateOfMicros, type Rate } from './cost.ts'
 import { formatDollars } from './money.ts'
 
 /** What asks for sandboxes, the most urgent first: what replaces lost agents comes before anything that grows. */
@@ -70,4 +70,32 @@ function refusalOf(request: Request, used: readonly Use[]): Refusal | undefined 
     }
   }
   return undefined
+}
+
+/** The agents that a budget has room for in all, those that there are included, and which of its caps says so. */
+export type Room = { readonly agents: number; readonly by: 'maxAgents' | 'maxHourlyCost' }
+
+/**
+ * How many agents a budget has room for, when each more costs as much as the dearest; undefined without a cap. Fewer than there are when they
+ * cost more than they may.
+ */
+export function roomOf(
+  budget: Pick<Budget, 'maxAgents' | 'maxHourlyCost'>,
+  used: { agents: number; rate: Rate },
+  dearest: Rate,
+): Room | undefined {
+  const { maxAgents, maxHourlyCost } = budget
+  const affordable = maxHourlyCost === undefined ? Infinity : used.agents + affordableMore(maxHourlyCost, used.rate, dearest)
+  if (maxAgents === undefined && affordable === Infinity) return undefined
+  return affordable < (maxAgents ?? Infinity)
+    ? { agents: Math.max(0, affordable), by: 'maxHourlyCost' }
+    : { agents: maxAgents ?? 0, by: 'maxAgents' }
+}
+
+/** Below zero when some must go. */
+function affordableMore(maxHourlyCost: bigint, rate: Rate, each: Rate): number {
+  const left = rateOfMicros(maxHourlyCost) - rate
+  if (each <= 0n) return left >= 0n ? Infinity : 0
+  const whole = left >= 0n ? left / each : -((-left + each - 1n) / each)
+  return Number(whole)
 }

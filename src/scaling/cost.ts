@@ -6,6 +6,9 @@ export type Prices = { readonly cpuHour: bigint; readonly gibHour: bigint }
 /** What E2B publishes: 0.000014 dollars a second for a CPU, and 0.0000045 for a GiB of memory, of what is allocated. */
 export const DEFAULT_PRICES: Prices = { cpuHour: 50_400n, gibHour: 16_200n }
 
+/** What E2B allocates unless the template says otherwise. */
+export const DEFAULT_SIZE: Size = { cpus: 2, memoryMib: 512 }
+
 /** What is allocated to a sandbox: whole CPUs and MiB of memory, used or not. */
 export type Size = { readonly cpus: number; readonly memoryMib: number }
 
@@ -28,6 +31,9 @@ export function rateOf({ cpus, memoryMib }: Size, { cpuHour, gibHour }: Prices):
 
 /** Micro-dollars an hour, rounded up: a cost is never shown, or compared with a cap, as less than it is. */
 export const hourlyMicros = (rate: Rate): bigint => (rate + PARTS_A_MICRO - 1n) / PARTS_A_MICRO
+
+/** The rate that so many micro-dollars an hour are. */
+export const rateOfMicros = (micros: bigint): Rate => micros * PARTS_A_MICRO
 
 /** A price table as people write it, such as `{cpuHour: '0.0504', gibHour: '0.0162'}`; what is left out, or wrong, has its default and is named in `wrong`. */
 export function readPrices(table: Readonly<Record<string, string>>): { prices: Prices; wrong: readonly string[] } {
@@ -88,6 +94,9 @@ export function writeLedger({ units, throughMs }: Ledger): StoredLedger {
   const through = new Date(throughMs).toISOString()
   return { accumulated: formatDollars(units / UNITS_A_MICRO), remainder: Number(units % UNITS_A_MICRO), through }
 }
+
+/** Dollars that so many units are, for metrics; exact to a micro-dollar. */
+export const dollarsOf = (units: bigint): number => Number(units / UNITS_A_MICRO) / 1e6
 
 /** Reads a stored ledger; undefined when it is not one. */
 export function readLedger({ accumulated, remainder, through }: StoredLedger): Ledger | undefined {

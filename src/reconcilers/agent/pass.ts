@@ -10,6 +10,7 @@ import type { Connected } from '../../e2b/session.ts'
 import { KeyReader } from '../shared/contents.ts'
 import type { Seen } from './observe.ts'
 import type { AgentDeps } from './deps.ts'
+import { madeFrom, type SandboxSize } from './sightings.ts'
 import type { LossReason, Step, World } from './plan.ts'
 
 /** How long a pass that has just started an agent waits for it to get ready, so that one status write is enough. Milliseconds. */
@@ -44,6 +45,7 @@ export class Pass {
     const timeout = seen.swarm?.spec.lifecycle.sandboxTimeout
     if (this.sandbox && timeout !== undefined) this.sandbox = { ...this.sandbox, timeout }
     if (this.sandbox && endsAtMs !== undefined) this.sandbox = { ...this.sandbox, endsAt: new Date(endsAtMs).toISOString() }
+    if (this.sandbox) this.sandbox = { ...this.sandbox, ...this.#size }
     this.#watch()
   }
 
@@ -238,7 +240,21 @@ export class Pass {
     const port = this.#seen.template?.port ?? 8080
     const timeout = this.#seen.swarm?.spec.lifecycle.sandboxTimeout
     const startedAt = new Date(startedAtMs).toISOString()
-    return { id, state: 'Running', commandStarted: false, ...(domain && { domain }), port, startedAt, ...(timeout && { timeout }) }
+    return {
+      id,
+      state: 'Running',
+      commandStarted: false,
+      ...(domain && { domain }),
+      port,
+      startedAt,
+      ...(timeout && { timeout }),
+      ...this.#size,
+    }
+  }
+
+  /** What is allocated to the sandbox, as far as that has been seen. */
+  get #size(): SandboxSize | undefined {
+    return this.#deps.sightings.sizeOf(this.#uid, madeFrom(this.#seen.agent))
   }
 
   #set(change: Partial<NonNullable<AgentStatus['sandbox']>>): void {

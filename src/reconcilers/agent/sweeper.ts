@@ -13,7 +13,7 @@ import type { CredentialStore } from '../shared/credentials.ts'
 import { AGENTS } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
 import { ownerOf, sandboxTimeoutMs } from './observe.ts'
-import type { Sightings } from './sightings.ts'
+import { madeFrom, type Sightings } from './sightings.ts'
 
 /** Time between two looks at all sandboxes, in milliseconds; shorter when sandboxes are given less time. */
 const SWEEP_MS = 30_000
@@ -61,6 +61,7 @@ export class Sweeper {
     try {
       const known = new Map(agents.map((a) => [a.metadata.uid, a]))
       const sandboxes = await provider.list({ metadata: { [METADATA.operator]: operatorId } }, { signal })
+      this.#measure(sandboxes, known)
       const plan = planSweep({
         sandboxes,
         agents: agents.map((agent) => this.#known(agent)),
@@ -79,6 +80,18 @@ export class Sweeper {
       if (signal.aborted) return
       if (!(error instanceof OperatorError)) throw error
       log.warn('sweep failed', { reason: error.reason, error: error.message })
+    }
+  }
+
+  /** Takes over how large sandboxes are; an agent whose status does not have that yet is looked at. */
+  #measure(sandboxes: readonly SandboxInfo[], known: ReadonlyMap<string, Agent>): void {
+    const { sightings, enqueue } = this.#options
+    for (const { metadata, sandboxId, size } of sandboxes) {
+      const agent = known.get(metadata[METADATA.agentUid] ?? '')
+      const sandbox = agent?.status?.sandbox
+      if (!agent || !size || sandbox?.id !== sandboxId) continue
+      sightings.measured(agent.metadata.uid, madeFrom(agent), size)
+      if (sandbox.cpus !== size.cpus || sandbox.memoryMib !== size.memoryMib) enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
     }
   }
 

@@ -1,5 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { HealthCounts } from '../../api/health.ts'
+import type { Account, Spent } from '../../scaling/account.ts'
+import { dollarsOf } from '../../scaling/cost.ts'
 import type { Stores } from './stores.ts'
 
 /** States of agents that are counted; a closed set, so that labels stay few. */
@@ -7,9 +9,10 @@ const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] a
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  for (const name of ['agents', 'agents_health', 'mass_failure', 'swarms']) registry.removeSingleMetric(`swarmops_operator_${name}`)
+  for (const name of ['agents', 'agents_health', 'mass_failure', 'budget_exceeded', 'swarms'])
+    registry.removeSingleMetric(`swarmops_operator_${name}`)
   healthMetrics(registry, stores)
-  massFailureMetrics(registry, stores)
+  conditionMetrics(registry, stores)
   const agents = new Gauge({
     name: 'swarmops_operator_agents',
     help: 'Agents by swarm and state.',
@@ -35,6 +38,32 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
   })
 }
 
+/** What the swarms cost, counted up to the moment in which they are asked for. */
+export function costMetrics(
+  registry: Registry,
+  all: () => Iterable<{ readonly namespace: string; readonly swarm: string; readonly account: Account }>,
+): void {
+  for (const name of ['cost_hourly_dollars', 'cost_accumulated_dollars']) registry.removeSingleMetric(`swarmops_operator_${name}`)
+  const gauge = (name: string, help: string, read: (spent: Spent) => number) =>
+    new Gauge({
+      name: `swarmops_operator_${name}`,
+      help,
+      labelNames: ['namespace', 'swarm', 'group'],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { namespace, swarm, account } of all())
+          for (const spent of account.spent(Date.now())) this.set({ namespace, swarm, group: spent.group }, read(spent))
+      },
+    })
+  gauge(
+    'cost_hourly_dollars',
+    'Dollars an hour that the running sandboxes of a swarm cost.',
+    ({ hourlyMicros }) => Number(hourlyMicros) / 1e6,
+  )
+  gauge('cost_accumulated_dollars', 'Dollars that the sandboxes of a swarm have cost, over restarts.', ({ units }) => dollarsOf(units))
+}
+
 /** The health of agents as the swarms tell it. */
 function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
   const health = new Gauge({
@@ -51,21 +80,25 @@ function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void
   })
 }
 
-/** The brake as the swarms tell it. */
-function massFailureMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
-  const massFailure = new Gauge({
-    name: 'swarmops_operator_mass_failure',
-    help: '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.',
-    labelNames: ['namespace', 'swarm'],
-    registers: [registry],
-    collect() {
-      massFailure.reset()
-      for (const { metadata, status } of stores.swarms.list()) {
-        const isOn = status?.conditions?.some((c) => c.type === 'MassFailure' && c.status === 'True') ?? false
-        massFailure.set({ namespace: metadata.namespace, swarm: metadata.name }, Number(isOn))
-      }
-    },
-  })
+/** The brake and the budget as the swarms tell them. */
+function conditionMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
+  const gauge = (name: string, help: string, condition: string) =>
+    new Gauge({
+      name: `swarmops_operator_${name}`,
+      help,
+      labelNames: ['namespace', 'swarm'],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { metadata, status } of stores.swarms.list()) {
+          const isOn = status?.conditions?.some((c) => c.type === condition && c.status === 'True') ?? false
+          this.set({ namespace: metadata.namespace, swarm: metadata.name }, Number(isOn))
+        }
+      },
+    })
+  const massFailure = '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.'
+  gauge('mass_failure', massFailure, 'MassFailure')
+  gauge('budget_exceeded', '1 while the budget of the swarm holds agents back.', 'BudgetExceeded')
 }
 
 const HEALTH_COUNTS: readonly (keyof HealthCounts)[] = ['healthy', 'degraded', 'critical', 'failed']

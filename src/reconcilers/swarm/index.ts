@@ -11,15 +11,16 @@ import { passRollout, revisionsOfRollout, type Asked, type RolloutDeps } from '.
 import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
+import { isDue, TELL_COST_MS, type Costs } from './costs.ts'
 import type { Graphs, Linked } from './graphs.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, remainderOf, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
 import { planSwarm, type Plan } from './plan.ts'
 import { FOLLOWED, statusOf, storedFailures, waitingStatus } from './status.ts'
-import { tellHealth, tellMassFailure } from './tell.ts'
+import { tellBudget, tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
-export type SwarmDeps = RolloutDeps & { graphs: Graphs; publisher: Publisher }
+export type SwarmDeps = RolloutDeps & { graphs: Graphs; publisher: Publisher; costs: Costs }
 
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
@@ -31,7 +32,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   }
   let seen: Seen | undefined
   try {
-    seen = observeSwarm(key, stores)
+    seen = observeSwarm(key, stores, deps.costs)
   } catch (error) {
     if (error instanceof OperatorError) await tellWaiting(key, error, stores, signal)
     throw error
@@ -60,10 +61,14 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   })
   tellHealth(seen, status, stores.events)
   tellMassFailure(seen, status, stores.events)
-  await writeStatus(seen.swarm, status, stores, signal)
+  tellBudget(seen, status, stores.events)
+  const cost = deps.costs.look(seen.swarm, [...seen.agents.values()], stores.now())
+  const isNews = isDue(stored.cost, cost) || !sameStatus(seen.swarm.status, status)
+  await writeStatus(seen.swarm, isNews && cost ? { ...status, cost } : status, stores, signal)
   if (links) publish(key, { seen, links }, deps)
   if (error) throw error
-  const times = [plan.checkAgainMs, asked?.checkAgainMs].filter((ms) => ms !== undefined)
+  const tellCostMs = cost && Number(cost.hourly) > 0 ? TELL_COST_MS : undefined
+  const times = [plan.checkAgainMs, asked?.checkAgainMs, tellCostMs].filter((ms) => ms !== undefined)
   return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) }
 }
 

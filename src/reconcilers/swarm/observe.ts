@@ -8,6 +8,7 @@ import type { ControllerRevision } from '../../kube/objects.ts'
 import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
 import { referencesOf, revisionHash, revisionOf, type RevisionData } from '../shared/revision.ts'
+import type { Costs } from './costs.ts'
 import type { AgentSeen, World } from './plan.ts'
 import type { Trouble } from './status.ts'
 
@@ -23,7 +24,7 @@ export type Seen = {
 }
 
 /** Looks at a swarm. Undefined when it is gone or going: what it owns follows by garbage collection. */
-export function observeSwarm(key: string, stores: Stores): Seen | undefined {
+export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | undefined {
   const swarm = stores.swarms.get(key)
   if (!swarm || swarm.metadata.deletionTimestamp) {
     stores.references.set(`swarm:${key}`, [])
@@ -36,6 +37,7 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
   const nowMs = stores.now()
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
   const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
+  const room = costs.room(swarm, owned)
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
@@ -51,7 +53,7 @@ export function observeSwarm(key: string, stores: Stores): Seen | undefined {
       ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
-      ...(spec.budget && { maxAgents: spec.budget.maxAgents }),
+      ...(room && { maxAgents: room.agents, budget: { by: room.by, cap: String(spec.budget?.[room.by] ?? '') } }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,
       nowMs,

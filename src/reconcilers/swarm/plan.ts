@@ -61,6 +61,8 @@ export type World = {
   isOrdered: boolean
   /** Sandboxes that may exist at once; paused ones do not count. */
   maxAgents?: number
+  /** Which cap of the budget that comes from, as it is written. */
+  budget?: { by: 'maxAgents' | 'maxHourlyCost'; cap: string }
   /** Agents that were lost within the last minute, the oldest first. */
   failures?: readonly Failure[]
   /** So many of them that nothing more may be risked. */

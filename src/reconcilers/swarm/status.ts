@@ -65,6 +65,7 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     ...(rollout?.name !== undefined && { rollout: rollout.name }),
     ...(rollout?.rejected !== undefined && { rejectedRevision: rollout.rejected }),
     ...(before.topology && { topology: before.topology }),
+    ...(before.stored.cost && { cost: before.stored.cost }),
     health: healthOf(world.agents),
     ...(recentFailures.length > 0 && { recentFailures }),
     conditions: conditionsOf({ world, plan, error, before, ready: serving.length, complete }),
@@ -136,7 +137,8 @@ function conditionsOf(facts: Facts): Condition[] {
     })
   }
   if (plan.withheld > 0) {
-    const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.maxAgents (${world.maxAgents}); raise it or ask for fewer agents`
+    const { by, cap } = world.budget ?? { by: 'maxAgents', cap: String(world.maxAgents) }
+    const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.${by} (${cap}); raise it or ask for fewer agents`
     drafts.push({ type: 'BudgetExceeded', status: 'True', reason: REASON.budgetExceeded, message })
   }
   if (before.rollout?.rejected !== undefined) {

@@ -140,7 +140,14 @@ const COUNTS: Cases = {
     spec: spec({ budget: { maxAgents: -1 } }),
     told: ['spec.budget.maxAgents: Invalid value: maxAgents must not be below zero; write 0 to run no agent at all'],
   },
-  'a budget without a number': { spec: spec({ budget: {} }), told: ['spec.budget.maxAgents: Required value', UNCHECKED] },
+  'a budget without a number': {
+    spec: spec({ budget: {} }),
+    told: ['spec.budget: Invalid value: a budget needs maxAgents or maxHourlyCost; write one of them, or remove budget'],
+  },
+  'a cost that is no price': {
+    spec: spec({ budget: { maxHourlyCost: '10 dollars' } }),
+    told: ['spec.budget.maxHourlyCost: Invalid value: "10 dollars": must be dollars an hour such as "10.00", with up to six decimals'],
+  },
 }
 
 const GROUPS: Cases = {
