@@ -141,7 +141,7 @@ export const Request = Type.Object(
     by: Type.Optional(Type.String({ maxLength: 128, description: 'Who asks, for the Events.' })),
   },
   {
-    description: 'A wish of a person, written to the status sub-resource.',
+    description: 'A wish of a person, written to the status sub-resource. It goes when it is answered.',
     ...rules({ rule: "self.action != 'RollbackTo' || has(self.revision)", message: 'RollbackTo needs revision: the hash to go back to' }),
   },
 )

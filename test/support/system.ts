@@ -204,8 +204,7 @@ export class System {
   /** What a person asks of a rollout, in its status, as `kubectl patch --subresource=status` does. */
   async request(kind: Rollout['kind'], name: string, action: Request['action'], more: Partial<Request> = {}): Promise<string> {
     const id = randomUUID()
-    const request = { id, action, by: 'a test', ...more }
-    const patch = { status: { request: { revision: null, ...request } } }
+    const patch = { status: { request: { id, action, by: 'a test', ...more } } }
     await this.client.mergePatch(ROLLOUT_KINDS[kind], { namespace: this.namespace, name }, patch, { subresource: 'status' })
     return id
   }

@@ -46,4 +46,4 @@ export function connectRollouts({ stores, routers, wakeSwarm, wakeRollout }: Rol
 const isOwnWrite = (rollout: Rollout, old: Rollout) =>
   rollout.metadata.generation === old.metadata.generation &&
   sameMetadata(rollout, old) &&
-  rollout.status?.request?.id === old.status?.request?.id
+  (rollout.status?.request === undefined || rollout.status.request.id === old.status?.request?.id)

@@ -18,9 +18,10 @@ export type Around = {
   readonly now: string
 }
 
-/** The status of the rollout that a swarm follows. What a person has asked for stays as it is written. */
+/** The status of the rollout that a swarm follows. What a person asks for goes with its answer, so that no field of it gets into the next one by a merge. */
 export function rolloutStatus(course: Course, plan: Plan, { generation, stored, inForce, counts, metrics, now }: Around): RolloutStatus {
   const step = stepText(course, plan)
+  const request = stored?.request
   return {
     observedGeneration: generation,
     ...(step !== undefined && { step }),
@@ -30,7 +31,7 @@ export function rolloutStatus(course: Course, plan: Plan, { generation, stored, 
     }),
     state: plan.state,
     ...(metrics.length > 0 && { metrics: [...metrics] }),
-    ...(stored?.request && { request: stored.request }),
+    ...(request && request.id !== plan.state.answer?.id && { request }),
     conditions: merge(stored?.conditions ?? [], conditionsOf(course, plan), generation, now),
   }
 }

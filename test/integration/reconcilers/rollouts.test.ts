@@ -152,6 +152,7 @@ describe('a canary', function () {
     const newer = await settledAs('good-18')
     expect(await here.ask('RollbackTo', { revision: 'nonsense' })).to.include({ accepted: false })
     await here.ask('RollbackTo', { revision: old })
+    expect((await here.rollout())?.status?.request, 'or the next one would inherit its revision').to.equal(undefined)
     await here.until('it is back', (r) => r.status?.state?.stableRevision === old && r.status.state.activity === 'Idle')
     await here.hasAgents({ [old]: 4 })
     expect((await here.system.swarm(SWARM))?.status).to.include({ currentRevision: old, updateRevision: newer })
