@@ -14,6 +14,8 @@ export type AttemptCounts = { readonly samples: number; readonly failed: number 
 
 /** What is measured of a rollout. */
 export type Subject = {
+  /** UID of the rollout: names of runs begin anew with another one. */
+  readonly uid: string
   readonly rollout: { readonly kind: string; readonly namespace: string; readonly name: string }
   readonly swarm: string
   readonly target: string

@@ -89,12 +89,12 @@ function laboratory(stored: readonly MetricStatus[] = []) {
     log: createLog({ level: 'error' }),
   })
   const follow = (checks: readonly CheckSubject[], over: Partial<Subject> = {}) =>
-    analyst.follow(KEY, { rollout: ROLLOUT, swarm: 'words', target: 'new', stable: 'old', attempt: 1, checks, stored, ...over })
+    analyst.follow(KEY, { uid: 'u1', rollout: ROLLOUT, swarm: 'words', target: 'new', stable: 'old', attempt: 1, checks, stored, ...over })
   return Object.assign(lab, {
     analyst,
     follow,
-    look: () => analyst.look(KEY, stored),
-    state: (run = RUN) => analyst.look(KEY, stored).checks.find((check) => check.run === run)?.verdict.state,
+    look: () => analyst.look(KEY, { uid: 'u1', stored }),
+    state: (run = RUN) => analyst.look(KEY, { uid: 'u1', stored }).checks.find((check) => check.run === run)?.verdict.state,
     end: (done: number, failed = 0, revision = 'new') => analyst.tasksEnded(KEY, new Map([[revision, ended(done, failed)]])),
   })
 }
@@ -346,6 +346,22 @@ describe('what survives', () => {
     expect(lab.state()).to.equal('Successful')
   })
 
+  it('nothing of another rollout of the swarm, whose runs have the same names', () => {
+    const lab = laboratory()
+    lab.follow([{ run: RUN, metrics: [metric()] }])
+    lab.end(0, 20)
+    const stored = [{ ...lab.look().metrics[0], name: 'other' }] as MetricStatus[]
+    expect(lab.analyst.look(KEY, { uid: 'u2', stored })).to.deep.equal({ checks: [], metrics: stored })
+    expect(lab.clock.timers).to.equal(0)
+    lab.follow([{ run: RUN, metrics: [metric()] }], { uid: 'u2', stored })
+    const { checks, metrics } = lab.analyst.look(KEY, { uid: 'u2', stored })
+    expect(checks[0]?.verdict.state).to.equal('Running')
+    expect(metrics.map(({ name, failed }) => [name, failed])).to.deep.equal([
+      ['errors', 0],
+      ['other', 1],
+    ])
+  })
+
   it('a change of another metric; one that is changed itself begins anew', () => {
     const lab = laboratory()
     lab.follow([{ run: RUN, metrics: [metric({ name: 'a' }), metric({ name: 'b' })] }])
@@ -445,6 +461,7 @@ describe('sources outside', () => {
     const lab = laboratory()
     for (const run of ['1.0/1', '1.0/background'])
       lab.analyst.follow(`team/${run}`, {
+        uid: 'u1',
         rollout: ROLLOUT,
         swarm: 'words',
         target: 'new',
@@ -479,9 +496,9 @@ describe('sources outside', () => {
       { run: RUN, metrics: [external()] },
       { run: '1.0/1', warmUp },
     ]
-    analyst.follow(KEY, { rollout: ROLLOUT, swarm: 'words', target: 'new', stable: 'old', attempt: 1, stored: [], checks })
+    analyst.follow(KEY, { uid: 'u1', rollout: ROLLOUT, swarm: 'words', target: 'new', stable: 'old', attempt: 1, stored: [], checks })
     await settled()
-    const { checks: seen } = analyst.look(KEY, [])
+    const { checks: seen } = analyst.look(KEY, { uid: 'u1', stored: [] })
     expect(seen.map(({ verdict }) => verdict.state)).to.deep.equal(['Running', 'Error'])
     expect(seen[0]?.verdict.message).to.contain('the operator made a mistake')
   })

@@ -1,5 +1,5 @@
 import type { Logger } from 'winston'
-import type { Metric, MetricStatus } from '../../api/analysis.ts'
+import type { Metric } from '../../api/analysis.ts'
 import type { Measured } from '../../rollouts/measure.ts'
 import type { AttemptCounts, Looked, Subject } from '../../rollouts/subject.ts'
 import type { Verdict } from '../../rollouts/world.ts'
@@ -32,14 +32,17 @@ export class Analyst {
     this.#deps = deps
   }
 
-  /** Takes what is due, and tells how all stands that is followed. `stored`: `status.metrics`, which stays as it is while nothing is followed. */
-  look(key: string, stored: readonly MetricStatus[]): Looked {
-    return this.#followed.get(key)?.look() ?? { checks: [], metrics: stored }
+  /**
+   * Takes what is due, and tells how all stands that is followed of this rollout. `stored`: its `status.metrics`, which stays as it is while
+   * nothing is followed.
+   */
+  look(key: string, { uid, stored }: Pick<Subject, 'uid' | 'stored'>): Looked {
+    return this.#of(key, uid)?.look() ?? { checks: [], metrics: stored }
   }
 
-  /** Measures this from now on. What is not in it any more stops. To be called at the end of each pass while a rollout is under way. */
+  /** Measures this from now on. What is not in it any more stops. To be called at the end of each pass while a rollout is attached. */
   follow(key: string, subject: Subject): void {
-    const known = this.#followed.get(key)
+    const known = this.#of(key, subject.uid)
     if (known) return known.follow(subject)
     const { now, after, isHeard, onMeasured } = this.#deps
     const followed = new Followed(subject, {
@@ -79,6 +82,13 @@ export class Analyst {
   stop(): void {
     for (const followed of this.#followed.values()) followed.stop()
     this.#followed.clear()
+  }
+
+  /** What is followed of this rollout; another one of the swarm is forgotten. */
+  #of(key: string, uid: string): Followed | undefined {
+    const known = this.#followed.get(key)
+    if (known && known.uid !== uid) this.forget(key)
+    return this.#followed.get(key)
   }
 
   async #measure(metric: Metric, signal: AbortSignal, ask: () => Promise<Measured>): Promise<Measured> {

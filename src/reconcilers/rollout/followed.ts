@@ -61,6 +61,11 @@ export class Followed {
     this.follow(subject)
   }
 
+  /** UID of the rollout. */
+  get uid(): string {
+    return this.#subject.uid
+  }
+
   /** Takes what is due, and tells how all stands. */
   look(): Looked {
     this.#isWoken = false

@@ -42,7 +42,8 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
     analyst.forget(key)
     return heldBack(seen)
   }
-  const look = analyst.look(key, rollout.status?.metrics ?? [])
+  const of = { uid: rollout.metadata.uid, stored: rollout.status?.metrics ?? [] }
+  const look = analyst.look(key, of)
   const world = worldOf(seen, rollout, { stores, checks: look.checks })
   const plan = planOf(rollout, world)
   const course = courseOf(rollout)
@@ -58,13 +59,13 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
   for (const event of plan.events) stores.events.record(rollout, event)
   const { state } = plan
   analyst.follow(key, {
+    ...of,
     rollout: { kind: rollout.kind, namespace: rollout.metadata.namespace, name: rollout.metadata.name },
     swarm: seen.swarm.metadata.name,
     attempt: state.attempt,
     target: state.targetRevision,
     stable: state.stableRevision ?? '',
     checks: checksOf(rollout, plan),
-    stored: rollout.status?.metrics ?? [],
     counted: countedOf(rollout.status, state.attempt),
   })
   const hasRouters = stores.routers.inForce(seen.swarm.metadata.namespace, seen.swarm.metadata.name) !== undefined

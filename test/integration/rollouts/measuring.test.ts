@@ -23,6 +23,7 @@ import { TestSource } from '../sources/test-source.ts'
 
 const TOKEN = 'measuring-test-token'
 const RUN = '1.0/2'
+const OF = { uid: 'the-rollout', stored: [] }
 const LOG = Object.assign(createLog(), { silent: true })
 const ROUTING = { circuitBreaker: { consecutiveFailures: 100 }, retries: { attempts: 1 } }
 
@@ -102,11 +103,11 @@ describe('measuring a rollout', () => {
       stable: 'r1',
       attempt: 1,
       checks: [check],
-      stored: [],
+      ...OF,
     })
   const ended = (swarm: string) =>
     eventually('the check has ended', () => {
-      const [check] = lab.analyst.look(keyOf(swarm), []).checks
+      const [check] = lab.analyst.look(keyOf(swarm), OF).checks
       return check && check.verdict.state !== 'Running' ? check.verdict : undefined
     })
   /** What comes of one metric, measured until it is decided. */
@@ -136,7 +137,7 @@ describe('measuring a rollout', () => {
       const { fresh } = await pair('bad')
       fresh.work = (_task, response) => answer(response, 500, {})
       follow('bad', { run: RUN, metrics: [metric({ interval: '1h', errorRate: { maxPercent: 10 } })] })
-      lab.analyst.look(keyOf('bad'), [])
+      lab.analyst.look(keyOf('bad'), OF)
       await send('bad', 'r1', 3)
       await send('bad', 'r2', 3)
       await eventually('all are counted', () => {
@@ -146,7 +147,7 @@ describe('measuring a rollout', () => {
       woken.clear()
       await send('bad', 'r2', 1)
       await eventually('the pass is woken', () => woken.has(keyOf('bad')), { pollMs: 5 })
-      expect(lab.analyst.look(keyOf('bad'), []).checks).to.deep.equal([
+      expect(lab.analyst.look(keyOf('bad'), OF).checks).to.deep.equal([
         {
           run: RUN,
           verdict: { state: 'Failed', message: 'it: 1 failed, 0 are allowed; last: 100 % of 4 attempts failed, more than 10 %' },
@@ -168,7 +169,7 @@ describe('measuring a rollout', () => {
       await send('good', 'r1', 4)
       await send('good', 'r2', 4)
       expect((await ended('good')).state).to.equal('Successful')
-      const { metrics: told } = lab.analyst.look(keyOf('good'), [])
+      const { metrics: told } = lab.analyst.look(keyOf('good'), OF)
       expect(told.map(({ name, successful }) => [name, successful >= 3])).to.deep.equal([
         ['errors', true],
         ['latency', true],
@@ -239,7 +240,7 @@ describe('measuring a rollout', () => {
       json({}, 202)
       follow('outside', { run: RUN, metrics: [metric({ webhook: { url: source.url, timeout: '5s' } })] })
       await eventually('it was asked twice', () => source.received.length === 2)
-      expect(lab.analyst.look(keyOf('outside'), []).checks[0]?.verdict.state).to.equal('Running')
+      expect(lab.analyst.look(keyOf('outside'), OF).checks[0]?.verdict.state).to.equal('Running')
       json({})
       expect((await ended('outside')).state).to.equal('Successful')
       lab.analyst.forget(keyOf('outside'))
@@ -363,7 +364,7 @@ describe('measuring a rollout', () => {
       await fleet.agent('late', 'late-old')
       await seen('late', 1)
       follow('late', { run: RUN, warmUp: { ...spec, tasks: 2 } })
-      expect(lab.analyst.look(keyOf('late'), []).checks[0]?.verdict).to.deep.equal({
+      expect(lab.analyst.look(keyOf('late'), OF).checks[0]?.verdict).to.deep.equal({
         state: 'Running',
         message: '0 of 2 warm-up tasks were done',
       })
