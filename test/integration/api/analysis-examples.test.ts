@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { load } from 'js-yaml'
+import { load, loadAll } from 'js-yaml'
 import { BLUE_GREEN_ROLLOUT, CANARY_ROLLOUT } from '../../../src/api/kinds.ts'
 import { Api } from './harness.ts'
 
@@ -17,6 +17,14 @@ function examplesOf(chapters: readonly string[]): { heading: string; yaml: unkno
         examples.push({ heading: part.split('\n', 1)[0] ?? '', yaml: load(text) })
   return examples
 }
+
+/** The whole manifests of rollouts on the page. */
+const manifests = [...PAGE.matchAll(/^```yaml\n(.*?)^```/gms)]
+  .flatMap(([, text = '']) => loadAll(text))
+  .flatMap((yaml) =>
+    [CANARY_ROLLOUT, BLUE_GREEN_ROLLOUT].map((kind) => ({ kind, object: Object(yaml) as { kind?: string; spec?: unknown } })),
+  )
+  .filter(({ kind, object }) => object.kind === kind.kind)
 
 describe('the examples of docs/rollouts.md', () => {
   let api: Api
@@ -36,4 +44,10 @@ describe('the examples of docs/rollouts.md', () => {
         told: [],
       })
     })
+
+  it('include whole manifests of both kinds', () =>
+    expect(manifests.map(({ kind }) => kind.kind)).to.include.members(['CanaryRollout', 'BlueGreenRollout']))
+  for (const [i, { kind, object }] of manifests.entries())
+    it(`are taken by the API server: manifest ${i + 1}, a ${kind.kind}`, async () =>
+      expect(await api.tryKind(kind, object.spec)).to.deep.equal({ code: 201, told: [] }))
 })
