@@ -68,6 +68,8 @@ export class Call {
   /** Attempts that count against the limit: those that an agent may have begun; and the others. */
   spent = 0
   unbegun = 0
+  /** Revision that its next attempts go to, after one failed on a revision that is only being tried out. */
+  provenRevision: string | undefined
   queuedMs = 0
   waitingSinceMs = 0
   ticket: Ticket<Call> | undefined
@@ -88,14 +90,21 @@ export class Call {
 
   /** Calls that the same agents can do share a lane of the waiting queue; those that go on with a task have one of their own. */
   get lane(): string {
-    const { revision, capability = '', part = '', agent = '', entry, isContinued } = this.request
-    return `${revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}${isContinued ? '\ngoes on' : ''}`
+    const { capability = '', part = '', agent = '', entry, isContinued } = this.request
+    return `${this.#revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}${isContinued ? '\ngoes on' : ''}`
   }
 
   /** What the choice of an agent goes by. */
   get wish(): Wish {
-    const { capability, sessionKey, revision, part, agent } = this.request
-    return { capability, sessionKey, revision, part, agent, tried: this.tried }
+    const { capability, sessionKey, part, agent } = this.request
+    return { capability, sessionKey, revision: this.#revision, part, agent, tried: this.tried }
+  }
+
+  /** The revision that it must go to, if it must: one that is gone meanwhile is no longer proven. */
+  get #revision(): string | undefined {
+    const { revision, entry } = this.request
+    if (revision !== undefined || this.provenRevision === undefined) return revision
+    return entry.fleet.has(this.provenRevision) ? this.provenRevision : undefined
   }
 
   end(result: CallResult | Problem): void {

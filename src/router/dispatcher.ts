@@ -265,6 +265,9 @@ export class Dispatcher {
     this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, trippedGuard, willRetry, isOverBudget })
     if (willRetry) {
       if (!call.tried.includes(slot)) call.tried.push(slot)
+      const guarded = entry.guarding?.settings
+      // One failure on a new revision is enough for a task: it goes on where others were done.
+      if (hasFailed && guarded?.revision === slot.facts.revision) call.provenRevision = guarded.inFavourOf
       this.#seek(call)
     } else if (isOverBudget) call.end(overBudgetProblem(call, reading.why))
     else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))

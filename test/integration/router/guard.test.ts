@@ -117,6 +117,17 @@ describe('a revision that is guarded', () => {
     expect(bad.received).to.have.length(2)
   })
 
+  it('fails a task once at most: it is repeated on the stable revision, although others of the new one are free', async () => {
+    const { good, bad } = await pair('repeat', { guard: { ...GUARD, minSamples: 1_000 }, weights: { r1: 5, r2: 95 } })
+    const others: TestAgent[] = []
+    for (const n of [1, 2, 3]) others.push(await fleet.agent('repeat', `repeat-bad-${n}`, { revision: 'r2' }))
+    await router(0).sees('repeat', 'all agents', ({ agents }) => agents.filter(({ health }) => health === 'Healthy').length === 5)
+    for (const agent of [bad, ...others]) fails(agent)
+    expect(new Set(await send('repeat', 20))).to.deep.equal(new Set(['r1']))
+    expect(good.received).to.have.length(20)
+    expect([bad, ...others].reduce((sum, agent) => sum + agent.received.length, 0)).to.equal(19)
+  })
+
   it('keeps no session', async () => {
     const { bad } = await pair('session', { guard: GUARD })
     let sessionKey = ''
