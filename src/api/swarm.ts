@@ -162,6 +162,13 @@ export const SwarmSpec = Type.Object(
     routing: Routing,
     lifecycle: Lifecycle,
     update: Update,
+    restartAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'Agents that were made before this time are replaced once it has come, within maxSurge and maxUnavailable of update, and without a new revision: no rollout runs. Write the present time to restart all agents.',
+      }),
+    ),
     health: Health,
     budget: Type.Optional(Budget),
   },

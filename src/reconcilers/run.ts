@@ -21,6 +21,7 @@ import { Vitals } from './agent/vitals.ts'
 import { targetOf } from './rollout/attach.ts'
 import { connectRollouts } from './rollout/connect.ts'
 import { reconcileRollout } from './rollout/index.ts'
+import { rolloutMetrics } from './rollout/metrics.ts'
 import { measuring } from './rollout/measuring.ts'
 import { Scaling } from './scaling/scaling.ts'
 import { CredentialStore } from './shared/credentials.ts'
@@ -108,7 +109,15 @@ function build(options: RunOptions) {
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
   const { table, costs } = costsOf(options, stores, sightings)
-  const swarmDeps: SwarmDeps = { stores, costs, graphs: new Graphs(), publisher, analyst: measurer.analyst, wroteAt: new Map() }
+  const swarmDeps: SwarmDeps = {
+    stores,
+    costs,
+    graphs: new Graphs(),
+    publisher,
+    analyst: measurer.analyst,
+    rolloutMetrics: rolloutMetrics(registry, stores),
+    wroteAt: new Map(),
+  }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)

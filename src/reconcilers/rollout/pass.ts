@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { LABEL } from '../../api/names.ts'
 import type { Rollout, Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
+import type { Ended } from '../../api/rollout.ts'
 import type { RolloutStatus } from '../../api/rollout-status.ts'
 import type { Guard } from '../../api/swarm.ts'
 import { keyOf } from '../../kube/objects.ts'
@@ -17,6 +18,7 @@ import type { Sides } from '../swarm/plan.ts'
 import type { RolloutFacts, RoutersFollow } from '../swarm/status.ts'
 import type { Analyst } from './analyst.ts'
 import { attachedTo, nameOf } from './attach.ts'
+import type { RolloutMetrics } from './metrics.ts'
 import { checksOf, countReady, courseOf, groupsOfUnits, planOf, unitsOf } from './plan.ts'
 import { rolloutStatus, withoutFigures, type Counts } from './status.ts'
 
@@ -24,7 +26,12 @@ import { rolloutStatus, withoutFigures, type Counts } from './status.ts'
 const FIGURES_MS = 1_000
 
 /** What rollouts are worked on with. */
-export type RolloutDeps = { readonly stores: Stores; readonly analyst: Analyst; readonly wroteAt: Map<string, number> }
+export type RolloutDeps = {
+  readonly stores: Stores
+  readonly analyst: Analyst
+  readonly rolloutMetrics: RolloutMetrics
+  readonly wroteAt: Map<string, number>
+}
 
 /** What a rollout asks of its swarm: agents, what to tell of it, and when to look again. */
 export type Asked = { readonly sides: Sides; readonly facts: RolloutFacts; readonly checkAgainMs?: number | undefined }
@@ -40,6 +47,7 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
   tellAttached(seen, rollout, stores)
   if (!rollout) {
     analyst.forget(key)
+    deps.wroteAt.delete(key)
     return heldBack(seen)
   }
   const of = { uid: rollout.metadata.uid, stored: rollout.status?.metrics ?? [] }
@@ -55,8 +63,9 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
     metrics: look.metrics,
     now: new Date(world.nowMs).toISOString(),
   })
-  const againMs = await store(rollout, status, deps, signal)
+  const againMs = await store({ key, rollout, status }, deps, signal)
   for (const event of plan.events) stores.events.record(rollout, event)
+  for (const ended of newlyEnded(rollout.status, status)) deps.rolloutMetrics.ended(rollout, ended)
   const { state } = plan
   analyst.follow(key, {
     ...of,
@@ -155,6 +164,14 @@ export function revisionsOfRollout(swarm: Swarm, stores: Stores): string[] {
   ]
 }
 
+/** What the history has gained. */
+function newlyEnded(before: RolloutStatus | undefined, after: RolloutStatus): readonly Ended[] {
+  const known = before?.state?.history[0]?.endedAt
+  const history = after.state?.history ?? []
+  const old = history.findIndex(({ endedAt }) => endedAt === known)
+  return old < 0 ? history : history.slice(0, old)
+}
+
 /** Figures as they were stored for this attempt. */
 function countedOf(stored: RolloutStatus | undefined, attempt: number): Readonly<Record<string, Counts>> {
   if (stored?.state?.attempt !== attempt) return {}
@@ -174,18 +191,17 @@ function heldBack({ swarm, world, update, revisions }: Seen): Asked | undefined 
 
 /** Stores the status, if it says something new; returns in how many milliseconds figures that have changed may be written. */
 async function store(
-  rollout: Rollout,
-  status: RolloutStatus,
+  { key, rollout, status }: { key: string; rollout: Rollout; status: RolloutStatus },
   { stores, wroteAt }: RolloutDeps,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   if (sameStatus(rollout.status, status)) return undefined
   const isNews = !rollout.status || !sameStatus(withoutFigures(rollout.status), withoutFigures(status))
   const now = stores.now()
-  const leftMs = (wroteAt.get(rollout.metadata.uid) ?? 0) + FIGURES_MS - now
+  const leftMs = (wroteAt.get(key) ?? 0) + FIGURES_MS - now
   if (!isNews && leftMs > 0) return leftMs
   await writeRolloutStatus(rollout, status, stores, signal)
-  wroteAt.set(rollout.metadata.uid, now)
+  wroteAt.set(key, now)
   return undefined
 }
 

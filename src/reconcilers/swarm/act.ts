@@ -162,6 +162,7 @@ const DRAIN_TEXT = {
   ScaledDown: 'fewer agents are wanted',
   Outdated: 'the template changed',
   Expiring: 'its sandbox is near the end of its life',
+  Restarted: 'spec.restartAt asks for other agents',
   GroupRemoved: 'its group is not in the spec any more',
 }
 const agents = (n: number) => `${n} agent${n === 1 ? '' : 's'}`

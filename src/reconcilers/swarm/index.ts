@@ -40,6 +40,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   if (!seen?.world.topology) forget(key, deps)
   if (!seen) {
     deps.analyst.forget(key)
+    deps.wroteAt.delete(key)
     return {}
   }
   await keepRevisions(seen, revisionsOfRollout(seen.swarm, stores), stores, signal)

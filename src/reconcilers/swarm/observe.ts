@@ -35,6 +35,7 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   const data = revisionOf(spec, contentsHash(swarm, stores))
   const hash = revisionHash(data)
   const nowMs = stores.now()
+  const restartsMs = spec.restartAt === undefined ? 0 : Date.parse(spec.restartAt)
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
   const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
   const room = costs.room(swarm, owned)
@@ -54,6 +55,7 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
       ...(room && { maxAgents: room.agents, budget: { by: room.by, cap: String(spec.budget?.[room.by] ?? '') } }),
+      ...(restartsMs > nowMs && { restartsMs }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,
       nowMs,
@@ -116,7 +118,15 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
     drained: spec.state === 'Draining' && stores.routers.isDrained(metadata.namespace, metadata.name),
     expiring: status?.sandbox?.endsAt !== undefined || (expiresMs !== undefined && expiresMs <= nowMs),
     ...(expiresMs !== undefined && { expiresMs }),
+    ...(isRestarting(agent, swarm, nowMs) && { restarting: true }),
   }
+}
+
+/** Whether it was made before a restart that is due. Times of creation are whole seconds: one of the same second is not restarted again. */
+function isRestarting({ metadata }: Agent, { spec: { restartAt } }: Swarm, nowMs: number): boolean {
+  if (restartAt === undefined) return false
+  const dueMs = Date.parse(restartAt)
+  return dueMs <= nowMs && Date.parse(metadata.creationTimestamp) < Math.floor(dueMs / 1_000) * 1_000
 }
 
 /** Between 0.9 and 1, fixed by the name: agents made together do not all reach their age together. */

@@ -42,7 +42,69 @@ const BRAKE = { brake: { failed: 4, of: 10, untilMs: NOW + 40_000 } }
 
 type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: number }
 
+/** A rollout with these sides, and revisions that are kept. */
+const rollout = (sides: Record<string, number>, ...kept: string[]) => ({
+  rollout: { sides: Object.entries(sides).map(([revision, count]) => ({ revision, ...replicas(count) })), kept },
+})
+
 const CASES: Record<string, Case> = {
+  'gives each revision of a rollout its agents, and replaces a lost one by its own kind': {
+    world: world({
+      ...replicas(2),
+      updateRevision: 'r2',
+      ...rollout({ r1: 2, r2: 1 }),
+      agents: [agent(), lost({ name: 'b', place: 1 })],
+    }),
+    want: [
+      create({ place: 1, attempt: 1, replaces: { name: 'b', reason: 'SandboxGone' } }),
+      { do: 'deleteAgent', name: 'b', reason: 'Replaced' },
+      create({ revision: 'r2' }),
+    ],
+  },
+  'lets a revision of a rollout shrink, and one that is kept as it is, without replacing what it loses': {
+    world: world({
+      ...replicas(2),
+      ...rollout({ r1: 1, r2: 1 }, 'r3'),
+      agents: [
+        agent(),
+        agent({ name: 'b', place: 1, inFlight: 1 }),
+        agent({ name: 'c', revision: 'r2' }),
+        agent({ name: 'd', revision: 'r3' }),
+        lost({ name: 'e', revision: 'r3', place: 1 }),
+      ],
+    }),
+    want: [
+      { do: 'drainAgent', name: 'a', reason: 'ScaledDown' },
+      { do: 'deleteAgent', name: 'e', reason: 'Replaced' },
+    ],
+  },
+  'drains agents of revisions that a rollout does not name': {
+    world: world({ ...rollout({ r1: 1 }), updateRevision: 'r2', agents: [agent(), agent({ name: 'b', revision: 'r2' })] }),
+    want: [{ do: 'drainAgent', name: 'b', reason: 'Outdated' }],
+  },
+  'makes the agents of the first side first when the budget has no room for all': {
+    world: world({ ...replicas(2), ...rollout({ r1: 2, r2: 2 }), maxAgents: 3, agents: [agent()] }),
+    want: [create({ place: 1 }), create({ revision: 'r2' })],
+    withheld: 1,
+  },
+  'replaces agents that are to be restarted as in an update, in their places': {
+    world: world({ agents: [agent({ restarting: true })] }),
+    want: [create()],
+  },
+  'drains an agent that is to be restarted once another is ready, and none while the brake is on': {
+    world: world({ agents: [agent({ restarting: true }), agent({ name: 'n' })] }),
+    want: [{ do: 'drainAgent', name: 'a', reason: 'Restarted' }],
+  },
+  'restarts nobody while the brake is on': {
+    world: world({ ...BRAKE, agents: [agent({ restarting: true }), agent({ name: 'n' })] }),
+    want: [],
+    checkAgainMs: 40_000,
+  },
+  'looks again when all agents are to be restarted': {
+    world: world({ restartsMs: NOW + 5_000, agents: [agent()] }),
+    want: [],
+    checkAgainMs: 5_000,
+  },
   'does nothing when the world is as asked': { world: world({ agents: [agent()] }), want: [] },
   'creates what is missing': { world: world({ ...replicas(2), agents: [agent()] }), want: [create({ place: 1 })] },
   'drains the idlest of the surplus, by name when equal': {

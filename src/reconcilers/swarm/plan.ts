@@ -29,6 +29,8 @@ export type AgentSeen = {
   drained: boolean
   /** The provider will not extend its life, or it has reached the age at which agents are replaced. */
   expiring: boolean
+  /** It was made before the time at which all agents are restarted. */
+  restarting?: boolean
   /** When it reaches that age. */
   expiresMs?: number
 }
@@ -65,6 +67,8 @@ export type World = {
   budget?: { by: 'maxAgents' | 'maxHourlyCost'; cap: string }
   /** Agents that were lost within the last minute, the oldest first. */
   failures?: readonly Failure[]
+  /** When all agents are restarted, if that is still to come. */
+  restartsMs?: number
   /** So many of them that nothing more may be risked. */
   brake?: Brake
   /** There while a rollout says which revisions have how many agents. */
@@ -74,7 +78,7 @@ export type World = {
 }
 
 /** Why an agent is drained. */
-export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'GroupRemoved'
+export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'GroupRemoved'
 
 /** Why an agent is deleted. */
 export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated'
@@ -122,7 +126,7 @@ export function planSwarm(world: World): Plan {
     withheld: 0,
   }
   const actions: Action[] = []
-  const times = timesOfFailures(world)
+  const times = timesToCome(world)
   const brake = { isOn: world.brake !== undefined, spared: 0 }
   for (const side of sidesOf(world, wanted)) {
     const within = side.revision === undefined ? world : worldOf(world, side.revision)
@@ -139,10 +143,14 @@ export function planSwarm(world: World): Plan {
   return { actions, ...checkAgain, withheld: allowance.withheld + capped, spared: brake.spared, wanted }
 }
 
-/** When the brake is off again, and when the last failure is old, if nothing more happens. */
-function timesOfFailures({ failures = [], brake, nowMs }: World): number[] {
+/** When the brake is off again, when the last failure is old, and when all agents are restarted, if nothing more happens. */
+function timesToCome({ failures = [], brake, restartsMs, nowMs }: World): number[] {
   const last = failures.at(-1)
-  return [...(brake ? [brake.untilMs - nowMs] : []), ...(last ? [last.atMs + FAILURE_WINDOW_MS - nowMs] : [])]
+  return [
+    ...(restartsMs === undefined ? [] : [restartsMs - nowMs]),
+    ...(brake ? [brake.untilMs - nowMs] : []),
+    ...(last ? [last.atMs + FAILURE_WINDOW_MS - nowMs] : []),
+  ]
 }
 
 type Side = { revision?: string; groups: readonly GroupWanted[] }
@@ -322,8 +330,13 @@ function dropOutdated(
   const surplus = sparing(brake.isOn ? useful.toSorted(endingFirst).slice(0, most) : useful.slice(0, most), brake)
   for (const agent of outdated) {
     if (isOfUse(agent) && !surplus.includes(agent)) continue
-    retire(agent, agent.revision === world.updateRevision ? 'Expiring' : 'Outdated', actions)
+    retire(agent, whyOutdated(agent, world), actions)
   }
+}
+
+function whyOutdated({ revision, restarting = false, expiring }: AgentSeen, { updateRevision }: World): DrainReason {
+  if (revision !== updateRevision) return 'Outdated'
+  return restarting && !expiring ? 'Restarted' : 'Expiring'
 }
 
 function retire(agent: AgentSeen, reason: DrainReason, actions: Action[]): void {
@@ -342,7 +355,7 @@ function finishDraining(agent: AgentSeen, { world, actions, times }: Pick<GroupP
   const isSpare =
     world.onScaleDown === 'Pause' &&
     agent.ready &&
-    !agent.expiring &&
+    isFresh(agent) &&
     isWanted(agent, world) &&
     world.groups.some((g) => g.name === agent.group)
   if (agent.drained && isSpare) actions.push({ do: 'pauseAgent', name: agent.name })
@@ -367,7 +380,7 @@ class Places {
 
   constructor({ name }: GroupWanted, { agents }: World) {
     for (const agent of agents) {
-      if (agent.group === name && agent.state === 'Running' && !agent.deleting && !agent.failed && !agent.expiring)
+      if (agent.group === name && agent.state === 'Running' && !agent.deleting && !agent.failed && isFresh(agent))
         this.take(agent.revision, agent.place)
     }
   }
@@ -403,7 +416,9 @@ export const isWanted = (
   { rollout, updateRevision }: Pick<World, 'rollout' | 'updateRevision'>,
 ) => (rollout ? rollout.sides.some((side) => side.revision === revision) : revision === updateRevision)
 
-const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && !agent.expiring
+/** Nothing but its revision could be a reason to replace it. */
+const isFresh = ({ expiring, restarting = false }: AgentSeen) => !expiring && !restarting
+const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && isFresh(agent)
 /** A lost agent's sandbox is ended before the agent is marked so; a paused one costs nothing. */
 const countsForBudget = (agent: AgentSeen) => agent.state !== 'Paused' && !agent.failed
 const sum = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)

@@ -89,7 +89,8 @@ function isComplete(world: World, plan: Plan): boolean {
   const { rollout } = world
   const agents = rollout ? world.agents.filter((a) => !rollout.kept.includes(a.revision)) : world.agents
   const settled = agents.every(
-    (a) => !a.deleting && !a.failed && (a.state === 'Paused' || (a.state === 'Running' && isServing(a) && isWanted(a, world))),
+    (a) =>
+      !a.deleting && !a.failed && (a.state === 'Paused' || (a.state === 'Running' && isServing(a) && isWanted(a, world) && !a.restarting)),
   )
   const wanted = rollout ? rollout.sides.reduce((n, side) => n + total(side.groups), 0) : total(world.groups)
   return settled && plan.actions.length === 0 && agents.filter((a) => a.state === 'Running').length === wanted
@@ -160,8 +161,10 @@ function massFailureText({ failed, of, untilMs }: Brake): string {
 function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
   if (complete) return undefined
   if (before.rollout?.work) return { type: 'Reconciling', status: 'True', ...before.rollout.work }
-  const outdated = world.agents.filter((a) => !a.deleting && !a.failed && a.state === 'Running' && !isWanted(a, world) && !isKept(a, world))
-  const updated = world.agents.filter((a) => isServing(a) && isWanted(a, world)).length
+  const outdated = world.agents.filter(
+    (a) => !a.deleting && !a.failed && a.state === 'Running' && ((!isWanted(a, world) && !isKept(a, world)) || a.restarting),
+  )
+  const updated = world.agents.filter((a) => isServing(a) && isWanted(a, world) && !a.restarting).length
   const wanted = total(world.groups)
   const leaving = world.agents.filter((a) => a.state === 'Draining' || a.deleting).length
   const missing = Math.max(0, wanted - updated)

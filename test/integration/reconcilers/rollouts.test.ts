@@ -221,4 +221,21 @@ describe('a canary', function () {
     await here.apply(SPEC)
     await here.until('it goes on', (r) => r.status?.step === '2/4 pause until promoted')
   })
+
+  it('does not run when all agents are restarted, which comes without a new revision', async () => {
+    const stable = await settledAs('good-26')
+    const before = new Set((await here.system.agents(SWARM)).map((agent) => agent.metadata.uid))
+    await eventually('the agents are older than this second', async () => {
+      const made = (await here.system.agents(SWARM)).map((agent) => Date.parse(agent.metadata.creationTimestamp))
+      return Date.now() - Math.max(...made) > 1_000
+    })
+    await here.template('good-26', { restartAt: new Date().toISOString() })
+    await eventually('all agents are others', async () => {
+      const agents = await here.system.agents(SWARM)
+      return agents.length === 4 && agents.every((agent) => !before.has(agent.metadata.uid))
+    })
+    await here.system.settled(SWARM)
+    expect(await here.agents()).to.deep.equal({ [stable]: 4 })
+    expect((await here.rollout())?.status?.state).to.include({ activity: 'Idle', stableRevision: stable })
+  })
 })
