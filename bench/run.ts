@@ -13,6 +13,7 @@ import { operatorScale } from './operator-scale.ts'
 import { ring } from './ring.ts'
 import { routerAgents } from './router-agents.ts'
 import { router } from './router.ts'
+import { scaling } from './scaling.ts'
 import { topologies } from './topologies.ts'
 import { Ends } from './support/ends.ts'
 import { Lab } from './support/lab.ts'
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   operatorScale,
   operatorMany,
   operatorIdle,
+  scaling,
   failover,
 ]
 const RESULTS = join(import.meta.dirname, 'results')

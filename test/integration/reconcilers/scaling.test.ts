@@ -142,9 +142,14 @@ describe('scaling by a number from outside', function () {
   /** The volatility that the market publishes; undefined while it is broken. */
   let volatility: number | undefined = 0.5
   before(async () => {
-    market = createServer((_request, response) => {
+    market = createServer((request, response) => {
+      if (request.url === '/api/v1/query') {
+        const isKnown = request.headers.authorization === 'Bearer t0ken'
+        response.writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' })
+        return response.end(JSON.stringify({ status: 'success', data: { resultType: 'scalar', result: [1, '9'] } }))
+      }
       response.writeHead(volatility === undefined ? 500 : 200, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ index: { volatility } }))
+      return response.end(JSON.stringify({ index: { volatility } }))
     })
     await new Promise<void>((resolve) => market.listen(0, '127.0.0.1', resolve))
     lab = await ScalingLab.start({ router: true, e2b: { light: true } })
@@ -183,5 +188,31 @@ describe('scaling by a number from outside', function () {
     volatility = 0.15
     await lab.replicas('desk', 3)
     await lab.tells('desk', 'Ready', 'True')
+  })
+
+  it('asks Prometheus with the token of a Secret, as soon as that is there, and says what is missing until then', async () => {
+    const { system } = lab
+    await lab.swarm('queries', 1)
+    const url = `http://127.0.0.1:${(market.address() as AddressInfo).port}`
+    const prometheus = { url, query: 'sum(backlog)', interval: '1s', tokenSecretRef: { name: 'prometheus' } }
+    const backlog = { name: 'backlog', type: 'Prometheus', prometheus, target: { value: 3 } }
+    await lab.policy('queries', { maxReplicas: 5, metrics: [backlog] })
+    const says = async (what: string) =>
+      eventually(`the policy tells of ${what}`, async () => (await lab.tells('queries', 'MetricsFailing', 'True')).message.includes(what))
+    await says('Secret')
+    await system.secret('prometheus', { token: 'wrong' })
+    await says('401')
+    await system.secret('prometheus', { token: 't0ken' })
+    await lab.replicas('queries', 3)
+    const text = JSON.stringify([await lab.get('queries'), await system.allEvents(), system.operator?.log])
+    expect(text).to.not.include('t0ken')
+  })
+
+  it('follows a timetable', async () => {
+    await lab.swarm('office', 1)
+    const always = { timeZone: 'Europe/Berlin', start: '0 0 1 1 *', end: '59 23 31 12 *', replicas: 2 }
+    await lab.policy('office', { maxReplicas: 5, metrics: [{ name: 'open', type: 'Cron', cron: always }] })
+    await lab.replicas('office', 2)
+    expect((await lab.get('office'))?.status?.metrics?.[0]?.message).to.match(/^the time is on until /)
   })
 })
