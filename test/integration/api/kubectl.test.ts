@@ -2,7 +2,7 @@ import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { schemaOf, type Kind, type Node } from '../../../src/api/crd.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
-import { AGENTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
+import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { Api, MINIMAL, MINIMAL_AGENT } from './harness.ts'
 
 /** Every object of a schema by its path, as kubectl explain names it. */
@@ -19,6 +19,36 @@ const OF_EVERY_KIND = ['apiVersion', 'kind', 'metadata']
 const words = (text: string) => text.split(/\s+/).filter(Boolean)
 const oneLine = (text: string) => words(text).join(' ')
 
+const now = new Date().toISOString()
+
+/** A canary that waits in a pause. */
+const PAUSED = {
+  observedGeneration: 1,
+  step: '2/4 pause until promoted',
+  state: {
+    activity: 'Stepping',
+    stableRevision: 'aaa',
+    targetRevision: 'bbb',
+    wantedRevision: 'bbb',
+    templateRevision: 'bbb',
+    attempt: 1,
+    round: 0,
+    startedAt: now,
+    step: 1,
+    stepSince: now,
+    stepsHash: 1,
+    weight: 25,
+    aim: 25,
+    scale: { by: 'Weight', value: 0 },
+    isForced: false,
+    isStableShrunk: false,
+    kept: [],
+    recentStable: [],
+    history: [],
+  },
+  conditions: [{ type: 'Ready', status: 'False', reason: 'PauseStep', message: 'ask for Promote', lastTransitionTime: now }],
+}
+
 describe('what kubectl shows', () => {
   let api: Api
   before(async () => {
@@ -27,6 +57,9 @@ describe('what kubectl shows', () => {
     for (const [name, more] of Object.entries({ one: { replicas: 2 }, plain: {}, many: { groups: [{ name: 'a' }] } }))
       await client.create(SWARMS, { metadata: { namespace, name }, spec: { ...MINIMAL, ...more } })
     await client.create(AGENTS, { metadata: { namespace, name: 'one-abc' }, spec: MINIMAL_AGENT })
+    const canary = await client.create(CANARY_ROLLOUTS, { metadata: { namespace, name: 'one' }, spec: { swarm: 'one' } })
+    await client.patchStatus(CANARY_ROLLOUTS, canary, PAUSED)
+    await client.create(BLUE_GREEN_ROLLOUTS, { metadata: { namespace, name: 'many' }, spec: { swarm: 'many' } })
   })
   after(() => api.stop())
 
@@ -57,6 +90,10 @@ describe('what kubectl shows', () => {
     sw: 'NAME DESIRED UP-TO-DATE READY HEALTHY STATUS AGE',
     agents: 'NAME SWARM GROUP READY STATUS HEALTH REVISION SANDBOX AGE',
     'ag --output=wide': 'NAME SWARM GROUP READY STATUS HEALTH REVISION SANDBOX MESSAGE FIGURES AGE',
+    canary: 'NAME SWARM ACTIVITY STEP WEIGHT STATUS AGE',
+    'canaryrollouts --output=wide': 'NAME SWARM ACTIVITY STEP WEIGHT STATUS STABLE TARGET MESSAGE AGE',
+    bluegreen: 'NAME SWARM ACTIVITY STEP WEIGHT STATUS AGE',
+    'bluegreenrollouts --output=wide': 'NAME SWARM ACTIVITY STEP WEIGHT STATUS STABLE TARGET MESSAGE AGE',
   }
   for (const [args, header] of Object.entries(columns)) {
     it(`kubectl get ${args} has the columns ${header}`, async () => {
@@ -65,10 +102,17 @@ describe('what kubectl shows', () => {
     })
   }
 
+  it('kubectl get canary says where it is', async () => {
+    const { out } = await api.kubectl('get', 'canary', 'one', '--output=wide', '--no-headers')
+    expect(oneLine(out)).to.match(/^one one Stepping 2\/4 pause until promoted 25 PauseStep aaa bbb ask for Promote \d+s$/)
+  })
+
   it('kubectl get swarmops gives all kinds of the product', async () => {
     const { out } = await api.kubectl('get', 'swarmops', '--output=name')
     expect(words(out)).to.include.members([
       'agent.swarmops.dev/one-abc',
+      'bluegreenrollout.swarmops.dev/many',
+      'canaryrollout.swarmops.dev/one',
       'swarm.swarmops.dev/many',
       'swarm.swarmops.dev/one',
       'swarm.swarmops.dev/plain',
