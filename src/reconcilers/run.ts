@@ -109,15 +109,8 @@ function build(options: RunOptions) {
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
   const { table, costs } = costsOf(options, stores, sightings)
-  const swarmDeps: SwarmDeps = {
-    stores,
-    costs,
-    graphs: new Graphs(),
-    publisher,
-    analyst: measurer.analyst,
-    rolloutMetrics: rolloutMetrics(registry, stores),
-    wroteAt: new Map(),
-  }
+  const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
+  const swarmDeps: SwarmDeps = { stores, costs, graphs: new Graphs(), publisher, ...rollouts }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)

@@ -8,7 +8,7 @@ import { eventually } from './wait.ts'
 const BY_MODE = `
   const mode = process.env.MODE ?? ''
   if (mode.startsWith('bad')) return answer(response, 500, { error: 'this revision is bad' })
-  if (mode.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 150))
+  if (mode.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 1_000))
 `
 
 /** The swarm of these tests. */
@@ -92,6 +92,15 @@ export class RolloutSystem {
   async weights(): Promise<Record<string, number>> {
     const swarm = await this.system.swarm(SWARM)
     return Object.fromEntries((swarm?.status?.traffic ?? []).map(({ revision, percent }) => [revision, percent]))
+  }
+
+  /** Waits until these are the weights. */
+  async hasWeights(wanted: Record<string, number>): Promise<void> {
+    await eventually(`the weights are ${JSON.stringify(wanted)}`, async () => {
+      const seen = await this.weights()
+      if (isDeepStrictEqual(seen, wanted)) return true
+      throw new Error(JSON.stringify(seen))
+    })
   }
 
   /** Agents that there are by revision. */

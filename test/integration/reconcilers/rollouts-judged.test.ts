@@ -4,7 +4,7 @@ import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
 
 const METRICS = [
   { name: 'errors', errorRate: { maxPercent: 20 }, minSamples: 10, interval: '250ms', count: 4, window: '30s' },
-  { name: 'latency', latency: { percentile: 95, max: '100ms' }, minSamples: 10, interval: '250ms', count: 4, window: '30s' },
+  { name: 'latency', latency: { percentile: 95, max: '700ms' }, minSamples: 10, interval: '250ms', count: 4, window: '30s' },
 ]
 const OFF = { maxErrorPercent: 100 }
 const FAST = { scaleDownDelay: '1s', abortScaleDownDelay: '1s', progressDeadline: '30s' }
@@ -47,7 +47,7 @@ describe('a rollout that is judged under load', function () {
     const load = here.system.keepAsking(SWARM)
     await here.template('slow-1')
     const { status } = await here.is('Aborted')
-    expect(status?.state?.failure?.message).to.match(/latency: .*longer than 100ms/)
+    expect(status?.state?.failure?.message).to.match(/latency: .*longer than 700ms/)
     expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
   })
 
@@ -58,7 +58,7 @@ describe('a rollout that is judged under load', function () {
     const { status } = await here.is('Aborted')
     expect(status?.state?.failure?.reason).to.equal('GuardTripped')
     expect(status?.state?.failure?.message).to.match(/of \d+ attempts failed, more than 10 %/)
-    expect(Object.values(await here.weights())).to.deep.equal([100])
+    await here.hasWeights({ [status?.state?.stableRevision ?? '']: 100 })
     expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
   })
 
@@ -85,7 +85,7 @@ describe('a rollout that is judged under load', function () {
     await here.template('good-2')
     const waiting = await here.until('it waits for approval', (r) => r.status?.conditions?.some((c) => c.type === 'Paused') ?? false)
     const green = waiting.status?.state?.targetRevision ?? ''
-    expect(await here.weights()).to.deep.equal({ [blue]: 100 })
+    await here.hasWeights({ [blue]: 100 })
     expect(await here.agents()).to.deep.equal({ [blue]: 4, [green]: 4 })
     await here.ask('Promote')
     await here.until('it has all tasks', (r) => r.status?.state?.stableRevision === green)
@@ -101,7 +101,7 @@ describe('a rollout that is judged under load', function () {
     await here.template('bad-2')
     const { status } = await here.is('Aborted')
     expect(status?.state?.failure?.reason).to.equal('GuardTripped')
-    expect(await here.weights()).to.deep.equal({ [blue]: 100 })
+    await here.hasWeights({ [blue]: 100 })
     expect((await here.agents())[blue]).to.equal(4)
     expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
   })

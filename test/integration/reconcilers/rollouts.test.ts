@@ -5,7 +5,7 @@ import { eventually } from '../../support/wait.ts'
 
 /** Waits for a person at every step, so that a test can look. */
 const STEPS = [{ setWeight: 25 }, { pause: {} }, { setWeight: 50 }, { pause: {} }]
-const SPEC = { steps: STEPS, scaleDownDelay: '2s', abortScaleDownDelay: '2s', progressDeadline: '30s' }
+const SPEC = { steps: STEPS, scaleDownDelay: '5s', abortScaleDownDelay: '5s', progressDeadline: '30s' }
 
 describe('a canary', function () {
   this.timeout(120_000)
@@ -37,7 +37,7 @@ describe('a canary', function () {
     await here.template('good-2')
     const rollout = await here.until('it waits in the first pause', ({ status }) => status?.step === '2/4 pause until promoted')
     const target = rollout.status?.state?.targetRevision ?? ''
-    expect(await here.weights()).to.deep.equal({ [stable]: 75, [target]: 25 })
+    await here.hasWeights({ [stable]: 75, [target]: 25 })
     expect(await here.agents()).to.deep.equal({ [stable]: 4, [target]: 1 })
     expect(rollout.status?.conditions?.map((c) => `${c.type}=${c.status} ${c.reason}`)).to.deep.equal([
       'Paused=True PauseStep',
@@ -52,7 +52,7 @@ describe('a canary', function () {
     expect(await here.agents()).to.deep.equal({ [stable]: 4, [target]: 2 })
     expect(await here.ask('Promote')).to.include({ accepted: true })
     await here.is('Idle')
-    expect(await here.weights()).to.deep.equal({ [target]: 100 })
+    await here.hasWeights({ [target]: 100 })
     expect((await here.system.swarm(SWARM))?.status?.currentRevision).to.equal(target)
     await here.hasAgents({ [target]: 4 })
     await here.system.settled(SWARM)
@@ -70,7 +70,7 @@ describe('a canary', function () {
     const target = status?.state?.targetRevision ?? ''
     await here.ask('Abort')
     await here.is('Aborted')
-    expect(await here.weights()).to.deep.equal({ [stable]: 100 })
+    await here.hasWeights({ [stable]: 100 })
     expect(await here.agents()).to.deep.equal({ [stable]: 4, [target]: 1 })
     await here.hasAgents({ [stable]: 4 })
     const swarm = await here.system.swarm(SWARM)
@@ -99,7 +99,7 @@ describe('a canary', function () {
     await here.hasAgents({ [stable]: 4, [second.status?.state?.targetRevision ?? '']: 1 })
     await here.template('good-5')
     await here.is('Idle')
-    expect(await here.weights()).to.deep.equal({ [stable]: 100 })
+    await here.hasWeights({ [stable]: 100 })
     await here.hasAgents({ [stable]: 4 })
     expect((await here.rollout())?.status?.state?.history[0]).to.include({ result: 'Reverted' })
   })
@@ -121,7 +121,7 @@ describe('a canary', function () {
     await here.template('good-11', { template: { command: ['sleep', '600'] } })
     const rollout = await here.is('Aborted')
     expect(rollout.status?.state?.failure).to.include({ reason: 'ProgressDeadlineExceeded', step: 1 })
-    expect(await here.weights()).to.deep.equal({ [stable]: 100 })
+    await here.hasWeights({ [stable]: 100 })
     await here.hasAgents({ [stable]: 4 })
     await here.apply(SPEC)
   })
@@ -172,7 +172,7 @@ describe('a canary', function () {
       return swarm?.status?.rollout === undefined ? swarm : undefined
     })
     expect(seen.status?.conditions?.find((c) => c.type === 'RevisionRejected')?.message).to.match(/attach a rollout/)
-    expect(await here.weights()).to.deep.equal({ [stable]: 100 })
+    await here.hasWeights({ [stable]: 100 })
     await here.apply(SPEC)
     await here.is('Aborted')
     await here.ask('Retry')
@@ -217,7 +217,7 @@ describe('a canary', function () {
     await here.template('good-25')
     await here.until('it waits for the spec', (r) => r.status?.conditions?.some((c) => c.reason === 'PausedBySpec') ?? false)
     expect(await here.ask('SkipStep')).to.include({ accepted: false })
-    expect(await here.weights()).to.deep.equal({ [stable]: 100 })
+    await here.hasWeights({ [stable]: 100 })
     await here.apply(SPEC)
     await here.until('it goes on', (r) => r.status?.step === '2/4 pause until promoted')
   })
