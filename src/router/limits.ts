@@ -82,6 +82,9 @@ export const MAX_VIEWERS = 100
 /** Least time between two lines of the statistics; after a pause a change is told at once. */
 export const STATS_MS = 100
 
+/** The same for attempts that fail on a revision that is being rolled out: each may be the one that ends it. */
+export const URGENT_STATS_MS = 20
+
 /** Time between two heartbeats of the statistics. */
 export const HEARTBEAT_MS = 2_000
 

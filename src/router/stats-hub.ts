@@ -4,7 +4,7 @@ import { WIRE_VERSION, encodeFrame, encodeSnapshot, type AgentStats, type Revisi
 import type { Call } from './call.ts'
 import type { AttemptEnd } from './dispatcher.ts'
 import type { Host } from './host.ts'
-import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS } from './limits.ts'
+import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS, URGENT_STATS_MS } from './limits.ts'
 import { queuesOf } from './queues.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { World } from './world.ts'
@@ -48,6 +48,8 @@ export class StatsHub {
   readonly #goneAgents = new Map<string, { namespace: string; agent: string }>()
   readonly #goneSwarms = new Map<string, { namespace: string; swarm: string }>()
   #flushTimer: NodeJS.Timeout | undefined
+  /** How long after the last line the timer is to go off. */
+  #gatherMs = STATS_MS
   #flushedMs = -Infinity
   #heartbeat: NodeJS.Timeout | undefined
 
@@ -85,18 +87,20 @@ export class StatsHub {
   }
 
   /** Something about the agent or its tasks changed. The end of a drain is told at once. */
-  agentChanged(entry: SwarmEntry<Call>, host: Host): void {
+  agentChanged(entry: SwarmEntry<Call>, host: Host, gatherMs = STATS_MS): void {
     if (this.#readers.size === 0 || !host.slot.isKnown) return
     this.#agents.add(host)
     this.#swarms.add(entry)
     if (host.slot.facts.isDraining && host.slot.inFlight === 0) this.#flush()
-    else this.#flushSoon()
+    else this.#flushSoon(gatherMs)
   }
 
-  /** An attempt ended; latencies are counted also while nobody reads, as the other counters are. */
+  /** An attempt ended; latencies are counted also while nobody reads, as the other counters are. What may end a rollout is told sooner. */
   attemptEnded(entry: SwarmEntry<Call>, host: Host, { outcome, durationMs }: AttemptEnd): void {
-    if (outcome === 'Done') countLatency(host.latency, durationMs)
-    this.agentChanged(entry, host)
+    const { latency, slot } = host
+    if (outcome === 'Done') countLatency(latency, durationMs)
+    const isUrgent = outcome !== 'Done' && entry.guarding?.settings.revision === slot.facts.revision
+    this.agentChanged(entry, host, isUrgent ? URGENT_STATS_MS : STATS_MS)
   }
 
   agentGone(entry: SwarmEntry<Call>, host: Host): void {
@@ -135,8 +139,11 @@ export class StatsHub {
     this.#readers.clear()
   }
 
-  #flushSoon(): void {
-    this.#flushTimer ??= setTimeout(() => this.#flush(), Math.max(0, this.#flushedMs + STATS_MS - this.#now())).unref()
+  #flushSoon(gatherMs = STATS_MS): void {
+    if (this.#flushTimer && gatherMs >= this.#gatherMs) return
+    clearTimeout(this.#flushTimer)
+    this.#gatherMs = gatherMs
+    this.#flushTimer = setTimeout(() => this.#flush(), Math.max(0, this.#flushedMs + gatherMs - this.#now())).unref()
   }
 
   #flush(): void {

@@ -1,7 +1,12 @@
+import { expect } from 'chai'
 import { isDeepStrictEqual } from 'node:util'
-import type { Rollout } from '../../src/api/objects.ts'
+import type { Rollout, Swarm } from '../../src/api/objects.ts'
 import type { Request } from '../../src/api/rollout.ts'
-import { System, type SystemOptions } from './system.ts'
+import { Informer } from '../../src/kube/informer.ts'
+import type { KubeObject } from '../../src/kube/objects.ts'
+import { createLog } from '../../src/log.ts'
+import { SWARMS } from '../../src/reconcilers/shared/kinds.ts'
+import { ROLLOUT_KINDS, System, type SystemOptions } from './system.ts'
 import { eventually } from './wait.ts'
 
 /** What agents of a swarm `desk` do, by their environment variable MODE. */
@@ -119,6 +124,32 @@ export class RolloutSystem {
       if (isDeepStrictEqual(seen, wanted)) return true
       throw new Error(JSON.stringify(seen))
     })
+  }
+
+  /** Watches in which order the operator writes that a revision which has tasks gets no more, and why. */
+  async watchReturn(): Promise<{ are: (order: readonly string[]) => Promise<void> }> {
+    const { client, namespace } = this.system
+    const log = createLog({ level: 'error', shape: 'text' })
+    // One counter of the API server for all writes.
+    const seen = new Map<string, number>()
+    const note = (what: string, { metadata }: KubeObject) => seen.has(what) || seen.set(what, Number(metadata.resourceVersion))
+    const swarms = new Informer<Swarm>({ client, kind: SWARMS, namespaces: [namespace], log })
+    const rollouts = new Informer<Rollout>({ client, kind: ROLLOUT_KINDS[this.kind], namespaces: [namespace], log })
+    swarms.onChange((_type, swarm, old) => {
+      if (old?.status?.traffic?.length === 2 && swarm.status?.traffic?.length === 1) note('tasks are back', swarm)
+    })
+    rollouts.onChange((_type, rollout) => rollout.status?.state?.failure && note('the reason is stored', rollout))
+    for (const informer of [swarms, rollouts]) {
+      informer.start()
+      await informer.synced()
+    }
+    return {
+      are: async (order) => {
+        await eventually('both are seen', () => seen.size === 2)
+        expect([...seen].sort(([, a], [, b]) => a - b).map(([what]) => what)).to.deep.equal(order)
+        await Promise.all([swarms.stop(), rollouts.stop()])
+      },
+    }
   }
 
   async stop(): Promise<void> {

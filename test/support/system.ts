@@ -27,7 +27,8 @@ import { Program } from './programs.ts'
 import { eventually } from './wait.ts'
 
 const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
-const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
+/** The kinds of rollouts as the API server has them. */
+export const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
   CanaryRollout: CANARY_ROLLOUTS,
   BlueGreenRollout: BLUE_GREEN_ROLLOUTS,
 }

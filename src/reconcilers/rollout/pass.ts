@@ -36,11 +36,20 @@ export type RolloutDeps = {
 /** What a rollout asks of its swarm: agents, what to tell of it, and when to look again. */
 export type Asked = { readonly sides: Sides; readonly facts: RolloutFacts; readonly checkAgainMs?: number | undefined }
 
+/** Writes new weights, and leaves all else that routers follow as it is. */
+export type WriteWeights = (traffic: Plan['weights']) => Promise<void>
+
 /**
- * One pass over the rollout that a swarm follows, if there is one: what it has decided is stored before it is done. Without one a
- * revision that an earlier rollout gave up is kept back, until the template changes.
+ * One pass over the rollout that a swarm follows, if there is one: what it has decided is stored before it is done. Only tasks that go back
+ * do not wait for that: whatever is lost by a crash, stable may have them. Without a rollout a revision that an earlier one gave up is
+ * kept back, until the template changes.
  */
-export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSignal): Promise<Asked | undefined> {
+export async function passRollout(
+  seen: Seen,
+  deps: RolloutDeps,
+  writeWeights: WriteWeights,
+  signal: AbortSignal,
+): Promise<Asked | undefined> {
   const { stores, analyst } = deps
   const key = keyOf(seen.swarm)
   const rollout = attachedTo(seen.swarm, stores)
@@ -63,6 +72,7 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
     metrics: look.metrics,
     now: new Date(world.nowMs).toISOString(),
   })
+  if (goesBack(seen.swarm, plan)) await writeWeights(plan.weights)
   const againMs = await store({ key, rollout, status }, deps, signal)
   for (const event of plan.events) stores.events.record(rollout, event)
   for (const ended of newlyEnded(rollout.status, status)) deps.rolloutMetrics.ended(rollout, ended)
@@ -79,6 +89,12 @@ export async function passRollout(seen: Seen, deps: RolloutDeps, signal: AbortSi
   })
   const hasRouters = stores.routers.inForce(seen.swarm.metadata.namespace, seen.swarm.metadata.name) !== undefined
   return askedOf(seen, { rollout, plan, course, againMs, hasRouters })
+}
+
+/** Whether the stable revision gets tasks back. */
+function goesBack({ status }: Swarm, { state: { stableRevision }, weights }: Plan): boolean {
+  const percentOf = (shares: Plan['weights']) => shares.find(({ revision }) => revision === stableRevision)?.percent ?? 0
+  return stableRevision !== undefined && status?.traffic !== undefined && percentOf(weights) > percentOf(status.traffic)
 }
 
 type Passed = { rollout: Rollout; plan: Plan; course: ReturnType<typeof courseOf>; againMs: number | undefined; hasRouters: boolean }

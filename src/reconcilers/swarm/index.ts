@@ -7,7 +7,7 @@ import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
 import { sameStatus } from '../shared/same-status.ts'
-import { passRollout, revisionsOfRollout, type Asked, type RolloutDeps } from '../rollout/pass.ts'
+import { passRollout, revisionsOfRollout, type Asked, type RolloutDeps, type WriteWeights } from '../rollout/pass.ts'
 import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
 import { act, keepRevisions } from './act.ts'
@@ -44,7 +44,10 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     return {}
   }
   await keepRevisions(seen, revisionsOfRollout(seen.swarm, stores), stores, signal)
-  const asked = await passRollout(seen, deps, signal)
+  const current = seen.swarm
+  const writeWeights: WriteWeights = async (traffic) =>
+    writeStatus(current, { ...(current.status ?? UNSEEN), traffic: [...traffic] }, stores, signal)
+  const asked = await passRollout(seen, deps, writeWeights, signal)
   if (asked) seen.world.rollout = asked.sides
   const plan = planSwarm(seen.world)
   const links = linksOf(key, { seen, plan }, deps)

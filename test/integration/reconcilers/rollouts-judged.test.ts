@@ -34,8 +34,11 @@ describe('a rollout that is judged under load', function () {
       steps: [{ setWeight: 50 }, { analysis: { metrics: METRICS } }],
     })
     const load = here.system.keepAsking(SWARM)
+    const order = await here.watchReturn()
     await here.template('bad-1')
     const { status } = await here.is('Aborted')
+    // Tasks go back with the first write.
+    await order.are(['tasks are back', 'the reason is stored'])
     expect(status?.state?.failure?.reason).to.equal('AnalysisFailed')
     expect(status?.state?.failure?.message).to.match(/errors: .*% of \d+ attempts failed/)
     // Retries go to agents of the stable revision as well: the clients see nothing of it.
