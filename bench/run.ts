@@ -11,6 +11,8 @@ import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
 import { operatorScale } from './operator-scale.ts'
 import { ring } from './ring.ts'
+import { rollback } from './rollback.ts'
+import { rollouts } from './rollouts.ts'
 import { routerAgents } from './router-agents.ts'
 import { router } from './router.ts'
 import { scaling } from './scaling.ts'
@@ -31,6 +33,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   operatorIdle,
   scaling,
   failover,
+  rollouts,
+  rollback,
 ]
 const RESULTS = join(import.meta.dirname, 'results')
 

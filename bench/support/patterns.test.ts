@@ -33,7 +33,7 @@ describe('the table of patterns', () => {
   })
 
   it('says what to run when a figure is missing', () => {
-    expect(() => patternTable(EMPTY)).to.throw('run: node bench/run.ts topologies consensus failover')
+    expect(() => patternTable(EMPTY)).to.throw('run: node bench/run.ts topologies consensus failover rollouts rollback')
   })
 
   it('has its place in the README, with every pattern', () => {

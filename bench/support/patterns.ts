@@ -9,16 +9,24 @@ type Pattern = { readonly name: string; readonly reported: string; readonly targ
 
 const value = ({ value: number, unit }: Figure) => `${numberText(number)}${unit && ` ${unit}`}`
 
+/** How many there were in all, as the note of a figure says. */
+const totalOf = ({ note }: Figure) => /^of (\d+)/.exec(note ?? '')?.[1] ?? '?'
+
+/** How long after the deciding response a revision got tasks, in words. */
+function wayBack(read: Read, benchmark: string, name: string): string {
+  const of = (share: string) => value(read(benchmark, `${name}: deciding response to last task, ${share}`))
+  return `${of('p50')} (p99 ${of('p99')})`
+}
+
 /** What a fault has cost, in words. */
 const failure =
   (scenario: string, { isLed = false } = {}) =>
   (read: Read): string => {
     const of = (what: string) => read('failover', `${scenario}: ${what}`)
     const lost = of('tasks lost')
-    const total = /^of (\d+)/.exec(lost.note ?? '')?.[1] ?? '?'
     const rerouted = isLed ? [] : [`rerouted in ${value(of('rerouted after the failed contact'))}`]
     return [
-      `${numberText(lost.value)} of ${total} tasks lost`,
+      `${numberText(lost.value)} of ${totalOf(lost)} tasks lost`,
       `detected in ${value(of('detected'))}`,
       ...rerouted,
       `longest pause for the clients ${value(of('longest time without an answer'))}`,
@@ -133,10 +141,52 @@ const PATTERNS: readonly Pattern[] = [
     measured: (read) =>
       `${value(read('topologies', 'strategies, 2 + 2 + 1 agents, 10 / 8 / 5 tasks at once: reached an agent with the capability'))} did`,
   },
+  {
+    name: 'Blue-green: 3 + 3 agents, 100 to 0 % blue',
+    reported: '100 tasks, 0 errors',
+    target: '0 failed under continuous load',
+    measured: (read) => {
+      const failed = read('rollouts', 'blue-green, 3 + 3 agents, from 100 to 0 % blue: tasks failed')
+      return `${numberText(failed.value)} of ${totalOf(failed)} tasks failed`
+    },
+  },
+  {
+    name: 'Blue-green: 30 % of green’s tasks fail',
+    reported: 'back in <1 s',
+    target: 'p99 <100 ms after the deciding response',
+    measured: (read) => wayBack(read, 'rollouts', 'blue-green, 3 + 3 agents, 30 % of green’s tasks fail'),
+  },
+  {
+    name: 'Canary: 5 + 1 agents, 5 % of 100 tasks',
+    reported: '5 %; back in <30 s',
+    target: 'exactly 5; back <1 s after the deciding response',
+    measured: (read) => {
+      const share = read('rollouts', 'canary, 5 + 1 agents: tasks of 100 at weight 5')
+      const back = read('rollouts', 'canary, 5 + 1 agents, compared by the operator: deciding response to last task')
+      const failed = read('rollouts', 'canary, 5 + 1 agents, a good one from 5 to 100 %: tasks failed')
+      const longest = back.most === undefined ? '' : ` (longest ${numberText(back.most)} ms)`
+      const shares =
+        share.least === share.most ? numberText(share.value) : `${numberText(share.least ?? NaN)} to ${numberText(share.most ?? NaN)}`
+      return `${shares} tasks; back in ${value(back)}${longest}; a good one: ${numberText(failed.value)} of ${totalOf(failed)} tasks failed`
+    },
+  },
+  {
+    name: 'Canary: half of its tasks fail, guards of 1 and 3 routers',
+    reported: 'Flagger 10 s and more',
+    target: 'p99 <100 ms after the deciding response',
+    measured: (read) => `${wayBack(read, 'rollback', 'guard, 1 router')}; ${wayBack(read, 'rollback', 'guard, 3 routers')}`,
+  },
+  {
+    name: 'Canary: the same without guards, 1 and 3 routers',
+    reported: 'Argo Rollouts 137 to 782 ms',
+    target: 'p99 <400 ms after the deciding response',
+    measured: (read) =>
+      `${wayBack(read, 'rollback', 'operator alone, 1 router')}; ${wayBack(read, 'rollback', 'operator alone, 3 routers')}`,
+  },
 ]
 
 /** The benchmarks whose figures the table needs. */
-export const PATTERN_BENCHMARKS = ['topologies', 'consensus', 'failover'] as const
+export const PATTERN_BENCHMARKS = ['topologies', 'consensus', 'failover', 'rollouts', 'rollback'] as const
 
 /** The table of patterns as Markdown, from a run that has their benchmarks. */
 export function patternTable(report: Report): string {
