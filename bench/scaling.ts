@@ -45,12 +45,13 @@ async function measure(context: Context): Promise<readonly Figure[]> {
   await bed.apply('nap', 1)
   await bed.haveReady(['nap'], 1)
   await apply(bed, 'nap', { minReplicas: 0, maxReplicas: 1 })
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 1; round <= rounds; round++) {
     await bed.haveReady(['nap'], 0)
     await pause(CALM_MS)
     const from = performance.now()
     await sendOne(taskOf(bed, 'nap'))
     woken.push(performance.now() - from)
+    say(`task ${round} of ${rounds} for no agents: done after ${woken.at(-1)?.toFixed(0)} ms`)
   }
   return figuresOf(bursts, woken)
 }
