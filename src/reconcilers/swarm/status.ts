@@ -125,7 +125,7 @@ function conditionsOf(facts: Facts): Condition[] {
     type: 'Ready',
     status: enough ? 'True' : 'False',
     reason: enough ? REASON.agentsReady : REASON.agentsNotReady,
-    message: `${ready} of ${plural(wanted, 'agent')} ${wanted === 1 ? 'is' : 'are'} ready${enough ? '' : troublesText(before.troubles)}`,
+    message: `${readyText(ready, wanted)}${enough ? '' : troublesText(before.troubles)}`,
   }
   const drafts = progress(summary, workOf(facts), facts.error ?? stalledBy(facts))
   const quota = before.troubles.filter((t) => t.reason === REASON.quotaExceeded)
@@ -149,6 +149,12 @@ function conditionsOf(facts: Facts): Condition[] {
   if (world.brake) drafts.push({ type: 'MassFailure', status: 'True', reason: REASON.massFailure, message: massFailureText(world.brake) })
   return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
 }
+
+/** How many are ready; more than are wanted in the middle of an update or a rollout. */
+const readyText = (ready: number, wanted: number) =>
+  ready > wanted
+    ? `${plural(ready, 'agent')} ${ready === 1 ? 'is' : 'are'} ready, ${wanted} ${wanted === 1 ? 'is' : 'are'} wanted`
+    : `${ready} of ${plural(wanted, 'agent')} ${wanted === 1 ? 'is' : 'are'} ready`
 
 /** What is lost, until when nothing more is risked, and where to look. */
 function massFailureText({ failed, of, untilMs }: Brake): string {
