@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { brakeOf, recentFailures, type Failure, type Lost } from './brake.ts'
+import { brakeOf, isMassFailureWithout, recentFailures, type Failure, type Lost } from './brake.ts'
 
 const NOW = Date.parse('2026-01-01T00:10:00Z')
 const iso = (agoMs: number) => new Date(NOW - agoMs).toISOString()
@@ -96,4 +96,15 @@ describe('the brake', () => {
       }),
     )
   })
+})
+
+describe('a mass failure without one revision', () => {
+  const at = (place: string): Failure => ({ place, atMs: NOW - 1_000, of: 6 })
+  const cases = {
+    'is none when that one has lost them all': { lost: ['/0@r2', '/1@r2'], want: false },
+    'is none when too few others are lost': { lost: ['/0@r2', '/1@r2', '/0@r1'], want: false },
+    'is one when the others are enough': { lost: ['/0@r1', '/1@r1'], want: true },
+  }
+  for (const [name, { lost: places, want }] of Object.entries(cases))
+    it(name, () => expect(isMassFailureWithout('r2', places.map(at), 6)).to.equal(want))
 })

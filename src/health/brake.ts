@@ -61,3 +61,12 @@ export function brakeOf(failures: readonly Failure[], sizeNow: number): Brake | 
   }
   return undefined
 }
+
+/**
+ * Whether that is so without what one revision has lost. A new one whose agents end again and again must not hold up its own rollout, whose
+ * deadline does not count during a mass failure.
+ */
+export function isMassFailureWithout(revision: string, failures: readonly Failure[], sizeNow: number): boolean {
+  const others = failures.filter(({ place }) => !place.endsWith(`@${revision}`))
+  return brakeOf(others, sizeNow) !== undefined
+}

@@ -32,6 +32,7 @@ const DEFAULT_WEIGHTS = [5, 25, 50, 100] as const
  * | the swarm has no agents                    | waits, and the deadline does not count; what has no agents gets no tasks             |
  * | nobody of the new revision is ready        | its tasks go to stable meanwhile; the step waits, and the deadline counts             |
  * | some agents are lost                       | replaced; the weight stays while each group has one that works                       |
+ * | a mass failure of the swarm                | waits, and the deadline does not count; what the new revision itself loses is none    |
  * | a pause, an analysis or a hold             | the deadline does not count                                                          |
  * | a breach while it is paused                | goes back all the same                                                               |
  * | an analysis cannot tell                    | onInconclusive: waits for a person, or goes back                                     |

@@ -14,6 +14,14 @@ const BY_MODE = `
   const mode = process.env.MODE ?? ''
   if (mode.startsWith('bad')) return answer(response, 500, { error: 'this revision is bad' })
   if (mode.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 1_000))
+  if (mode.startsWith('mute')) return
+  if (mode.startsWith('stuck')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  if (mode.startsWith('crash')) process.exit(1)
+`
+
+/** What they do whatever they are asked. */
+const BY_ITSELF = `
+  if ((process.env.MODE ?? '').startsWith('fade')) globalThis.end ??= setTimeout(() => process.exit(1), 1_500)
 `
 
 /** The swarm of these tests. */
@@ -34,12 +42,13 @@ export class RolloutSystem {
   static async start(
     kind: Rollout['kind'],
     spec: object,
-    { replicas = 4, ...options }: SystemOptions & { replicas?: number } = {},
+    { swarm = {}, program, ...options }: SystemOptions & { swarm?: Record<string, unknown>; program?: string } = {},
   ): Promise<RolloutSystem> {
     const system = await System.start({ router: true, ...options })
-    await system.useAgentProgram('agent', BY_MODE)
+    if (program === undefined) await system.useAgentProgram('agent', BY_MODE, BY_ITSELF)
+    else await system.configMap('agent', { 'agent.mjs': program })
     const here = new RolloutSystem(system, kind)
-    await here.template('good-1', { replicas })
+    await here.template('good-1', swarm)
     await system.settled(SWARM)
     await here.apply(spec)
     await here.is('Idle')
@@ -75,7 +84,7 @@ export class RolloutSystem {
 
   /** Waits until the template as it is now has been looked at and the rollout does this. */
   async is(activity: NonNullable<NonNullable<Rollout['status']>['state']>['activity']): Promise<Rollout> {
-    return eventually(`the rollout is ${activity}`, async () => {
+    const look = async () => {
       const rollout = await this.rollout()
       const swarm = await this.system.swarm(SWARM)
       const state = rollout?.status?.state
@@ -83,7 +92,8 @@ export class RolloutSystem {
         swarm?.status?.observedGeneration === swarm?.metadata.generation && state?.templateRevision === swarm?.status?.updateRevision
       if (rollout && isSeen && state?.activity === activity) return rollout
       throw new Error(JSON.stringify({ status: rollout?.status, swarm: swarm?.status }))
-    })
+    }
+    return eventually(`the rollout is ${activity}`, look, { timeoutMs: 60_000 })
   }
 
   /** Asks for something and waits for the answer. */
@@ -99,15 +109,6 @@ export class RolloutSystem {
     return Object.fromEntries((swarm?.status?.traffic ?? []).map(({ revision, percent }) => [revision, percent]))
   }
 
-  /** Waits until these are the weights. */
-  async hasWeights(wanted: Record<string, number>): Promise<void> {
-    await eventually(`the weights are ${JSON.stringify(wanted)}`, async () => {
-      const seen = await this.weights()
-      if (isDeepStrictEqual(seen, wanted)) return true
-      throw new Error(JSON.stringify(seen))
-    })
-  }
-
   /** Agents that there are by revision. */
   async agents(): Promise<Record<string, number>> {
     const counts: Record<string, number> = {}
@@ -117,13 +118,33 @@ export class RolloutSystem {
     return counts
   }
 
+  /** Brings everything back to one stable revision of this mode, without waiting for its steps; returns that revision. */
+  async settledAs(mode: string): Promise<string> {
+    await this.template(mode)
+    const { status } = await eventually(`${mode} is stable`, async () => {
+      const rollout = await this.rollout()
+      const state = rollout?.status?.state
+      const swarm = await this.system.swarm(SWARM)
+      const isSeen = swarm?.status?.observedGeneration === swarm?.metadata.generation
+      const update = swarm?.status?.updateRevision
+      if (rollout && isSeen && state?.activity === 'Idle' && state.stableRevision === update && state.templateRevision === update)
+        return rollout
+      if (state && ['Stepping', 'Promoting'].includes(state.activity)) await this.ask('PromoteFully')
+      throw new Error(JSON.stringify(rollout?.status))
+    })
+    const stable = status?.state?.stableRevision ?? ''
+    await this.hasAgents({ [stable]: 4 })
+    return stable
+  }
+
   /** Waits until only these revisions have so many agents. */
   async hasAgents(wanted: Record<string, number>): Promise<void> {
-    await eventually(`the agents are ${JSON.stringify(wanted)}`, async () => {
-      const seen = await this.agents()
-      if (isDeepStrictEqual(seen, wanted)) return true
-      throw new Error(JSON.stringify(seen))
-    })
+    await becomes('agents', wanted, async () => this.agents())
+  }
+
+  /** Waits until the routers are told of these weights: the state of the rollout is stored before. */
+  async hasWeights(wanted: Record<string, number>): Promise<void> {
+    await becomes('weights', wanted, async () => this.weights())
   }
 
   /** Watches in which order the operator writes that a revision which has tasks gets no more, and why. */
@@ -155,4 +176,12 @@ export class RolloutSystem {
   async stop(): Promise<void> {
     await this.system.stop()
   }
+}
+
+async function becomes(what: string, wanted: Record<string, number>, look: () => Promise<Record<string, number>>): Promise<void> {
+  await eventually(`the ${what} are ${JSON.stringify(wanted)}`, async () => {
+    const seen = await look()
+    if (isDeepStrictEqual(seen, wanted)) return true
+    throw new Error(JSON.stringify(seen))
+  })
 }

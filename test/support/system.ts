@@ -39,10 +39,11 @@ const TEMPLATE = {
 }
 
 /** A small agent: answers tasks with its input, its name and its environment variable MODE; `{"sleepMs"}` makes it slow. */
-const AGENT_PROGRAM = (more: string) => `
+const AGENT_PROGRAM = (more: string, always: string) => `
 import { createServer } from 'node:http'
 const answer = (response, status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 createServer(async (request, response) => {
+  ${always}
   if (request.url === '/health') return answer(response, 200, {})
   ${more}
   let text = ''
@@ -109,10 +110,20 @@ export class System {
     return this.routers[0]
   }
 
-  async startRouter(): Promise<void> {
-    const args = ['--port', '0', '--log-format', 'json', ...(this.#options.everywhere ? [] : ['--namespace', this.namespace])]
+  /** Starts one more router, or one in the place of another that has been killed, which the operator finds where that was. */
+  async startRouter(instead?: Program): Promise<void> {
+    const args = [
+      '--port',
+      String(instead?.port ?? 0),
+      '--log-format',
+      'json',
+      ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
+    ]
     const env = { KUBECONFIG: this.kubeconfig, E2B_SANDBOX_URL: this.e2b.url, SWARM_INTERNAL_TOKEN: this.#token }
-    this.routers.push(await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' }))
+    const router = await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' })
+    const place = instead ? this.routers.indexOf(instead) : -1
+    if (place < 0) this.routers.push(router)
+    else this.routers[place] = router
   }
 
   async startOperator(): Promise<void> {
@@ -149,9 +160,9 @@ export class System {
     await this.client.apply(CONFIG_MAPS, { metadata: { name, namespace: this.namespace }, data }, { fieldManager: 'test', force: true })
   }
 
-  /** Writes the ConfigMap with the small agent; `more` is a line of its request handler. */
-  async useAgentProgram(name = 'agent', more = ''): Promise<void> {
-    await this.configMap(name, { 'agent.mjs': AGENT_PROGRAM(more) })
+  /** Writes the ConfigMap with the small agent; `more` is done for each task, `always` also when its health is asked for. */
+  async useAgentProgram(name = 'agent', more = '', always = ''): Promise<void> {
+    await this.configMap(name, { 'agent.mjs': AGENT_PROGRAM(more, always) })
   }
 
   /** Writes a Secret. */

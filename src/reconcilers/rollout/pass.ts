@@ -5,6 +5,7 @@ import { REASON } from '../../api/reasons.ts'
 import type { Ended } from '../../api/rollout.ts'
 import type { RolloutStatus } from '../../api/rollout-status.ts'
 import type { Guard } from '../../api/swarm.ts'
+import { isMassFailureWithout } from '../../health/brake.ts'
 import { keyOf } from '../../kube/objects.ts'
 import { conditionsOf } from '../../rollouts/conditions.ts'
 import { isUnderWay } from '../../rollouts/pass.ts'
@@ -150,12 +151,13 @@ function worldOf(seen: Seen, rollout: Rollout, { stores, checks }: { stores: Sto
   const prefix = guardRun(rollout.metadata.uid, '')
   const trips = stores.routers.trips(namespace, name).filter(({ run }) => run.startsWith(prefix))
   const request = rollout.status?.request
+  const target = rollout.status?.state?.targetRevision ?? ''
   return {
     nowMs: world.nowMs,
     templateRevision: update.hash,
     currentRevision: status?.currentRevision ?? update.hash,
     ...(status?.rejectedRevision !== undefined && { rejectedRevision: status.rejectedRevision }),
-    isMassFailure: world.brake !== undefined,
+    isMassFailure: world.brake !== undefined && isMassFailureWithout(target, world.failures ?? [], world.brake.of),
     groups: unitsOf(world.groups, world.isOrdered),
     ready: countReady(world.agents.filter(isServing), world.isOrdered),
     // Without routers nobody sends tasks: what is asked for is in force.

@@ -1,4 +1,4 @@
-import { OperatorError } from '../../errors.ts'
+import { OperatorError, WaitingError } from '../../errors.ts'
 import type { Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { SwarmStatus } from '../../api/swarm.ts'
@@ -59,6 +59,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
     stored,
     selector: swarmSelector(metadata.name),
     troubles: seen.troubles,
+    unread: seen.unread,
     topology: links?.status ?? remainderOf(stored.topology),
     rollout: asked?.facts,
     now: new Date(stores.now()).toISOString(),
@@ -73,7 +74,14 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   if (error) throw error
   const tellCostMs = cost && Number(cost.hourly) > 0 ? TELL_COST_MS : undefined
   const times = [plan.checkAgainMs, asked?.checkAgainMs, tellCostMs].filter((ms) => ms !== undefined)
+  if (seen.unread) throw dueAgain(seen.unread, times)
   return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) }
+}
+
+/** The same trouble, to be looked at again when something else is due before. */
+function dueAgain(error: OperatorError, times: readonly number[]): OperatorError {
+  const againMs = Math.min(...times, error instanceof WaitingError ? error.retryAfterMs : Infinity)
+  return againMs === Infinity ? error : new WaitingError(error.reason, error.message, againMs, { cause: error })
 }
 
 type Links = Linked & { leaving: ReadonlySet<string>; heardEpoch: number; status: TopologyStatus }

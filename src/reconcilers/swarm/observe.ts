@@ -3,11 +3,12 @@ import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
 import { templateOf } from '../../api/template.ts'
+import { OperatorError } from '../../errors.ts'
 import { brakeOf, recentFailures } from '../../health/brake.ts'
 import type { ControllerRevision } from '../../kube/objects.ts'
 import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
-import { referencesOf, revisionHash, revisionOf, type RevisionData } from '../shared/revision.ts'
+import { referencesOf, revisionHash, revisionOf, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Costs } from './costs.ts'
 import type { AgentSeen, World } from './plan.ts'
 import type { Trouble } from './status.ts'
@@ -17,8 +18,10 @@ export type Seen = {
   swarm: Swarm
   agents: ReadonlyMap<string, Agent>
   revisions: readonly ControllerRevision[]
-  /** Revision of the template as it is now. */
+  /** Revision of the template as it is now, or, while that is not known, as it was last. */
   update: { hash: string; data: RevisionData }
+  /** Why the revision is not known: what the template refers to cannot be read. */
+  unread?: OperatorError
   world: World
   troubles: Trouble[]
 }
@@ -32,8 +35,8 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   }
   const { spec, metadata } = swarm
   const owned = stores.agents.index('swarm', metadata.uid)
-  const data = revisionOf(spec, contentsHash(swarm, stores))
-  const hash = revisionHash(data)
+  const revisions = stores.revisions.index('swarm', metadata.uid)
+  const { update, unread } = updateOf(swarm, revisions, stores)
   const nowMs = stores.now()
   const restartsMs = spec.restartAt === undefined ? 0 : Date.parse(spec.restartAt)
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
@@ -42,11 +45,12 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
-    revisions: stores.revisions.index('swarm', metadata.uid),
-    update: { hash, data },
+    revisions,
+    update,
+    ...(unread && { unread }),
     world: {
       groups,
-      updateRevision: hash,
+      updateRevision: update.hash,
       maxSurge: spec.update.maxSurge,
       maxUnavailable: spec.update.maxUnavailable,
       drainTimeoutMs: durationMs(spec.lifecycle.drainTimeout),
@@ -61,6 +65,22 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       nowMs,
     },
     troubles: owned.flatMap(troubleOf),
+  }
+}
+
+/**
+ * The revision of the template. While what it refers to cannot be read it stays the one that is stored, so that what is under way goes on,
+ * above all a rollout that must go back; without one there is nothing to work on, and the error is thrown.
+ */
+function updateOf(swarm: Swarm, revisions: readonly ControllerRevision[], stores: Stores): Pick<Seen, 'update' | 'unread'> {
+  try {
+    const data = revisionOf(swarm.spec, contentsHash(swarm, stores))
+    return { update: { hash: revisionHash(data), data } }
+  } catch (error) {
+    const hash = swarm.status?.updateRevision
+    const data = storedData(revisions.find(({ metadata }) => metadata.labels?.[LABEL.revision] === hash))
+    if (!(error instanceof OperatorError) || hash === undefined || !data) throw error
+    return { update: { hash, data }, unread: error }
   }
 }
 

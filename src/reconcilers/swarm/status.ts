@@ -36,6 +36,8 @@ export type Before = {
   stored: SwarmStatus
   selector: string
   troubles: readonly Trouble[]
+  /** Why the revision of the template is not known. */
+  unread?: OperatorError | undefined
   topology?: TopologyStatus | undefined
   rollout?: RolloutFacts | undefined
   now: string
@@ -127,7 +129,9 @@ function conditionsOf(facts: Facts): Condition[] {
     reason: enough ? REASON.agentsReady : REASON.agentsNotReady,
     message: `${readyText(ready, wanted)}${enough ? '' : troublesText(before.troubles)}`,
   }
-  const drafts = progress(summary, workOf(facts), facts.error ?? stalledBy(facts))
+  const { unread } = before
+  const told: Draft = unread ? { type: 'Ready', status: 'False', reason: unread.reason, message: unread.message } : summary
+  const drafts = progress(told, workOf(facts), facts.error ?? unread ?? stalledBy(facts))
   const quota = before.troubles.filter((t) => t.reason === REASON.quotaExceeded)
   if (quota[0]) {
     drafts.push({

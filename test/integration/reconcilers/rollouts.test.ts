@@ -13,24 +13,7 @@ describe('a canary', function () {
   before(async () => (here = await RolloutSystem.start('CanaryRollout', SPEC)))
   after(async () => here.stop())
 
-  /** Brings everything back to one stable revision of this mode. */
-  async function settledAs(mode: string): Promise<string> {
-    await here.template(mode)
-    const { status } = await eventually(`${mode} is stable`, async () => {
-      const rollout = await here.rollout()
-      const state = rollout?.status?.state
-      const swarm = await here.system.swarm(SWARM)
-      const isSeen = swarm?.status?.observedGeneration === swarm?.metadata.generation
-      const update = swarm?.status?.updateRevision
-      if (rollout && isSeen && state?.activity === 'Idle' && state.stableRevision === update && state.templateRevision === update)
-        return rollout
-      if (state && ['Stepping', 'Promoting'].includes(state.activity)) await here.ask('PromoteFully')
-      throw new Error(JSON.stringify(rollout?.status))
-    })
-    const stable = status?.state?.stableRevision ?? ''
-    await here.hasAgents({ [stable]: 4 })
-    return stable
-  }
+  const settledAs = async (mode: string) => here.settledAs(mode)
 
   it('gives a new revision agents first and then its weight, step by step, and ends with all agents of it', async () => {
     const stable = await settledAs('good-1')
