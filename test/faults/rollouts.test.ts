@@ -81,10 +81,9 @@ describe('a rollout under load, with two routers, whose operator is killed', fun
   for (const [what, { kind, spec, weights }] of Object.entries(WHOLE)) {
     it(`at every transition of ${what}: each weight comes once, and it is promoted once`, async () => {
       await begin(kind, spec)
-      const isOver = () => journal.entries.length > 1 && /^Idle/.test(journal.entries.at(-1) ?? '')
       let struck = 0
       await here.template('good-2')
-      while (!isOver()) {
+      while (!journal.isOver) {
         const at = journal.entries.length
         await leads()
         // The signal is sent in the moment in which the change is heard of, not when the test comes to it.
@@ -94,7 +93,10 @@ describe('a rollout under load, with two routers, whose operator is killed', fun
           if (!isStruck) process.kill(pid, 'SIGKILL')
           isStruck = true
         }
-        await eventually('the next transition', () => isStruck || journal.entries.length > at || isOver(), { timeoutMs: 60_000, pollMs: 5 })
+        await eventually('the next transition', () => isStruck || journal.entries.length > at || journal.isOver, {
+          timeoutMs: 60_000,
+          pollMs: 5,
+        })
         journal.onEntry = () => undefined
         await here.system.operator?.kill()
         struck += 1
@@ -113,7 +115,7 @@ describe('a rollout under load, with two routers, whose operator is killed', fun
       await here.template('good-2')
       const did: number[] = []
       try {
-        while (!(journal.entries.length > 1 && /^Idle/.test(journal.entries.at(-1) ?? ''))) {
+        while (!journal.isOver) {
           await leads()
           const instantMs = Math.floor(random() * LONGEST_MS)
           did.push(instantMs)

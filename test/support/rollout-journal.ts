@@ -39,6 +39,11 @@ export class RolloutJournal {
     return journal
   }
 
+  /** It was under way, and is not any more. */
+  get isOver(): boolean {
+    return this.entries.length > 1 && (this.entries.at(-1) ?? '').startsWith('Idle')
+  }
+
   #see({ status }: Rollout): void {
     if (!status?.state) return
     const { activity, step, weight } = status.state
