@@ -11,7 +11,7 @@ describe('scaling to zero and back', function () {
   this.timeout(180_000)
   let lab: ScalingLab
   before(async () => {
-    lab = await ScalingLab.start({ router: true, e2b: { light: true, createLatencyMs: 300 } })
+    lab = await ScalingLab.start({ router: true, e2b: { createLatencyMs: 300 } })
   })
   after(async () => lab.stop())
 

@@ -14,7 +14,7 @@ describe('scaling by what routers tell', function () {
   this.timeout(240_000)
   let lab: ScalingLab
   before(async () => {
-    lab = await ScalingLab.start({ router: 2, e2b: { light: true, createLatencyMs: 150 } })
+    lab = await ScalingLab.start({ router: 2, e2b: { createLatencyMs: 150 } })
   })
   after(async () => lab.stop())
 
