@@ -73,10 +73,10 @@ const STEPS: readonly Step[] = [
   check('format', 'prettier', ['--check', '--log-level', 'warn', '.']),
   check('CRDs match the schemas', process.execPath, ['dev/generate.ts', '--check']),
   UNIT,
-  suite('integration tests', ['test/integration/**/*.test.ts'], 30 * MINUTE_MS),
+  suite('integration tests', ['test/integration/**/*.test.ts'], 45 * MINUTE_MS),
   suite('conformance of e2b-local', ['test/conformance/**/*.test.ts'], 8 * MINUTE_MS),
-  suite('fault tests', ['test/faults/**/*.test.ts'], 20 * MINUTE_MS),
-  suite('end-to-end tests', ['test/e2e/**/*.test.ts'], 15 * MINUTE_MS),
+  suite('fault tests', ['test/faults/**/*.test.ts'], 30 * MINUTE_MS),
+  suite('end-to-end tests', ['test/e2e/**/*.test.ts'], 20 * MINUTE_MS),
 ]
 
 async function main(): Promise<void> {

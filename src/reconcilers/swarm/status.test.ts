@@ -131,7 +131,11 @@ const CASES: Record<string, Case> = {
   },
   'a mass failure that holds a scale-down up': {
     world: world({ brake: BRAKE, agents: [agent(), agent({ name: 'b' }), agent({ name: 'c' })] }),
-    want: { kstatus: 'InProgress', conditions: ['MassFailure=True', 'Ready=True', 'Reconciling=True'], message: '3 agents are ready, 2 are wanted' },
+    want: {
+      kstatus: 'InProgress',
+      conditions: ['MassFailure=True', 'Ready=True', 'Reconciling=True'],
+      message: '3 agents are ready, 2 are wanted',
+    },
   },
   'the API server refused a write': {
     world: world(),
