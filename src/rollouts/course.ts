@@ -22,6 +22,25 @@ export type Course = {
   readonly dynamicStableScale: boolean
 }
 
+const UNITS: readonly (readonly [string, number])[] = [
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+  ['ms', 1],
+]
+
+/** A duration as people write it: 90000 ms are 1m30s. */
+function durationText(ms: number): string {
+  let left = ms
+  let text = ''
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(left / size)
+    left -= count * size
+    if (count > 0) text += `${count}${unit}`
+  }
+  return text || '0s'
+}
+
 /** A step in words. */
 export function textOf(step: Step): string {
   switch (step.do) {
@@ -34,7 +53,7 @@ export function textOf(step: Step): string {
     case 'setMirror':
       return `setMirror ${step.percent}`
     case 'pause':
-      return step.durationMs === undefined ? 'pause until promoted' : `pause ${step.durationMs} ms`
+      return step.durationMs === undefined ? 'pause until promoted' : `pause ${durationText(step.durationMs)}`
     case 'check':
       return step.name
   }

@@ -76,7 +76,7 @@ describe('a blue-green rollout', () => {
   it('that says nothing brings green up whole and gives it 25, 50, 75 and 100, 75 s apart', () => {
     expect(inWords(courseOfBlueGreen(blueGreen()))).to.deep.equal([
       'setReplicas 100%',
-      ...[25, 50, 75].flatMap((weight) => [`setWeight ${weight}`, 'pause 75000 ms']),
+      ...[25, 50, 75].flatMap((weight) => [`setWeight ${weight}`, 'pause 1m15s']),
       'setWeight 100',
     ])
   })

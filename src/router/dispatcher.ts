@@ -259,15 +259,17 @@ export class Dispatcher {
     else call.spent += 1
     const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.unbegun <= MAX_UNBEGUN
     const isDue = !call.hasEnded && !isMirrored && mayRepeat && hasAttemptsLeft
-    // An agent that is lost gets no more tasks: repeating those it had cannot become a flood, and none of them is given up for a budget.
-    const isOverBudget = isDue && ending === 'Failed' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
+    const guarded = entry.guarding?.settings
+    const isTriedOut = hasFailed && guarded?.revision === slot.facts.revision
+    // An agent that is lost gets no more tasks, and a task meets a new revision once: repeating those cannot become a flood, and none of
+    // them is given up for a budget.
+    const isOverBudget = isDue && ending === 'Failed' && !isTriedOut && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
     const willRetry = isDue && !isOverBudget
     this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, trippedGuard, willRetry, isOverBudget })
     if (willRetry) {
       if (!call.tried.includes(slot)) call.tried.push(slot)
-      const guarded = entry.guarding?.settings
       // One failure on a new revision is enough for a task: it goes on where others were done.
-      if (hasFailed && guarded?.revision === slot.facts.revision) call.provenRevision = guarded.inFavourOf
+      if (isTriedOut) call.provenRevision = guarded?.inFavourOf
       this.#seek(call)
     } else if (isOverBudget) call.end(overBudgetProblem(call, reading.why))
     else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))

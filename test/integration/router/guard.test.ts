@@ -54,9 +54,12 @@ describe('a revision that is guarded', () => {
   }
 
   /** A swarm with one agent of each revision, as all routers see it. */
-  async function pair(name: string, options: { guard?: Guard; template?: object; weights?: Record<string, number> } = {}) {
-    const { guard, template = {}, weights = EVEN } = options
-    await fleet.swarm(name, { routing: ROUTING, template }, weights)
+  async function pair(
+    name: string,
+    options: { guard?: Guard; template?: object; routing?: object; weights?: Record<string, number> } = {},
+  ) {
+    const { guard, template = {}, routing = {}, weights = EVEN } = options
+    await fleet.swarm(name, { routing: { ...ROUTING, ...routing }, template }, weights)
     await fleet.guard(name, guard)
     const good = await fleet.agent(name, `${name}-good`)
     const bad = await fleet.agent(name, `${name}-bad`, { revision: 'r2' })
@@ -118,7 +121,11 @@ describe('a revision that is guarded', () => {
   })
 
   it('fails a task once at most: it is repeated on the stable revision, although others of the new one are free', async () => {
-    const { good, bad } = await pair('repeat', { guard: { ...GUARD, minSamples: 1_000 }, weights: { r1: 5, r2: 95 } })
+    const { good, bad } = await pair('repeat', {
+      guard: { ...GUARD, minSamples: 1_000 },
+      weights: { r1: 5, r2: 95 },
+      routing: { retries: { attempts: 3, budgetPercent: 0 } },
+    })
     const others: TestAgent[] = []
     for (const n of [1, 2, 3]) others.push(await fleet.agent('repeat', `repeat-bad-${n}`, { revision: 'r2' }))
     await router(0).sees('repeat', 'all agents', ({ agents }) => agents.filter(({ health }) => health === 'Healthy').length === 5)
