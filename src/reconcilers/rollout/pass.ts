@@ -69,7 +69,7 @@ export async function passRollout(
     generation: rollout.metadata.generation,
     stored: rollout.status,
     inForce: world.inForce,
-    counts: analyst.counts(key),
+    counts: { ...countedOf(rollout.status, plan.state.attempt), ...analyst.counts(key) },
     metrics: look.metrics,
     now: new Date(world.nowMs).toISOString(),
   })
