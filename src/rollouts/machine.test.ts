@@ -422,6 +422,17 @@ describe('a stable side that shrinks', () => {
     })
   }
 
+  it('has a guard on the new one until it has all tasks back, so that a router that has cut it off does not send to it again', () => {
+    const lab = new RolloutLab({ ...shrinking, steps: [{ do: 'setWeight', percent: 75 }, { do: 'pause' }] })
+    lab.template = 'v2'
+    const { guard } = lab.settle()
+    lab.trips.push({ run: guard?.run ?? '', message: 'too many failed' })
+    expect(lab.pass().guard).to.deep.equal(guard)
+    expect(lab.weightOf('v2')).to.equal(75)
+    lab.ready['v1'] = { '': 4 }
+    expect(lab.pass().guard).to.equal(undefined)
+  })
+
   it('gets them back at once when the new one cannot do any', () => {
     const lab = new RolloutLab({ ...shrinking, steps: [{ do: 'setWeight', percent: 75 }, { do: 'pause' }] })
     lab.template = 'v2'

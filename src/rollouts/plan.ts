@@ -3,6 +3,9 @@ import { hasBackground, isUnderWay, runOfBackground, runOfGuard, runOfStep, type
 import { canServe, hasReady, shareToDo, sizesFor } from './sizes.ts'
 import type { GroupWanted, Plan, World } from './world.ts'
 
+/** A revision that has tasks while they go back is guarded all the same: routers that have cut it off do not send to it again. */
+const isGuarded = (state: RolloutState) => isUnderWay(state) || state.activity === 'Returning'
+
 const WHOLE = { by: 'Percent', value: 100 } as const
 
 /** What follows from a state that has settled: weights, agents, what is measured and guarded, and when to look again. */
@@ -21,7 +24,7 @@ export function planOf(pass: Pass): Plan {
     sides,
     kept,
     checks: checksOf(pass),
-    ...(isUnderWay(state) && stable !== undefined && { guard: { run: runOfGuard(state), revision: target } }),
+    ...(stable !== undefined && isGuarded(state) && { guard: { run: runOfGuard(state), revision: target } }),
     ...mirrorOf(state),
     ...(waitsFor && { waitsFor }),
     ...(Number.isFinite(nextMs) && { checkAgainMs: Math.max(1, Math.ceil(nextMs)) }),
