@@ -27,6 +27,21 @@ const BY_ITSELF = `
 /** The swarm of these tests. */
 export const SWARM = 'desk'
 
+/** Whether the status of a swarm, which is written a moment after that of its rollout, tells the same as that. */
+function isInStep({ metadata, status }: Swarm, { status: told }: Rollout): boolean {
+  const { state, weights } = told ?? {}
+  const traffic = weights?.map(({ revision, percent }) => ({ revision, percent }))
+  const rejected = state?.rejectedRevision === state?.templateRevision ? state?.rejectedRevision : undefined
+  const { stableRevision = status?.currentRevision } = state ?? {}
+  return (
+    status?.observedGeneration === metadata.generation &&
+    isDeepStrictEqual(
+      [status.updateRevision, status.traffic, status.rejectedRevision, status.currentRevision, status.mirror?.percent],
+      [state?.templateRevision, traffic, rejected, stableRevision, state?.mirror || undefined],
+    )
+  )
+}
+
 /** A system with a swarm whose revisions do well, fail or are slow, and one rollout of it. */
 export class RolloutSystem {
   readonly system: System
@@ -88,9 +103,7 @@ export class RolloutSystem {
       const rollout = await this.rollout()
       const swarm = await this.system.swarm(SWARM)
       const state = rollout?.status?.state
-      const isSeen =
-        swarm?.status?.observedGeneration === swarm?.metadata.generation && state?.templateRevision === swarm?.status?.updateRevision
-      if (rollout && isSeen && state?.activity === activity) return rollout
+      if (rollout && swarm && state?.activity === activity && isInStep(swarm, rollout)) return rollout
       throw new Error(JSON.stringify({ status: rollout?.status, swarm: swarm?.status }))
     }
     return eventually(`the rollout is ${activity}`, look, { timeoutMs: 60_000 })

@@ -1,5 +1,6 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { eventually } from '../../support/wait.ts'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
 
 const MIRRORED = { scaleDownDelay: '1s', abortScaleDownDelay: '1s', steps: [{ setMirror: { percent: 100 } }, { pause: {} }] }
@@ -26,8 +27,11 @@ describe('a canary that does tasks of stable a second time', function () {
     here = await RolloutSystem.start('CanaryRollout', MIRRORED)
     await here.template('good-2')
     await here.until('it waits in its pause', (rollout) => rollout.status?.state?.step === 1)
-    const status = (await here.system.swarm(SWARM))?.status
-    expect(status?.mirror).to.deep.include({ revision: status?.updateRevision, percent: 100 })
+    const status = await eventually('the swarm says what is mirrored', async () => {
+      const swarm = await here.system.swarm(SWARM)
+      return swarm?.status?.mirror ? swarm.status : undefined
+    })
+    expect(status.mirror).to.deep.include({ revision: status.updateRevision, percent: 100 })
     await here.ask('Promote')
     await here.is('Idle')
     expect((await here.system.swarm(SWARM))?.status?.mirror).to.equal(undefined)

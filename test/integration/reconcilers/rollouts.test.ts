@@ -27,16 +27,19 @@ describe('a canary', function () {
       'Ready=False PauseStep',
       'Reconciling=True PauseStep',
     ])
-    const { conditions } = (await here.system.swarm(SWARM))?.status ?? {}
-    expect(conditions?.find((c) => c.type === 'Ready')?.status).to.equal('True')
-    expect(conditions?.find((c) => c.type === 'Reconciling')?.message).to.match(/^CanaryRollout\/release: .*25 % of the tasks/)
+    const conditions = await eventually('the swarm tells of it', async () => {
+      const { conditions: told } = (await here.system.swarm(SWARM))?.status ?? {}
+      if (told?.some((c) => c.type === 'Reconciling' && /^CanaryRollout\/release: .*25 % of the tasks/.test(c.message))) return told
+      throw new Error(JSON.stringify(told))
+    })
+    expect(conditions.find((c) => c.type === 'Ready')?.status).to.equal('True')
     expect(await here.ask('Promote')).to.include({ accepted: true })
     await here.until('it waits in the second pause', ({ status }) => status?.step === '4/4 pause until promoted')
     expect(await here.agents()).to.deep.equal({ [stable]: 4, [target]: 2 })
     expect(await here.ask('Promote')).to.include({ accepted: true })
     await here.is('Idle')
     await here.hasWeights({ [target]: 100 })
-    expect((await here.system.swarm(SWARM))?.status?.currentRevision).to.equal(target)
+    await eventually('the swarm says so', async () => (await here.system.swarm(SWARM))?.status?.currentRevision === target)
     await here.hasAgents({ [target]: 4 })
     await here.system.settled(SWARM)
     const { status } = await here.until(
@@ -56,9 +59,9 @@ describe('a canary', function () {
     await here.hasWeights({ [stable]: 100 })
     expect(await here.agents()).to.deep.equal({ [stable]: 4, [target]: 1 })
     await here.hasAgents({ [stable]: 4 })
-    const swarm = await here.system.swarm(SWARM)
-    expect(swarm?.status?.rejectedRevision).to.equal(target)
-    expect(swarm?.status?.conditions?.map((c) => `${c.type}=${c.status}`)).to.include.members(['Ready=True', 'RevisionRejected=True'])
+    const swarm = await here.system.settled(SWARM)
+    expect(swarm.status?.rejectedRevision).to.equal(target)
+    expect(swarm.status?.conditions?.map((c) => `${c.type}=${c.status}`)).to.include.members(['Ready=True', 'RevisionRejected=True'])
     const rollout = await here.rollout()
     expect(rollout?.status?.conditions?.map((c) => `${c.type}=${c.status} ${c.reason}`)).to.deep.equal([
       'Ready=False AbortedByRequest',
@@ -66,7 +69,7 @@ describe('a canary', function () {
     ])
     await here.ask('Retry')
     await here.until('it is tried again', (r) => r.status?.step === '2/4 pause until promoted')
-    expect((await here.system.swarm(SWARM))?.status?.rejectedRevision).to.equal(undefined)
+    await eventually('the swarm rejects nothing', async () => (await here.system.swarm(SWARM))?.status?.rejectedRevision === undefined)
   })
 
   it('switches to a newer template, and straight back when the template is set back', async () => {
@@ -138,8 +141,7 @@ describe('a canary', function () {
     expect((await here.rollout())?.status?.request, 'or the next one would inherit its revision').to.equal(undefined)
     await here.until('it is back', (r) => r.status?.state?.stableRevision === old && r.status.state.activity === 'Idle')
     await here.hasAgents({ [old]: 4 })
-    expect((await here.system.swarm(SWARM))?.status).to.include({ currentRevision: old, updateRevision: newer })
-    await here.system.settled(SWARM)
+    expect((await here.system.settled(SWARM)).status).to.include({ currentRevision: old, updateRevision: newer })
   })
 
   it('that is deleted leaves what it gave up rejected; another one takes that over', async () => {
