@@ -133,6 +133,8 @@ describe('the health of agents', function () {
     await system.task('hot', { burn: true })
     const before = await isToldAs('hot', 'Critical', 'CpuHigh')
     expect(before.message).to.match(/^processor \d+ % used$/)
+    const isSized = async () => (await system.agents('hot'))[0]?.status?.sandbox?.cpus !== undefined
+    await eventually('the size of its sandbox is stored, which is once', isSized, { timeoutMs: 60_000 })
     await system.operator?.kill()
     const version = await versionOf('hot')
     await system.startOperator()
