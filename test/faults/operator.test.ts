@@ -12,6 +12,12 @@ const KILLS = 50
 /** Kills come up to this long after a change, in milliseconds: most of what follows a change happens within. */
 const LONGEST_MS = 500
 
+/** Longest until everything agrees: when many agents were lost at once, updates wait for a minute first. */
+const AGREE_MS = 150_000
+
+/** What is shown of the last operator's log when it does not converge. */
+const LOG_CHARS = 4_000
+
 /** Kills after which everything must agree, before it goes on. */
 const LOOK_EVERY = 10
 
@@ -57,14 +63,15 @@ describe('an operator that is killed at any instant', function () {
       for (const name of ['a', 'b']) await system.remove(name)
       await system.isEmpty()
     } catch (error) {
-      throw new Error(`with SWARM_SEED=${seed}, after: ${did.slice(-LOOK_EVERY).join('; ')}`, { cause: error })
+      const log = system.operator?.log.slice(-LOG_CHARS) ?? ''
+      throw new Error(`with SWARM_SEED=${seed}, after: ${did.slice(-LOOK_EVERY).join('; ')}; the operator says: ${log}`, { cause: error })
     }
 
     async function agree(): Promise<void> {
       for (const name of ['a', 'b']) {
         if (await system.swarm(name)) {
-          await system.settled(name)
-          await system.isExact(name)
+          await system.settled(name, { timeoutMs: AGREE_MS })
+          await system.isExact(name, { timeoutMs: AGREE_MS })
         } else {
           await eventually(`nothing is left of ${name}`, async () => {
             const sandboxes = system.e2b.admin.sandboxes().filter((s) => s.metadata[METADATA.swarm] === name)
