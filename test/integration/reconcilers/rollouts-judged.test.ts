@@ -1,6 +1,7 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
+import { TestSource } from '../sources/test-source.ts'
 
 const METRICS = [
   { name: 'errors', errorRate: { maxPercent: 20 }, minSamples: 10, interval: '250ms', count: 4, window: '30s' },
@@ -104,6 +105,41 @@ describe('a rollout that is judged under load', function () {
     await here.template('bad-2')
     const { status } = await here.is('Aborted')
     expect(status?.state?.failure?.reason).to.equal('GuardTripped')
+    await here.hasWeights({ [blue]: 100 })
+    expect((await here.agents())[blue]).to.equal(4)
+    expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
+  })
+
+  it('blue-green: is judged before it has tasks and after it has all of them', async () => {
+    const gate = new TestSource()
+    gate.answer = (response) => response.end('{"open":true}')
+    await gate.start()
+    const http = { url: gate.url, path: 'open' }
+    const prePromotion = { metrics: [{ name: 'gate', http, success: { equals: 'true' }, interval: '1s', count: 1 }] }
+    const spec = { ...FAST, prePromotion, shift: { weights: [100], interval: '0s' }, postPromotion: { metrics: METRICS } }
+    here = await RolloutSystem.start('BlueGreenRollout', spec)
+    const load = here.system.keepAsking(SWARM)
+    await here.template('good-2')
+    const { status } = await here.is('Idle')
+    await gate.stop()
+    expect(status?.state?.history[0]).to.include({ result: 'Promoted' })
+    expect(gate.received).to.have.length(1)
+    const succeeded = status?.metrics?.filter(({ successful }) => successful > 0).map(({ name }) => name)
+    expect(succeeded).to.have.members(['gate', 'errors', 'latency'])
+    expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])
+  })
+
+  it('blue-green: a green that is slow goes back after it has all tasks, while blue is whole', async () => {
+    here = await RolloutSystem.start('BlueGreenRollout', {
+      ...FAST,
+      shift: { weights: [100], interval: '0s' },
+      postPromotion: { metrics: METRICS },
+    })
+    const blue = Object.keys(await here.weights())[0] ?? ''
+    const load = here.system.keepAsking(SWARM)
+    await here.template('slow-2')
+    const { status } = await here.is('Aborted')
+    expect(status?.state?.failure?.message).to.match(/latency: .*longer than 700ms/)
     await here.hasWeights({ [blue]: 100 })
     expect((await here.agents())[blue]).to.equal(4)
     expect((await load.stop()).filter((a) => a.status !== 200)).to.deep.equal([])

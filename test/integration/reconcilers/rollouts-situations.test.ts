@@ -304,6 +304,10 @@ describe('a canary of a swarm', function () {
       agents: 5,
       isRight: isSummedUp,
     },
+    'that is a Ring without groups': {
+      swarm: { replicas: 3, topology: { type: 'Ring' } },
+      agents: 3,
+    },
     'that is a Ring of groups': {
       swarm: { groups: STAGES.map((name) => ({ name, replicas: 2 })), topology: { type: 'Ring' } },
       program: TEAM_AGENT,
@@ -313,7 +317,7 @@ describe('a canary of a swarm', function () {
   }
   for (const [what, { swarm, program, agents, isRight = () => true }] of Object.entries(swarms)) {
     it(`${what} costs no task on its way to all agents`, async () => {
-      const spec = { ...swarm, replicas: undefined }
+      const spec = { replicas: undefined, ...swarm }
       here = await RolloutSystem.start(
         'CanaryRollout',
         { ...COMMON, steps: STEPS },

@@ -1,9 +1,8 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { ScalingLab } from '../../support/scaling-lab.ts'
 import { eventually } from '../../support/wait.ts'
+import { TestSource } from '../sources/test-source.ts'
 
 /** One task at a time, and few enough of them that a lost one would be seen. */
 const SLOW = { sleepMs: 400 }
@@ -138,32 +137,31 @@ describe('scaling by what routers tell', function () {
 describe('scaling by a number from outside', function () {
   this.timeout(240_000)
   let lab: ScalingLab
-  let market: Server
+  const market = new TestSource()
   /** The volatility that the market publishes; undefined while it is broken. */
   let volatility: number | undefined = 0.5
   before(async () => {
-    market = createServer((request, response) => {
-      if (request.url === '/api/v1/query') {
-        const isKnown = request.headers.authorization === 'Bearer t0ken'
+    market.answer = (response, { url, headers }) => {
+      if (url === '/api/v1/query') {
+        const isKnown = headers.authorization === 'Bearer t0ken'
         response.writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' })
         return response.end(JSON.stringify({ status: 'success', data: { resultType: 'scalar', result: [1, '9'] } }))
       }
       response.writeHead(volatility === undefined ? 500 : 200, { 'content-type': 'application/json' })
       return response.end(JSON.stringify({ index: { volatility } }))
-    })
-    await new Promise<void>((resolve) => market.listen(0, '127.0.0.1', resolve))
+    }
+    await market.start()
     lab = await ScalingLab.start({ router: true, e2b: { light: true } })
   })
   after(async () => {
     await lab.stop()
-    market.closeAllConnections()
-    await new Promise((resolve) => market.close(resolve))
+    await market.stop()
   })
 
   it('doubles the agents at a volatility of 0.85, halves them below 0.2, and keeps them while the source fails', async () => {
     const { system } = lab
     await lab.swarm('desk', 6)
-    const url = `http://127.0.0.1:${(market.address() as AddressInfo).port}/index`
+    const url = `${market.url}/index`
     const index = {
       name: 'volatility',
       type: 'Json',
@@ -193,7 +191,7 @@ describe('scaling by a number from outside', function () {
   it('asks Prometheus with the token of a Secret, as soon as that is there, and says what is missing until then', async () => {
     const { system } = lab
     await lab.swarm('queries', 1)
-    const url = `http://127.0.0.1:${(market.address() as AddressInfo).port}`
+    const { url } = market
     const prometheus = { url, query: 'sum(backlog)', interval: '1s', tokenSecretRef: { name: 'prometheus' } }
     const backlog = { name: 'backlog', type: 'Prometheus', prometheus, target: { value: 3 } }
     await lab.policy('queries', { maxReplicas: 5, metrics: [backlog] })
