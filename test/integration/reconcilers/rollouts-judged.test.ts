@@ -1,7 +1,7 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
-import { TestSource } from '../sources/test-source.ts'
+import { TestSource } from '../../support/test-source.ts'
 
 const METRICS = [
   { name: 'errors', errorRate: { maxPercent: 20 }, minSamples: 10, interval: '250ms', count: 4, window: '30s' },

@@ -2,7 +2,7 @@ import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { ScalingLab } from '../../support/scaling-lab.ts'
 import { eventually } from '../../support/wait.ts'
-import { TestSource } from '../sources/test-source.ts'
+import { TestSource } from '../../support/test-source.ts'
 
 /** One task at a time, and few enough of them that a lost one would be seen. */
 const SLOW = { sleepMs: 400 }

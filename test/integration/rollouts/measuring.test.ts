@@ -19,7 +19,7 @@ import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from '../router/agents.ts'
 import { TestFleet } from '../router/fleet.ts'
 import { RouterProcess } from '../router/router-process.ts'
-import { TestSource } from '../sources/test-source.ts'
+import { TestSource } from '../../support/test-source.ts'
 
 const TOKEN = 'measuring-test-token'
 const RUN = '1.0/2'

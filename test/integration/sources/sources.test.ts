@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { SourceError } from '../../../src/sources/source-error.ts'
 import { Sources } from '../../../src/sources/sources.ts'
 import { eventually } from '../../support/wait.ts'
-import { TestSource } from './test-source.ts'
+import { TestSource } from '../../support/test-source.ts'
 
 const TIMEOUT = { timeoutMs: 10_000 }
 const SECRET = 'hunter2'
