@@ -12,9 +12,6 @@ const KILLS = 50
 /** Kills come up to this long after a change, in milliseconds: most of what follows a change happens within. */
 const LONGEST_MS = 500
 
-/** Longest until everything agrees: when many agents were lost at once, updates wait for a minute first. */
-const AGREE_MS = 150_000
-
 /** What is shown of the last operator's log when it does not converge. */
 const LOG_CHARS = 4_000
 
@@ -70,8 +67,8 @@ describe('an operator that is killed at any instant', function () {
     async function agree(): Promise<void> {
       for (const name of ['a', 'b']) {
         if (await system.swarm(name)) {
-          await system.settled(name, { timeoutMs: AGREE_MS })
-          await system.isExact(name, { timeoutMs: AGREE_MS })
+          await system.settled(name)
+          await system.isExact(name)
         } else {
           await eventually(`nothing is left of ${name}`, async () => {
             const sandboxes = system.e2b.admin.sandboxes().filter((s) => s.metadata[METADATA.swarm] === name)
