@@ -43,18 +43,21 @@ describe('a mass failure', function () {
     await system.settled('desk')
     const load = system.keepAsking('desk', 2)
     await system.apply('desk', { replicas: 10, template: NEW })
-    await eventually('the update is in its middle', async () => ((await system.swarm('desk'))?.status?.updatedReplicas ?? 0) >= 3)
+    await eventually('the update is in its middle', async () => {
+      const swarm = await system.swarm('desk')
+      return swarm?.status?.observedGeneration === swarm?.metadata.generation && (swarm?.status?.updatedReplicas ?? 0) >= 3
+    })
 
-    // One of them may be on its way out meanwhile, and does not count as lost then.
+    // Until their loss is seen the update goes on: one or two of them may be on their way out, and do not count as lost then.
     const struck = readyAgents(await system.agents('desk'))
       .filter(({ spec }) => spec.state === 'Running')
-      .slice(0, 5)
+      .slice(0, 6)
     await Promise.all(struck.map((a) => system.e2b.admin.fault(a.status?.sandbox?.id ?? '', { type: 'kill' })))
     const told = await eventually('the swarm tells', async () => conditionOf('MassFailure'))
     const sinceMs = Date.parse(told.lastTransitionTime)
-    expect(told.message).to.match(/^[45] of 1[01] agents lost within a minute: updates and scale-downs wait until /)
+    expect(told.message).to.match(/^[456] of 1[01] agents lost within a minute: updates and scale-downs wait until /)
     expect(untilOf(told.message) - sinceMs).to.be.within(50_000, 61_000)
-    await system.told('desk', 'MassFailure', /^[45] of 1[01] agents lost/)
+    await system.told('desk', 'MassFailure', /^[456] of 1[01] agents lost/)
 
     await eventually('the lost ones are replaced', async () => {
       const agents = await system.agents('desk')
@@ -68,7 +71,7 @@ describe('a mass failure', function () {
       return (await system.swarm('desk'))?.status?.desiredReplicas === 8 && condition?.reason === 'MassFailure' ? condition : undefined
     })
     expect(held.message).to.match(/^waits for the end of a mass failure: \d+ of 8 agents run revision \w+, \d+ older/)
-    expect((await system.swarm('desk'))?.status?.recentFailures?.length).to.be.within(4, 5)
+    expect((await system.swarm('desk'))?.status?.recentFailures?.length).to.be.within(4, 6)
     expect(await system.metrics()).to.contain(`swarmops_operator_mass_failure{namespace="${system.namespace}",swarm="desk"} 1`)
 
     let untilMs = 0
