@@ -8,7 +8,7 @@ import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import { swarmLabels, type Seen } from './observe.ts'
-import type { Action } from './plan.ts'
+import type { Action } from './world.ts'
 
 /** Writes at once to the API server in one pass. */
 const PARALLEL_WRITES = 16

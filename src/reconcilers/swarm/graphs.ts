@@ -1,5 +1,5 @@
 import { graphOf, linksIn, type Graph, type Member } from '../../topology/graph.ts'
-import type { World } from './plan.ts'
+import type { World } from './world.ts'
 
 /** A graph and the number of its links. */
 export type Linked = { readonly graph: Graph; readonly links: number }

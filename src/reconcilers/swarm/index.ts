@@ -15,8 +15,9 @@ import { isDue, TELL_COST_MS, type Costs } from './costs.ts'
 import type { Graphs, Linked } from './graphs.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, remainderOf, topologyStatus } from './links.ts'
 import { observeSwarm, type Seen } from './observe.ts'
-import { planSwarm, type Plan } from './plan.ts'
+import { planSwarm } from './plan.ts'
 import { FOLLOWED, statusOf, storedFailures, waitingStatus } from './status.ts'
+import type { Plan } from './world.ts'
 import { tellBudget, tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */

@@ -5,7 +5,7 @@ import type { TopologyStatus } from '../../api/topology.ts'
 import { TERM } from '../../topology/leader.ts'
 import { epochAfter } from '../../topology/succession.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
-import type { AgentSeen, World } from './plan.ts'
+import type { AgentSeen, World } from './world.ts'
 
 const agent = (name: string, over: Partial<AgentSeen> = {}): AgentSeen => ({
   name,

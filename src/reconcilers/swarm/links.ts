@@ -4,7 +4,7 @@ import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
 import { PART, isLed, partsOf } from '../../topology/parts.ts'
 import { leaderNamedBy, raise } from '../../topology/succession.ts'
-import type { AgentSeen, Plan, World } from './plan.ts'
+import type { AgentSeen, Plan, World } from './world.ts'
 
 /** Takes new tasks. */
 export const isServing = (a: AgentSeen) => a.ready && a.state === 'Running' && !a.deleting && !a.failed

@@ -10,7 +10,7 @@ import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
 import { referencesOf, revisionHash, revisionOf, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Costs } from './costs.ts'
-import type { AgentSeen, World } from './plan.ts'
+import type { AgentSeen, World } from './world.ts'
 import type { Trouble } from './status.ts'
 
 /** A swarm with everything that belongs to it, as the caches have it. */

@@ -1,7 +1,8 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { planSwarm, type Action, type AgentSeen, type World } from './plan.ts'
+import { planSwarm } from './plan.ts'
+import type { Action, AgentSeen, World } from './world.ts'
 
 const NOW = 1_000_000
 const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({

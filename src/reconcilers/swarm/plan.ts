@@ -1,102 +1,7 @@
-import type { HealthState } from '../../api/health.ts'
-import type { GroupSpec } from '../../api/swarm.ts'
-import type { Topology } from '../../api/topology.ts'
-import { FAILURE_WINDOW_MS, type Brake, type Failure } from '../../health/brake.ts'
+import { FAILURE_WINDOW_MS } from '../../health/brake.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
-
-/** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
-export type AgentSeen = {
-  name: string
-  group: string
-  place: number
-  revision: string
-  state: 'Running' | 'Draining' | 'Paused'
-  stateSinceMs: number
-  /** Being deleted: its place is free already. */
-  deleting: boolean
-  /** Takes tasks, as far as its own state goes. */
-  ready: boolean
-  /** Has been ready at some time. */
-  wasReady: boolean
-  /** Lost for good; `readyForMs` is how long it had been ready. */
-  failed?: { reason: string; atMs: number; readyForMs: number }
-  /** How well it does, once it has been ready. */
-  health?: HealthState
-  attempt: number
-  /** Tasks that the routers have given it and not seen the end of. */
-  inFlight: number
-  /** Every router has said that it sends no more tasks and waits for none. */
-  drained: boolean
-  /** The provider will not extend its life, or it has reached the age at which agents are replaced. */
-  expiring: boolean
-  /** It was made before the time at which all agents are restarted. */
-  restarting?: boolean
-  /** When it reaches that age. */
-  expiresMs?: number
-}
-
-/** One group as it is wanted. */
-export type GroupWanted = { name: string; replicas: number }
-
-/** What a rollout asks for instead of a rolling update. */
-export type Sides = {
-  /** Agents that each revision is to have; those that come first are made first. */
-  sides: readonly { revision: string; groups: readonly GroupWanted[] }[]
-  /** Revisions whose agents stay as they are, without being replaced. */
-  kept: readonly string[]
-}
-
-/** All that planning may know. `nowMs` is Unix time in milliseconds. */
-export type World = {
-  groups: readonly GroupWanted[]
-  /** Revision of the template as it is now. */
-  updateRevision: string
-  maxSurge: number | string
-  maxUnavailable: number | string
-  drainTimeoutMs: number
-  onScaleDown: 'Delete' | 'Pause'
-  /** How its agents work together, if they do, and the groups with their roles. */
-  topology?: { spec: Topology; groups: readonly GroupSpec[] }
-  /** The agent that leads, if one does: of several that could go it goes last. */
-  leader?: string
-  /** Each place counts, as the stages of a ring: every one from 0 on has its agent, and one in no such place is too many. */
-  isOrdered: boolean
-  /** Sandboxes that may exist at once; paused ones do not count. */
-  maxAgents?: number
-  /** Which cap of the budget that comes from, as it is written. */
-  budget?: { by: 'maxAgents' | 'maxHourlyCost'; cap: string }
-  /** Agents that were lost within the last minute, the oldest first. */
-  failures?: readonly Failure[]
-  /** When all agents are restarted, if that is still to come. */
-  restartsMs?: number
-  /** So many of them that nothing more may be risked. */
-  brake?: Brake
-  /** There while a rollout says which revisions have how many agents. */
-  rollout?: Sides
-  agents: readonly AgentSeen[]
-  nowMs: number
-}
-
-/** Why an agent is drained. */
-export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'GroupRemoved'
-
-/** Why an agent is deleted. */
-export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated'
-
-/** One thing to do. */
-export type Action =
-  | { do: 'createAgent'; group: string; place: number; revision: string; attempt: number; replaces?: { name: string; reason: string } }
-  | { do: 'drainAgent'; name: string; reason: DrainReason }
-  | { do: 'keepAgent'; name: string }
-  | { do: 'pauseAgent'; name: string }
-  | { do: 'resumeAgent'; name: string }
-  | { do: 'deleteAgent'; name: string; reason: DeleteReason }
-
-/**
- * What to do now, when to look again if nothing changes before, how many agents the budget held back, and how many would have gone
- * but for the brake.
- */
-export type Plan = { actions: Action[]; checkAgainMs?: number; withheld: number; spared: number; wanted: readonly GroupWanted[] }
+import { Places } from './places.ts'
+import { isFresh, isWanted, type Action, type AgentSeen, type DrainReason, type GroupWanted, type Plan, type World } from './world.ts'
 
 /** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
 export const STEADY_MS = 60_000
@@ -374,33 +279,6 @@ function withinBudget(groups: readonly GroupWanted[], maxAgents = Infinity): Gro
   })
 }
 
-/** The places of a group that agents of a revision have not taken. */
-class Places {
-  readonly #taken = new Map<string, Set<number>>()
-
-  constructor({ name }: GroupWanted, { agents }: World) {
-    for (const agent of agents) {
-      if (agent.group === name && agent.state === 'Running' && !agent.deleting && !agent.failed && isFresh(agent))
-        this.take(agent.revision, agent.place)
-    }
-  }
-
-  /** No agent of its revision has the place of this one. */
-  isFree({ revision, place }: AgentSeen): boolean {
-    return !this.#taken.get(revision)?.has(place)
-  }
-
-  /** Takes the wanted place, or, when that is taken or none is wanted, the first one that is not. */
-  take(revision: string, wanted = 0): number {
-    const taken = this.#taken.get(revision) ?? new Set()
-    this.#taken.set(revision, taken)
-    let place = taken.has(wanted) ? 0 : wanted
-    while (taken.has(place)) place += 1
-    taken.add(place)
-    return place
-  }
-}
-
 function spend(allowance: Allowance): boolean {
   if (allowance.left > 0) {
     allowance.left -= 1
@@ -410,14 +288,6 @@ function spend(allowance: Allowance): boolean {
   return false
 }
 
-/** Its revision is the newest one, or one that a rollout names. */
-export const isWanted = (
-  { revision }: Pick<AgentSeen, 'revision'>,
-  { rollout, updateRevision }: Pick<World, 'rollout' | 'updateRevision'>,
-) => (rollout ? rollout.sides.some((side) => side.revision === revision) : revision === updateRevision)
-
-/** Nothing but its revision could be a reason to replace it. */
-const isFresh = ({ expiring, restarting = false }: AgentSeen) => !expiring && !restarting
 const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && isFresh(agent)
 /** A lost agent's sandbox is ended before the agent is marked so; a paused one costs nothing. */
 const countsForBudget = (agent: AgentSeen) => agent.state !== 'Paused' && !agent.failed

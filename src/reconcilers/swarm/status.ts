@@ -7,7 +7,7 @@ import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
 import type { Brake } from '../../health/brake.ts'
 import { isServing } from './links.ts'
-import { isWanted, type AgentSeen, type GroupWanted, type Plan, type World } from './plan.ts'
+import { isWanted, type AgentSeen, type GroupWanted, type Plan, type World } from './world.ts'
 
 /** What an agent says about itself while it is not ready. */
 export type Trouble = { agent: string; reason: string; message: string; stalled: boolean }
