@@ -10,6 +10,7 @@ import { hotPaths } from './hot-paths.ts'
 import { operatorIdle } from './operator-idle.ts'
 import { operatorMany } from './operator-many.ts'
 import { operatorScale } from './operator-scale.ts'
+import { provisioning } from './provisioning.ts'
 import { ring } from './ring.ts'
 import { rollback } from './rollback.ts'
 import { rollouts } from './rollouts.ts'
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   operatorMany,
   operatorIdle,
   scaling,
+  provisioning,
   failover,
   rollouts,
   rollback,

@@ -74,7 +74,8 @@ async function pass(subject: Subject, deps: ScalingDeps, signal: AbortSignal): P
   const isSeen = policy.status?.observedGeneration === policy.metadata.generation
   if (isListening && isSeen && !decision.apply) return { requeueAfterMs: LISTEN_MS }
   const asked = Math.max(...decision.answers.map(({ wanted = 0 }) => wanted))
-  const forecast = world.settings.predictive.mode === 'Off' ? undefined : memory.forecastOf(world.settings, asked, world.nowMs)
+  const forecast =
+    world.settings.predictive.mode === 'Off' ? undefined : memory.foresight.see(world.settings.predictive, asked, world.nowMs)
 
   const error = decision.apply ? await apply(subject, decision, { deps, newsMs, signal }) : undefined
   const hasChanged = decision.apply && error === undefined

@@ -1,7 +1,6 @@
 import { noRecommendations, type Recommendations } from '../../scaling/behaviour.ts'
 import { readTimetable, TimetableError, type CronState } from '../../scaling/cron.ts'
-import { forecast, type Forecast } from '../../scaling/forecast.ts'
-import { complete, emptyHistory, record, type History } from '../../scaling/history.ts'
+import { Foresight } from '../../scaling/foresight.ts'
 import { withSample, type Sample, type Series } from '../../scaling/reading.ts'
 import { samplesKeptMs, settingsOf, type MetricSettings, type Settings } from '../../scaling/settings.ts'
 import type { Metric } from '../../api/scaling-metric.ts'
@@ -54,9 +53,8 @@ export class PolicyMemory {
   activeMs: number | undefined
   /** Since when every router has been connected; absent while one is not. Unix milliseconds. */
   connectedMs: number | undefined
+  readonly foresight = new Foresight()
   #settings: { readonly generation: number; readonly value: Settings } | undefined
-  #history: History | undefined
-  #forecast: { readonly points: number; readonly made: Forecast } | undefined
 
   constructor(nowMs: number) {
     this.sinceMs = nowMs
@@ -77,20 +75,6 @@ export class PolicyMemory {
     })
     this.#settings = { generation, value }
     return value
-  }
-
-  /** Records what is asked for, and tells what that lets expect; worked out anew for each new point only. */
-  forecastOf({ predictive: { seasonMs, horizonMs } }: Settings, asked: number | undefined, nowMs: number): Forecast {
-    const empty = emptyHistory(seasonMs, nowMs)
-    const history = this.#history?.stepMs === empty.stepMs ? this.#history : empty
-    this.#history = asked === undefined ? history : record(history, asked, nowMs)
-    const points = complete(this.#history, nowMs)
-    const atMs = Math.floor(nowMs / history.stepMs)
-    if (this.#forecast?.points === atMs) return this.#forecast.made
-    const { stepMs } = history
-    const made = forecast(points, { season: Math.round(seasonMs / stepMs), horizon: Math.max(1, Math.ceil(horizonMs / stepMs)) })
-    this.#forecast = { points: atMs, made }
-    return made
   }
 }
 

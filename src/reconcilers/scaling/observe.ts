@@ -4,7 +4,7 @@ import type { Agent, ScalingPolicy, Swarm } from '../../api/objects.ts'
 import type { MetricSeen } from '../../scaling/answer.ts'
 import type { Change } from '../../scaling/behaviour.ts'
 import type { World } from '../../scaling/decide.ts'
-import { agentsAhead, type Forecast } from '../../scaling/forecast.ts'
+import { agentsAhead } from '../../scaling/forecast.ts'
 import { isPaused } from '../../scaling/settings.ts'
 import type { Stores } from '../shared/stores.ts'
 import type { MetricMemory, PolicyMemory } from './memory.ts'
@@ -35,7 +35,7 @@ export function observe({ policy, target, memory }: Subject, { stores, usages }:
   const { status } = policy
   const storedMs = status?.lastActiveAt === undefined ? undefined : Date.parse(status.lastActiveAt)
   const lastActiveMs = memory.activeMs ?? storedMs
-  const ahead = settings.predictive.mode === 'Scale' ? lastForecast(memory, settings, nowMs) : undefined
+  const ahead = settings.predictive.mode === 'Scale' ? memory.foresight.see(settings.predictive, undefined, nowMs) : undefined
   const forecast = ahead && agentsAhead(ahead, settings.predictive.mode)
   const settledMs = fleet.ready.length >= target.current ? Date.parse(newestOf(fleet.ready)) : undefined
   return {
@@ -142,9 +142,6 @@ function seenOf({ settings, series, timetable, problem }: MetricMemory, unmeasur
     ...(trouble !== undefined && { problem: trouble }),
   }
 }
-
-const lastForecast = (memory: PolicyMemory, settings: World['settings'], nowMs: number): Forecast =>
-  memory.forecastOf(settings, undefined, nowMs)
 
 const isReady = ({ status }: Agent) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 
