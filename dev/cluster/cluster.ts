@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly exitWithParent?: boolean
   /** Whether a control plane may be built when there is none, which takes minutes (default: true). */
   readonly mayBuild?: boolean
+  /** How often HorizontalPodAutoscalers are looked after, such as `1s`; by default every 15 seconds, as everywhere. */
+  readonly autoscalerPeriod?: string
   readonly say?: (line: string) => void
 }
 
@@ -55,6 +57,7 @@ async function processCluster(programs: string, options: ClusterOptions): Promis
       programs,
       ports: options.ports ?? (await randomPorts()),
       exitWithParent: options.exitWithParent ?? true,
+      ...(options.autoscalerPeriod !== undefined && { autoscalerPeriod: options.autoscalerPeriod }),
     })
     try {
       await startPlane(plane, options.crds)

@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly ports: Ports
   /** Whether the processes end when the one that started them does, however it ends. */
   readonly exitWithParent: boolean
+  /** How often HorizontalPodAutoscalers are looked after; every 15 seconds when left out. */
+  readonly autoscalerPeriod?: string
 }
 
 /** etcd, an API server and a controller-manager as background processes on loopback ports. */
@@ -82,7 +84,9 @@ export class ControlPlane {
   /** Starts the controller-manager if it does not run. It knows of the kinds that are there now; of others after half a minute. */
   async startControllerManager(): Promise<void> {
     if (this.#controllerManager.pid !== undefined) return
+    const { autoscalerPeriod } = this.#options
     await this.#start(this.#controllerManager, [
+      ...(autoscalerPeriod === undefined ? [] : [`--horizontal-pod-autoscaler-sync-period=${autoscalerPeriod}`]),
       `--kubeconfig=${this.kubeconfig}`,
       '--leader-elect=false',
       '--secure-port=0',

@@ -22,7 +22,7 @@ async function start(): Promise<{ dir: string; cluster: Cluster }> {
   const dir = mkdtempSync(join(tmpdir(), 'swarm-cluster-'))
   const remove = () => rmSync(dir, { recursive: true, force: true })
   try {
-    const cluster = await startCluster({ dir, crds: CRDS, mayBuild: false })
+    const cluster = await startCluster({ dir, crds: CRDS, mayBuild: false, autoscalerPeriod: '1s' })
     process.once('exit', () => {
       cluster.killNow()
       remove()

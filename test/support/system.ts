@@ -416,7 +416,7 @@ export class System {
 const urlOf = ({ port }: Program) => `http://127.0.0.1:${port}`
 
 /** What tests read of a router's live view. */
-export type LiveView = { agents: { agent: string; health: string; inFlight: number }[] }
+export type LiveView = { queue: { length: number }; agents: { agent: string; health: string; inFlight: number }[] }
 
 /** Seen in its newest form, complete, and nothing to do. */
 export function isSettled({ metadata, status }: Swarm): boolean {

@@ -121,7 +121,8 @@ export const warningEndsMs = (overridden: ScalingPolicyStatus['overridden'], now
 
 /** What happened, and what to do so that it does not happen again. */
 export const overriddenText = ({ by, from, to }: Overridden): string =>
-  `${by} set replicas to ${to}, which this policy had set to ${from}, and the policy goes on from there; take replicas out of what ${by} applies, or delete the policy`
+  `${by} set replicas to ${to}, which this policy had set to ${from}, and the policy goes on from there; keep ${by} from setting them ` +
+  '(take replicas out of the manifest, delete the other autoscaler), or delete the policy'
 
 function metricStatus({ name, state, value, measuredAtMs, wanted, message }: Answer): NonNullable<ScalingPolicyStatus['metrics']>[number] {
   return {
