@@ -23,6 +23,7 @@ export const REASON = {
   quotaExceeded: 'QuotaExceeded',
   rateLimited: 'RateLimited',
   budgetExceeded: 'BudgetExceeded',
+  namespaceQuotaExceeded: 'NamespaceQuotaExceeded',
   withinBudget: 'WithinBudget',
   // a person must change something
   credentialsRejected: 'CredentialsRejected',

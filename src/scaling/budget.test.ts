@@ -1,155 +1,105 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { PURPOSES, reserve, roomOf, type Budget, type Purpose, type Request, type Room } from './budget.ts'
-import { DEFAULT_PRICES, hourlyMicros, rateOf } from './cost.ts'
+import { Allowance, limitOf, PURPOSES, textOf, type Cap, type Limit, type Purpose } from './budget.ts'
+import { rateOfMicros } from './cost.ts'
 
-const DOLLAR = 1_000_000n * 1024n // in parts
-const request = (id: string, purpose: Purpose = 'Scale', dollars = 1n): Request => ({ id, purpose, rate: dollars * DOLLAR })
-const swarm = (over: Partial<Budget> = {}): Budget => ({ of: 'Swarm desk', agents: 0, rate: 0n, ...over })
+const AGENTS: Cap = { by: 'Quota', name: 'agents', counts: 'Sandboxes', most: 10n, used: 7n }
+const OBJECTS: Cap = { by: 'Quota', name: 'objects', counts: 'Objects', most: 10n, used: 10n }
+const CENT = rateOfMicros(10_000n)
+const COST: Cap = { by: 'Budget', name: 'cost', counts: 'Cost', most: 100n * CENT, used: 70n * CENT }
+const claim = (purpose: Purpose, sandboxes: number) => ({ purpose, sandboxes, objects: sandboxes, rate: 20n * CENT })
 
-type Case = { requests: Request[]; budgets: Budget[]; granted: string[]; refused: [string, string][] }
-const cases: Record<string, Case> = {
-  'without a budget everything is granted': { requests: [request('a')], budgets: [], granted: ['a'], refused: [] },
-  'agents are granted up to the number': {
-    requests: [request('a'), request('b')],
-    budgets: [swarm({ maxAgents: 5, agents: 4 })],
-    granted: ['a'],
-    refused: [['b', 'maxAgents']],
-  },
-  'cost is granted up to the last micro-dollar': {
-    requests: [request('a'), request('b')],
-    budgets: [swarm({ maxHourlyCost: 2_000_000n })],
-    granted: ['a', 'b'],
-    refused: [],
-  },
-  'cost is not granted beyond it': {
-    requests: [request('a'), request('b')],
-    budgets: [swarm({ maxHourlyCost: 1_999_999n })],
-    granted: ['a'],
-    refused: [['b', 'maxHourlyCost']],
-  },
-  'replacements come first, whatever the order': {
-    requests: [
-      request('pool', 'WarmPool'),
-      request('green', 'Green'),
-      request('surge', 'Surge'),
-      request('scale'),
-      request('new', 'Replacement'),
-    ],
-    budgets: [swarm({ maxAgents: 2 })],
-    granted: ['new', 'scale'],
-    refused: [
-      ['surge', 'maxAgents'],
-      ['green', 'maxAgents'],
-      ['pool', 'maxAgents'],
-    ],
-  },
-  'what is less urgent does not take what a replacement waits for': {
-    requests: [request('cheap', 'WarmPool', 1n), request('dear', 'Replacement', 5n)],
-    budgets: [swarm({ maxHourlyCost: 2_000_000n })],
-    granted: [],
-    refused: [
-      ['dear', 'maxHourlyCost'],
-      ['cheap', 'maxHourlyCost'],
-    ],
-  },
-  'a cheaper one of the same purpose may pass': {
-    requests: [request('dear', 'Scale', 5n), request('cheap', 'Scale', 1n)],
-    budgets: [swarm({ maxHourlyCost: 2_000_000n })],
-    granted: ['cheap'],
-    refused: [['dear', 'maxHourlyCost']],
-  },
-  'every budget must allow it': {
-    requests: [request('a'), request('b')],
-    budgets: [swarm({ maxAgents: 9 }), swarm({ of: 'namespace trading', maxAgents: 10, agents: 9 })],
-    granted: ['a'],
-    refused: [['b', 'maxAgents']],
-  },
-  'nothing is granted when the fleet is over its budget already': {
-    requests: [request('a', 'Replacement')],
-    budgets: [swarm({ maxAgents: 0, agents: 3 })],
-    granted: [],
-    refused: [['a', 'maxAgents']],
-  },
-}
+describe('what a cap leaves', () => {
+  const cases: Record<string, { limit: Limit; want: number[] }> = {
+    'what is not used, whatever it is for': { limit: limitOf(AGENTS, 5n), want: [3, 3, 3, 3] },
+    'of a cost as many as it pays for': { limit: limitOf(COST, 11n * CENT), want: [2, 2, 2, 2] },
+    'nothing of a cost that one more would exceed': { limit: limitOf({ ...COST, used: 90n * CENT }, 11n * CENT), want: [0, 0, 0, 0] },
+    'any number of agents that cost nothing': { limit: limitOf(COST, 0n), want: [Infinity, Infinity, Infinity, Infinity] },
+    'none of those once the cost is beyond the cap': { limit: limitOf({ ...COST, used: 101n * CENT }, 0n), want: [0, 0, 0, 0] },
+    'as many too many as must go': { limit: limitOf({ ...COST, used: 101n * CENT }, 11n * CENT), want: [-1, -1, -1, -1] },
+    'what less urgent purposes of others wait for': { limit: limitOf(AGENTS, 5n, [claim('WarmPool', 2)]), want: [3, 3, 3, 3] },
+    'what more urgent ones wait for is left to them': {
+      limit: limitOf(AGENTS, 5n, [claim('Replacement', 1), claim('Update', 1)]),
+      want: [3, 2, 2, 1],
+    },
+    'at the cost of those': { limit: limitOf(COST, 5n * CENT, [claim('Scale', 1)]), want: [6, 6, 2, 2] },
+  }
+  for (const [name, { limit, want }] of Object.entries(cases))
+    it(name, () => expect(PURPOSES.map((purpose) => limit.left[purpose])).to.deep.equal(want))
 
-describe('a budget', () => {
-  for (const [name, { requests, budgets, granted, refused }] of Object.entries(cases))
-    it(name, () => {
-      const result = reserve(requests, budgets)
-      expect({ granted: result.granted.map((r) => r.id), refused: result.refused.map((r) => [r.request.id, r.by]) }).to.deep.equal({
-        granted,
-        refused,
-      })
-    })
-
-  it('says whose it is, what is used, and what to do', () => {
-    const { refused } = reserve([request('a')], [swarm({ maxAgents: 3, agents: 3 })])
-    expect(refused[0]?.message).to.equal('Swarm desk may have 3 agents and has 3; raise budget.maxAgents or ask for fewer agents')
-    const dear = reserve([request('a')], [swarm({ maxHourlyCost: 500_000n, rate: DOLLAR / 4n })])
-    expect(dear.refused[0]?.message).to.equal(
-      'Swarm desk may cost 0.50 dollars an hour, costs 0.25, and one more agent costs 1.00; raise budget.maxHourlyCost or ask for fewer agents',
-    )
-  })
-
-  const requests = fc.array(
-    fc.record({ id: fc.uuid(), purpose: fc.constantFrom(...PURPOSES), rate: fc.bigInt({ min: 0n, max: 5n * DOLLAR }) }),
-    { maxLength: 30 },
-  )
-  const budgets = fc.array(
-    fc.record({
-      of: fc.constantFrom('Swarm desk', 'namespace trading'),
-      maxAgents: fc.option(fc.nat(20), { nil: undefined }),
-      maxHourlyCost: fc.option(fc.bigInt({ min: 0n, max: 40_000_000n }), { nil: undefined }),
-      agents: fc.nat(10),
-      rate: fc.bigInt({ min: 0n, max: 20n * DOLLAR }),
-    }),
-    { maxLength: 3 },
-  )
-
-  it('is never exceeded, and answers every request once', () => {
-    fc.assert(
-      fc.property(requests, budgets, (asked, caps) => {
-        const { granted, refused } = reserve(asked, caps)
-        expect(granted.length + refused.length).to.equal(asked.length)
-        if (granted.length === 0) return
-        const rate = granted.reduce((sum, r) => sum + r.rate, 0n)
-        for (const cap of caps) {
-          expect(cap.agents + granted.length).to.be.at.most(cap.maxAgents ?? Infinity)
-          expect(cap.maxHourlyCost === undefined || hourlyMicros(cap.rate + rate) <= cap.maxHourlyCost).to.equal(true)
-        }
-      }),
-    )
-  })
-
-  it('gives nothing to what is less urgent than something that was refused', () => {
-    fc.assert(
-      fc.property(requests, budgets, (asked, caps) => {
-        const { granted, refused } = reserve(asked, caps)
-        const rank = (r: Request) => PURPOSES.indexOf(r.purpose)
-        const mostUrgent = Math.min(Infinity, ...refused.map(({ request: r }) => rank(r)))
-        expect(Math.max(-1, ...granted.map(rank))).to.be.at.most(mostUrgent)
-      }),
-    )
+  it('says whose cap it is, what it is and what is used', () => {
+    expect(textOf(limitOf(AGENTS, 0n), 3)).to.equal('agents (10 of 10 used)')
+    expect(textOf(limitOf(COST, 10n * CENT), 3)).to.equal('cost (1.00 of 1.00 dollars an hour used)')
+    expect(textOf(limitOf({ ...COST, unit: 'cents' }, 11n * CENT), 2)).to.equal('cost (92.00 of 100.00 cents an hour used)')
   })
 })
 
-describe('the room in a budget', () => {
-  const each = rateOf({ cpus: 2, memoryMib: 512 }, DEFAULT_PRICES) // 0.1089 dollars an hour
-  const rooms: Record<string, { budget: { maxAgents?: number; maxHourlyCost?: bigint }; agents: number; want: Room | undefined }> = {
-    'without a cap has no bound': { budget: {}, agents: 3, want: undefined },
-    'is the number of agents': { budget: { maxAgents: 5 }, agents: 3, want: { agents: 5, by: 'maxAgents' } },
-    'is what can be paid for': { budget: { maxHourlyCost: 400_000n }, agents: 2, want: { agents: 3, by: 'maxHourlyCost' } },
-    'is exact': { budget: { maxHourlyCost: 326_700n }, agents: 0, want: { agents: 3, by: 'maxHourlyCost' } },
-    'is the smaller of both': { budget: { maxAgents: 2, maxHourlyCost: 400_000n }, agents: 1, want: { agents: 2, by: 'maxAgents' } },
-    'is fewer than there are when they cost too much': {
-      budget: { maxHourlyCost: 200_000n },
-      agents: 4,
-      want: { agents: 1, by: 'maxHourlyCost' },
-    },
-    'is nothing for no money': { budget: { maxHourlyCost: 0n }, agents: 0, want: { agents: 0, by: 'maxHourlyCost' } },
+describe('an allowance', () => {
+  const tally = (counts: Partial<Record<Purpose, number>>) => {
+    const asking = new Allowance([])
+    for (const purpose of PURPOSES) for (let i = 0; i < (counts[purpose] ?? 0); i += 1) asking.take(purpose)
+    return asking.asked
   }
-  for (const [name, { budget, agents, want }] of Object.entries(rooms))
-    it(name, () => expect(roomOf(budget, { agents, rate: each * BigInt(agents) }, each)).to.deep.equal(want))
+
+  it('grants as many as there is room for, and says how many it held back and why', () => {
+    const allowance = new Allowance([limitOf(AGENTS, 0n)])
+    const refused = Array.from({ length: 5 }, () => allowance.take('Scale')).filter((limit) => limit !== undefined)
+    for (const limit of refused) allowance.hold(limit)
+    expect(allowance.held).to.deep.equal({ withheld: 2, heldBy: { by: 'Quota', text: 'agents (10 of 10 used)' } })
+    expect(allowance.missed.Scale).to.deep.equal({ sandboxes: 2, objects: 2 })
+  })
+
+  it('keeps room for what is more urgent, though that is asked for later', () => {
+    const allowance = new Allowance([limitOf(AGENTS, 0n)], tally({ Replacement: 2, Scale: 2, WarmPool: 1 }))
+    const isGranted = (purpose: Purpose) => allowance.take(purpose) === undefined
+    expect((['WarmPool', 'Scale', 'Replacement', 'Scale', 'Replacement'] as const).map(isGranted)).to.deep.equal([
+      false,
+      true,
+      true,
+      false,
+      true,
+    ])
+  })
+
+  it('gives nothing less urgent away while something more urgent waits for another cap', () => {
+    const allowance = new Allowance([limitOf({ ...AGENTS, used: 9n }, 0n), limitOf(OBJECTS, 0n)], tally({ Replacement: 1 }))
+    expect(allowance.take('Replacement')?.cap).to.equal(OBJECTS)
+    expect(allowance.take('Scale', true)?.cap.name).to.equal('agents')
+  })
+
+  it('lets one that sleeps wake up though no object more may be made', () => {
+    const allowance = new Allowance([limitOf(OBJECTS, 0n)])
+    expect(allowance.take('Scale', true)).to.equal(undefined)
+    expect(allowance.take('Scale')?.cap).to.equal(OBJECTS)
+  })
+
+  it('claims nothing in a namespace of what the own budget refuses', () => {
+    const allowance = new Allowance([limitOf({ ...AGENTS, by: 'Budget', used: 10n }, 0n)])
+    allowance.take('Replacement')
+    expect(allowance.missed.Replacement).to.deep.equal({ sandboxes: 0, objects: 0 })
+  })
+
+  it('is never more than any limit leaves, and serves in the order of urgency, whatever is asked in which order', () => {
+    const asks = fc.array(fc.record({ purpose: fc.constantFrom(...PURPOSES), isThere: fc.boolean() }), { maxLength: 30 })
+    fc.assert(
+      fc.property(asks, fc.integer({ min: -2, max: 20 }), fc.integer({ min: -2, max: 20 }), (all, sandboxes, objects) => {
+        const limits = [
+          limitOf({ ...AGENTS, most: BigInt(sandboxes), used: 0n }, 0n),
+          limitOf({ ...OBJECTS, most: BigInt(objects), used: 0n }, 0n),
+        ]
+        const first = new Allowance([])
+        for (const { purpose, isThere } of all) first.take(purpose, isThere)
+        const allowance = new Allowance(limits, first.asked)
+        const granted = all.filter(({ purpose, isThere }) => allowance.take(purpose, isThere) === undefined)
+        expect(granted.length).to.be.at.most(Math.max(0, sandboxes))
+        expect(granted.filter(({ isThere }) => !isThere).length).to.be.at.most(Math.max(0, objects))
+        if (first.isWithin(limits)) expect(granted.length).to.equal(all.length)
+        const refused = all.filter((ask) => !granted.includes(ask))
+        const [urgent] = PURPOSES.filter((purpose) => refused.some((ask) => ask.purpose === purpose))
+        const isLess = (purpose: Purpose) => urgent !== undefined && PURPOSES.indexOf(purpose) > PURPOSES.indexOf(urgent)
+        if (sandboxes < all.length && objects >= all.length) expect(granted.filter(({ purpose }) => isLess(purpose))).to.deep.equal([])
+      }),
+    )
+  })
 })

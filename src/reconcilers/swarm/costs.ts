@@ -1,8 +1,8 @@
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
 import { Account, type Costing, type StoredCost } from '../../scaling/account.ts'
-import { roomOf, type Room } from '../../scaling/budget.ts'
-import { DEFAULT_SIZE, rateOf, type Prices, type Rate } from '../../scaling/cost.ts'
+import { limitOf, type Cap, type Limit } from '../../scaling/budget.ts'
+import { DEFAULT_SIZE, rateOf, rateOfMicros, type Prices, type Rate } from '../../scaling/cost.ts'
 import { parseDollars } from '../../scaling/money.ts'
 import { madeFrom, type Sightings } from '../agent/sightings.ts'
 
@@ -37,7 +37,7 @@ export class Costs {
         running.push({
           uid: agent.metadata.uid,
           group: agent.spec.group,
-          rate: this.#rateOf(agent),
+          rate: this.rateOf(agent),
           startedMs: Date.parse(sandbox.startedAt),
         })
     }
@@ -46,15 +46,37 @@ export class Costs {
     return kept.account.stored(groupsOf(spec).map((group) => group.name))
   }
 
-  /** How many agents the budget has room for. Those whose sandbox is yet to come count as well, paused and lost ones do not. */
-  room({ spec: { budget } }: Swarm, agents: readonly Agent[]): Room | undefined {
-    if (!budget) return undefined
-    const maxHourlyCost = budget.maxHourlyCost === undefined ? undefined : parseDollars(budget.maxHourlyCost)
-    const rates = agents.filter((a) => a.spec.state !== 'Paused' && !a.status?.failed).map((agent) => this.#rateOf(agent))
-    const used = { agents: rates.length, rate: rates.reduce((sum, rate) => sum + rate, 0n) }
-    const usual = rateOf(DEFAULT_SIZE, this.#options.prices())
-    const dearest = rates.length === 0 ? usual : rates.reduce((most, rate) => (rate > most ? rate : most), 0n)
-    return roomOf({ maxAgents: budget.maxAgents, maxHourlyCost }, used, dearest)
+  /** What the budget of a swarm leaves. Agents whose sandbox is yet to come count as well, paused and lost ones do not. */
+  limits({ spec: { budget } }: Swarm, agents: readonly Agent[]): readonly Limit[] {
+    if (!budget) return []
+    const { maxAgents, maxHourlyCost } = budget
+    const counted = agents.filter((a) => a.spec.state !== 'Paused' && !a.status?.failed)
+    const cost = maxHourlyCost === undefined ? undefined : parseDollars(maxHourlyCost)
+    const caps: Cap[] = []
+    if (maxAgents !== undefined)
+      caps.push({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: BigInt(maxAgents), used: BigInt(counted.length) })
+    if (cost !== undefined) {
+      const used = counted.reduce((sum, agent) => sum + this.rateOf(agent), 0n)
+      caps.push({ by: 'Budget', name: 'spec.budget.maxHourlyCost', counts: 'Cost', most: rateOfMicros(cost), used })
+    }
+    return caps.map((cap) => limitOf(cap, this.rateOfNext(counted)))
+  }
+
+  /** What one more of these agents will cost: as much as the dearest. */
+  rateOfNext(agents: readonly Agent[]): Rate {
+    if (agents.length === 0) return rateOf(DEFAULT_SIZE, this.#options.prices())
+    return agents.reduce((most, agent) => {
+      const rate = this.rateOf(agent)
+      return rate > most ? rate : most
+    }, 0n)
+  }
+
+  /** What an agent costs while it runs, as far as its size is known. */
+  rateOf(agent: Agent): Rate {
+    const { cpus, memoryMib } = agent.status?.sandbox ?? {}
+    const { sightings, prices } = this.#options
+    const size = cpus !== undefined && memoryMib !== undefined ? { cpus, memoryMib } : sightings.sizeOf(agent.metadata.uid, madeFrom(agent))
+    return rateOf(size ?? DEFAULT_SIZE, prices())
   }
 
   /** The accounts of all swarms, for metrics. */
@@ -65,13 +87,6 @@ export class Costs {
   /** Forgets swarms that are gone. */
   keepOnly(uids: ReadonlySet<string>): void {
     for (const uid of this.#kept.keys()) if (!uids.has(uid)) this.#kept.delete(uid)
-  }
-
-  #rateOf(agent: Agent): Rate {
-    const { cpus, memoryMib } = agent.status?.sandbox ?? {}
-    const { sightings, prices } = this.#options
-    const size = cpus !== undefined && memoryMib !== undefined ? { cpus, memoryMib } : sightings.sizeOf(agent.metadata.uid, madeFrom(agent))
-    return rateOf(size ?? DEFAULT_SIZE, prices())
   }
 }
 

@@ -41,7 +41,6 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   const restartsMs = spec.restartAt === undefined ? 0 : Date.parse(spec.restartAt)
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
   const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
-  const room = costs.room(swarm, owned)
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
@@ -58,7 +57,7 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
-      ...(room && { maxAgents: room.agents, budget: { by: room.by, cap: String(spec.budget?.[room.by] ?? '') } }),
+      limits: costs.limits(swarm, owned),
       ...(restartsMs > nowMs && { restartsMs }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,

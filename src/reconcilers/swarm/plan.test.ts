@@ -2,7 +2,8 @@ import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { planSwarm } from './plan.ts'
-import type { Action, AgentSeen, World } from './world.ts'
+import { limitOf, type Counted } from '../../scaling/budget.ts'
+import type { Action, AgentSeen, Successor, World } from './world.ts'
 
 const NOW = 1_000_000
 const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
@@ -21,7 +22,8 @@ const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   expiring: false,
   ...over,
 })
-const world = (over: Partial<World> = {}): World => ({
+/** With `maxAgents` the limit that a budget of so many sets. */
+const world = ({ maxAgents, ...over }: Partial<World> & { maxAgents?: number } = {}): World => ({
   groups: [{ name: '', replicas: 1 }],
   updateRevision: 'r1',
   maxSurge: 1,
@@ -32,6 +34,23 @@ const world = (over: Partial<World> = {}): World => ({
   agents: [],
   nowMs: NOW,
   ...over,
+  ...(maxAgents !== undefined && { limits: [budget(maxAgents, over.agents ?? [])] }),
+})
+/** A budget of so many sandboxes, for these agents. */
+const budget = (maxAgents: number, agents: readonly AgentSeen[]) => {
+  const used = BigInt(agents.filter((a) => a.state !== 'Paused' && !a.failed).length)
+  return limitOf({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: BigInt(maxAgents), used }, 0n)
+}
+/** A quota of the namespace, of which so many are used. */
+const quota = (counts: Counted, most: number, used: number) =>
+  limitOf({ by: 'Quota', name: 'quota', counts, most: BigInt(most), used: BigInt(used) }, 0n)
+const successor = (over: Partial<Successor> = {}): Successor => ({
+  group: '',
+  place: 0,
+  revision: 'r1',
+  attempt: 1,
+  replaces: { name: 'a', reason: 'SandboxGone' },
+  ...over,
 })
 const fresh = (over: Partial<AgentSeen> = {}) => agent({ ready: false, wasReady: false, ...over })
 const replicas = (n: number) => ({ groups: [{ name: '', replicas: n }] })
@@ -41,7 +60,7 @@ const lost = (over: Partial<AgentSeen> = {}) =>
 
 const BRAKE = { brake: { failed: 4, of: 10, untilMs: NOW + 40_000 } }
 
-type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: number }
+type Case = { world: World; want: unknown[]; checkAgainMs?: number; withheld?: number; owed?: Successor[] }
 
 /** A rollout with these sides, and revisions that are kept. */
 const rollout = (sides: Record<string, number>, ...kept: string[]) => ({
@@ -335,6 +354,71 @@ const CASES: Record<string, Case> = {
     want: [],
     withheld: 1,
   },
+  'replaces lost agents of any group before it adds others': {
+    world: world({
+      groups: [
+        { name: '', replicas: 2 },
+        { name: 'g', replicas: 1 },
+      ],
+      limits: [quota('Sandboxes', 2, 1)],
+      agents: [agent(), lost({ name: 'b', group: 'g' })],
+    }),
+    want: [
+      create({ group: 'g', attempt: 1, replaces: { name: 'b', reason: 'SandboxGone' } }),
+      { do: 'deleteAgent', name: 'b', reason: 'Replaced' },
+    ],
+    withheld: 1,
+  },
+  'adds what is wanted before what an update adds': {
+    world: world({
+      groups: [
+        { name: '', replicas: 1 },
+        { name: 'g', replicas: 1 },
+      ],
+      updateRevision: 'r2',
+      limits: [quota('Sandboxes', 2, 1)],
+      agents: [agent()],
+    }),
+    want: [create({ group: 'g', revision: 'r2' })],
+    withheld: 1,
+  },
+  'gives the stable side of a rollout its agents before the new one': {
+    world: world({ ...replicas(2), ...rollout({ r1: 2, r2: 1 }), limits: [quota('Sandboxes', 2, 1)], agents: [agent()] }),
+    want: [create({ place: 1 })],
+    withheld: 1,
+  },
+  'lets nobody go because of a quota that is lower than what there is': {
+    world: world({ ...replicas(2), limits: [quota('Sandboxes', 1, 2)], agents: [agent(), agent({ name: 'b', place: 1 })] }),
+    want: [],
+  },
+  'lets a lost agent go first where no object more may be made': {
+    world: world({ limits: [quota('Objects', 1, 1)], agents: [lost({ attempt: 1 })] }),
+    want: [{ do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+    owed: [successor()],
+  },
+  'keeps its successor in mind until there is room': {
+    world: world({ limits: [quota('Objects', 1, 1)], owed: [successor({ attempt: 3 })] }),
+    want: [],
+    withheld: 1,
+    owed: [successor({ attempt: 3 })],
+  },
+  'makes it then, as the successor that it is': {
+    world: world({ limits: [quota('Objects', 1, 0)], owed: [successor({ attempt: 3 })] }),
+    want: [create({ ...successor({ attempt: 3 }) })],
+  },
+  'forgets a successor that nobody misses': {
+    world: world({ owed: [successor()], agents: [agent()] }),
+    want: [],
+  },
+  'leaves a lost agent where it is while no sandbox more may run': {
+    world: world({ limits: [quota('Sandboxes', 1, 1), quota('Objects', 1, 1)], agents: [lost()] }),
+    want: [],
+    withheld: 1,
+  },
+  'wakes agents that sleep where no object more may be made': {
+    world: world({ ...replicas(2), limits: [quota('Objects', 2, 2)], agents: [agent(), agent({ name: 'p', state: 'Paused', place: 1 })] }),
+    want: [{ do: 'resumeAgent', name: 'p' }],
+  },
   'drains the agents of a group that is no longer there': {
     world: world({ agents: [agent(), agent({ name: 'g', group: 'gone' })] }),
     want: [{ do: 'drainAgent', name: 'g', reason: 'GroupRemoved' }],
@@ -344,11 +428,12 @@ const CASES: Record<string, Case> = {
 describe('planSwarm', () => {
   for (const [name, c] of Object.entries(CASES)) {
     it(name, () => {
-      const { actions, checkAgainMs, withheld } = planSwarm(c.world)
-      expect({ actions, checkAgainMs, withheld }).to.deep.equal({
+      const { actions, checkAgainMs, withheld, owed } = planSwarm(c.world)
+      expect({ actions, checkAgainMs, withheld, owed }).to.deep.equal({
         actions: c.want,
         checkAgainMs: c.checkAgainMs,
         withheld: c.withheld ?? 0,
+        owed: c.owed ?? [],
       })
     })
   }
@@ -405,8 +490,7 @@ describe('planSwarm', () => {
         const named = actions.flatMap((a) => ('name' in a ? [a.name] : []))
         expect(new Set(named).size, JSON.stringify(actions)).to.equal(named.length)
         const added = actions.filter((a) => a.do === 'createAgent' || a.do === 'resumeAgent').length
-        const existing = w.agents.filter((a) => a.state !== 'Paused' && !a.failed).length
-        expect(added === 0 || existing + added <= (w.maxAgents ?? Infinity)).to.equal(true)
+        expect(added === 0 || added <= (w.limits?.[0]?.left.Scale ?? Infinity)).to.equal(true)
       }),
     )
   })
@@ -415,7 +499,7 @@ describe('planSwarm', () => {
     fc.assert(
       fc.property(aWorld, (start) => {
         let w: World = { ...start }
-        delete w.maxAgents
+        delete w.limits
         for (let pass = 0; pass < 60; pass += 1) w = applied(w, planSwarm(w).actions)
         expect(planSwarm(w).actions).to.deep.equal([])
         for (const group of w.groups) {
@@ -445,7 +529,7 @@ describe('planSwarm', () => {
     fc.assert(
       fc.property(aWorld, (start) => {
         let w = braked(start, Infinity)
-        delete w.maxAgents
+        delete w.limits
         for (let pass = 0; pass < 30; pass += 1) w = applied(w, planSwarm(w).actions)
         for (const group of w.groups) {
           const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running' && a.ready)

@@ -1,7 +1,18 @@
 import { FAILURE_WINDOW_MS } from '../../health/brake.ts'
+import { Allowance, type Limit, type Purpose } from '../../scaling/budget.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
 import { Places } from './places.ts'
-import { isFresh, isWanted, type Action, type AgentSeen, type DrainReason, type GroupWanted, type Plan, type World } from './world.ts'
+import {
+  isFresh,
+  isWanted,
+  type Action,
+  type AgentSeen,
+  type DrainReason,
+  type GroupWanted,
+  type Plan,
+  type Successor,
+  type World,
+} from './world.ts'
 
 /** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
 export const STEADY_MS = 60_000
@@ -18,35 +29,54 @@ export const MAX_REPLACE_DELAY_MS = 30_000
  * - A failed agent is replaced at once, and later and later when its successors fail as well.
  * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
  *   own kind, so that a bad template does not wear the group down.
- * - Nothing is created beyond `maxAgents`.
+ * - Nothing is created beyond the budget and the quotas of the namespace: successors of lost agents come first, then agents that are
+ *   wanted, then those that an update or a rollout adds for a while.
  * - With a rollout each of its revisions has the agents that it asks for, as if it were a swarm of its own; agents of revisions that
  *   it does not name are drained.
  * - While the brake is on, nothing that has worked goes but what is about to end anyway. Lost agents are replaced as ever; an update
  *   may add its first agent, so that a change that mends the swarm can show it.
  */
 export function planSwarm(world: World): Plan {
-  const wanted = withinBudget(world.groups, world.maxAgents)
-  const allowance = {
-    left: world.maxAgents === undefined ? Infinity : world.maxAgents - world.agents.filter(countsForBudget).length,
-    withheld: 0,
-  }
+  const { limits = [] } = world
+  const unlimited = new Allowance([])
+  const plan = planWith(world, unlimited)
+  // What is most urgent is served first, whatever group or revision it is for: for that all that is asked for must be known.
+  return unlimited.isWithin(limits) ? plan : planWith(world, new Allowance(limits, unlimited.asked))
+}
+
+function planWith(world: World, allowance: Allowance): Plan {
+  const budget = tightest(world.limits?.filter(({ cap }) => cap.by === 'Budget') ?? [])
+  const wanted = withinBudget(world.groups, budget && Math.max(0, world.agents.filter(countsForBudget).length + budget.left.Scale))
   const actions: Action[] = []
   const times = timesToCome(world)
   const brake = { isOn: world.brake !== undefined, spared: 0 }
-  for (const side of sidesOf(world, wanted)) {
+  const owed = { before: [...(world.owed ?? [])], now: [] }
+  for (const [i, side] of sidesOf(world, wanted).entries()) {
     const within = side.revision === undefined ? world : worldOf(world, side.revision)
     for (const group of side.groups)
-      planGroup({ group, world: within, allowance, brake, actions, times, places: new Places(group, within) })
+      planGroup({ group, world: within, isFirst: i === 0, allowance, owed, brake, actions, times, places: new Places(group, within) })
   }
   const elsewhere = world.agents.filter((a) => !wanted.some((g) => g.name === a.group))
   for (const agent of sparing(elsewhere, brake)) retire(agent, 'GroupRemoved', actions)
   for (const agent of sparing(leftOver(world), brake)) if (!elsewhere.includes(agent)) retire(agent, 'Outdated', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
   const capped = sum(world.groups) - sum(wanted)
+  if (capped > 0 && budget) allowance.hold(budget, capped)
   const next = Math.min(...times.filter((ms) => ms > 0))
-  const checkAgain = Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }
-  return { actions, ...checkAgain, withheld: allowance.withheld + capped, spared: brake.spared, wanted }
+  return {
+    actions,
+    ...(Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }),
+    ...allowance.held,
+    missed: allowance.missed,
+    owed: owed.now,
+    spared: brake.spared,
+    wanted,
+  }
 }
+
+/** The limit that leaves least. */
+const tightest = (limits: readonly Limit[]): Limit | undefined =>
+  limits.reduce<Limit | undefined>((least, limit) => (least && least.left.Scale <= limit.left.Scale ? least : limit), undefined)
 
 /** When the brake is off again, when the last failure is old, and when all agents are restarted, if nothing more happens. */
 function timesToCome({ failures = [], brake, restartsMs, nowMs }: World): number[] {
@@ -84,12 +114,14 @@ function leftOver({ rollout, agents }: World): readonly AgentSeen[] {
   return agents.filter((a) => !named.has(a.revision) && (a.failed || !rollout.kept.includes(a.revision)))
 }
 
-type Allowance = { left: number; withheld: number }
 type BrakeState = { isOn: boolean; spared: number }
 type GroupPass = {
   group: GroupWanted
   world: World
+  /** Not for what comes beside the agents that serve: the new revision of a rollout. */
+  isFirst: boolean
   allowance: Allowance
+  owed: { before: Successor[]; now: Successor[] }
   brake: BrakeState
   actions: Action[]
   times: number[]
@@ -128,7 +160,8 @@ function planGroup(pass: GroupPass): void {
     missing,
     pass,
   )
-  fill(missing - taken, here, pass)
+  const standing = running.length + kept.length + taken
+  fill({ missing: missing - taken, lacking: pass.isFirst ? Math.max(0, group.replicas - standing) : 0 }, here, pass)
   const staying = new Set(current)
   const surplus = newest.filter((a) => !staying.has(a))
   for (const agent of sparing(surplus, brake)) retire(agent, 'ScaledDown', actions)
@@ -164,18 +197,23 @@ function replaceLost(lost: readonly AgentSeen[], missing: number, pass: GroupPas
   return wanted.length
 }
 
-function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance, places }: GroupPass): void {
-  const successor = successorOf(agent)
+/** Makes a successor and lets the lost one go. Where one more object is too many, the lost one goes first and its successor follows. */
+function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance, places, owed }: GroupPass): void {
+  const { attempt, atMs } = successorOf(agent)
   const isSame = agent.revision === revision
-  const waitMs = isSame ? successor.atMs - world.nowMs : 0
+  const waitMs = isSame ? atMs - world.nowMs : 0
   if (waitMs > 0) {
     times.push(waitMs)
-  } else if (spend(allowance)) {
-    const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
-    const place = places.take(revision, agent.place)
-    actions.push({ do: 'createAgent', group: agent.group, place, revision, attempt: isSame ? successor.attempt : 0, replaces })
-    actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
+    return
   }
+  const limit = allowance.take('Replacement')
+  if (limit && limit.cap.counts !== 'Objects') return allowance.hold(limit)
+  const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
+  const place = places.take(revision, agent.place)
+  const successor = { group: agent.group, place, revision, attempt: isSame ? attempt : 0, replaces }
+  if (limit) owed.now.push(successor)
+  else actions.push({ do: 'createAgent', ...successor })
+  actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
 }
 
 /** The successor's number and when it may come: the first at once, the second after 1 s, then 2 s, 4 s … */
@@ -186,8 +224,8 @@ function successorOf(agent: AgentSeen): { attempt: number; atMs: number } {
   return { attempt, atMs: failed.atMs + delayMs }
 }
 
-/** Adds `missing` agents of the newest revision: the cheapest way first. */
-function fill(missing: number, here: readonly AgentSeen[], pass: GroupPass): void {
+/** Adds `missing` agents of the newest revision: the cheapest way first. So many of them are `lacking`, the others come besides. */
+function fill({ missing, lacking }: { missing: number; lacking: number }, here: readonly AgentSeen[], pass: GroupPass): void {
   const { group, world, allowance, actions, places } = pass
   const usable = here.filter((a) => !a.failed && isCurrent(a, world))
   const fitting = (sorted: readonly AgentSeen[]) =>
@@ -200,17 +238,28 @@ function fill(missing: number, here: readonly AgentSeen[], pass: GroupPass): voi
     places.take(agent.revision, agent.place)
     actions.push({ do: 'keepAgent', name: agent.name })
   }
+  const purposeOf = (n: number) => (n < lacking ? 'Scale' : 'Update')
   const spares = fitting(usable.filter((a) => a.state === 'Paused').sort(byName)).slice(0, missing - back.length)
-  for (const agent of spares) {
-    if (!spend(allowance)) continue
+  for (const [i, agent] of spares.entries()) {
+    if (!spend(allowance, purposeOf(back.length + i), true)) continue
     places.take(agent.revision, agent.place)
     actions.push({ do: 'resumeAgent', name: agent.name })
   }
   for (let n = back.length + spares.length; n < missing; n += 1) {
-    if (!spend(allowance)) continue
-    const place = places.take(world.updateRevision)
-    actions.push({ do: 'createAgent', group: group.name, place, revision: world.updateRevision, attempt: 0 })
+    const successor = owedTo(pass)
+    if (!spend(allowance, successor ? 'Replacement' : purposeOf(n))) {
+      if (successor) pass.owed.now.push(successor)
+      continue
+    }
+    const place = places.take(world.updateRevision, successor?.place)
+    actions.push({ do: 'createAgent', attempt: 0, ...successor, group: group.name, place, revision: world.updateRevision })
   }
+}
+
+/** Takes the successor of an agent that is gone from those that are still to come. */
+function owedTo({ group, world, owed }: GroupPass): Successor | undefined {
+  const at = owed.before.findIndex((each) => each.group === group.name && each.revision === world.updateRevision)
+  return at < 0 ? undefined : owed.before.splice(at, 1)[0]
 }
 
 /**
@@ -279,13 +328,11 @@ function withinBudget(groups: readonly GroupWanted[], maxAgents = Infinity): Gro
   })
 }
 
-function spend(allowance: Allowance): boolean {
-  if (allowance.left > 0) {
-    allowance.left -= 1
-    return true
-  }
-  allowance.withheld += 1
-  return false
+/** Whether one more agent may come for this; one that sleeps has its object already. */
+function spend(allowance: Allowance, purpose: Purpose, isThere = false): boolean {
+  const limit = allowance.take(purpose, isThere)
+  if (limit) allowance.hold(limit)
+  return !limit
 }
 
 const isCurrent = (agent: AgentSeen, world: World) => agent.revision === world.updateRevision && isFresh(agent)

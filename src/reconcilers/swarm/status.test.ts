@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { StalledError, TransientError, WaitingError, type OperatorError } from '../../errors.ts'
 import type { SwarmStatus } from '../../api/swarm.ts'
 import { kstatus, type KStatus } from '../../../test/support/kstatus.ts'
+import { limitOf } from '../../scaling/budget.ts'
 import { planSwarm } from './plan.ts'
 import type { AgentSeen, World } from './world.ts'
 import { statusOf, trafficOf, waitingStatus, type Trouble } from './status.ts'
@@ -46,6 +47,7 @@ const trouble = (over: Partial<Trouble> = {}): Trouble => ({
   ...over,
 })
 
+const BUDGET = limitOf({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: 2n, used: 2n }, 0n)
 const BRAKE = { failed: 4, of: 10, untilMs: Date.parse('2026-01-01T00:00:59.001Z') }
 
 type Case = {
@@ -115,7 +117,7 @@ const CASES: Record<string, Case> = {
     want: { kstatus: 'Current', conditions: ['Ready=True'], message: '2 of 2 agents are ready' },
   },
   'the budget holds agents back': {
-    world: world({ groups: [{ name: '', replicas: 3 }], maxAgents: 2 }),
+    world: world({ groups: [{ name: '', replicas: 3 }], limits: [BUDGET] }),
     want: {
       kstatus: 'InProgress',
       conditions: ['BudgetExceeded=True', 'Ready=False', 'Reconciling=True'],

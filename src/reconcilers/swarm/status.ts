@@ -141,10 +141,9 @@ function conditionsOf(facts: Facts): Condition[] {
       message: `${plural(quota.length, 'agent')} wait: ${quota[0].message}`,
     })
   }
-  if (plan.withheld > 0) {
-    const { by, cap } = world.budget ?? { by: 'maxAgents', cap: String(world.maxAgents) }
-    const message = `${plural(plan.withheld, 'agent')} held back by spec.budget.${by} (${cap}); raise it or ask for fewer agents`
-    drafts.push({ type: 'BudgetExceeded', status: 'True', reason: REASON.budgetExceeded, message })
+  if (plan.heldBy) {
+    const message = `${plural(plan.withheld, 'agent')} held back by ${plan.heldBy.text}; raise it or ask for fewer agents`
+    drafts.push({ type: 'BudgetExceeded', status: 'True', reason: HELD_BY[plan.heldBy.by], message })
   }
   if (before.rollout?.rejected !== undefined) {
     const message = `revision ${before.rollout.rejected} of the template was given up by a rollout and is not tried again; change spec.template${before.rollout.name === undefined ? ', or attach a rollout and ask it for Retry' : `, or ask ${before.rollout.name} for Retry`}`
@@ -153,6 +152,9 @@ function conditionsOf(facts: Facts): Condition[] {
   if (world.brake) drafts.push({ type: 'MassFailure', status: 'True', reason: REASON.massFailure, message: massFailureText(world.brake) })
   return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
 }
+
+/** Whose cap it is: the swarm's own, or one of its namespace. */
+const HELD_BY = { Budget: REASON.budgetExceeded, Quota: REASON.namespaceQuotaExceeded } as const
 
 /** How many are ready; more than are wanted in the middle of an update or a rollout. */
 const readyText = (ready: number, wanted: number) =>
@@ -190,7 +192,7 @@ function workOf({ world, plan, before, complete }: Facts): Draft | undefined {
     const waiting = [...parts, ...(plan.spared > 0 ? [`${plural(plan.spared, 'agent')} not drained yet`] : [])].join(', ')
     return { type: 'Reconciling', status: 'True', reason: REASON.massFailure, message: `waits for the end of a mass failure: ${waiting}` }
   }
-  const reason = plan.withheld > 0 ? REASON.budgetExceeded : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
+  const reason = plan.heldBy ? HELD_BY[plan.heldBy.by] : outdated.length > 0 ? REASON.rollingUpdate : REASON.progressing
   return { type: 'Reconciling', status: 'True', reason, message: message + troublesText(before.troubles) }
 }
 

@@ -21,7 +21,7 @@ export function tellMassFailure({ swarm }: Seen, status: SwarmStatus, events: Ev
 /** Tells people that the budget holds agents back, or does not any more. */
 export function tellBudget({ swarm }: Seen, status: SwarmStatus, events: EventRecorder): void {
   const [before, now] = [swarm.status, status].map((each) => each?.conditions?.find((c) => c.type === 'BudgetExceeded'))
-  if (now && !before) events.record(swarm, { type: 'Warning', reason: REASON.budgetExceeded, message: now.message })
+  if (now && !before) events.record(swarm, { type: 'Warning', reason: now.reason, message: now.message })
   if (before && !now)
     events.record(swarm, { type: 'Normal', reason: REASON.withinBudget, message: 'the budget holds nothing back any more' })
 }

@@ -2,6 +2,7 @@ import type { HealthState } from '../../api/health.ts'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { Topology } from '../../api/topology.ts'
 import type { Brake, Failure } from '../../health/brake.ts'
+import type { Cap, Limit, Tally } from '../../scaling/budget.ts'
 
 /** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
 export type AgentSeen = {
@@ -60,10 +61,10 @@ export type World = {
   leader?: string
   /** Each place counts, as the stages of a ring: every one from 0 on has its agent, and one in no such place is too many. */
   isOrdered: boolean
-  /** Sandboxes that may exist at once; paused ones do not count. */
-  maxAgents?: number
-  /** Which cap of the budget that comes from, as it is written. */
-  budget?: { by: 'maxAgents' | 'maxHourlyCost'; cap: string }
+  /** What its budget and the quotas of its namespace leave; paused agents take only of what counts objects. */
+  limits?: readonly Limit[]
+  /** Successors of lost agents that are gone already, to make room for them in a quota that counts objects. */
+  owed?: readonly Successor[]
   /** Agents that were lost within the last minute, the oldest first. */
   failures?: readonly Failure[]
   /** When all agents are restarted, if that is still to come. */
@@ -79,6 +80,15 @@ export type World = {
 /** Why an agent is drained. */
 export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'GroupRemoved'
 
+/** An agent that takes the place of a lost one. */
+export type Successor = {
+  group: string
+  place: number
+  revision: string
+  attempt: number
+  replaces: { name: string; reason: string }
+}
+
 /** Why an agent is deleted. */
 export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated'
 
@@ -91,11 +101,22 @@ export type Action =
   | { do: 'resumeAgent'; name: string }
   | { do: 'deleteAgent'; name: string; reason: DeleteReason }
 
-/**
- * What to do now, when to look again if nothing changes before, how many agents the budget held back, and how many would have gone
- * but for the brake.
- */
-export type Plan = { actions: Action[]; checkAgainMs?: number; withheld: number; spared: number; wanted: readonly GroupWanted[] }
+/** What to do now, and what else follows from it. */
+export type Plan = {
+  actions: Action[]
+  /** When to look again if nothing changes before. */
+  checkAgainMs?: number
+  /** How many agents are held back, and by what. */
+  withheld: number
+  heldBy?: { by: Cap['by']; text: string }
+  /** What a quota refused, by what it was for: others who ask for something less urgent leave that. */
+  missed: Tally
+  /** Successors that are to come once there is room for them. */
+  owed: readonly Successor[]
+  /** How many agents would have gone but for the brake. */
+  spared: number
+  wanted: readonly GroupWanted[]
+}
 
 /** Its revision is the newest one, or one that a rollout names. */
 export const isWanted = (

@@ -77,7 +77,7 @@ describe('cost and budget', function () {
     await system.told(
       'capped',
       'BudgetExceeded',
-      /^3 agents held back by spec.budget.maxHourlyCost \(0.40\); raise it or ask for fewer agents$/,
+      /^3 agents held back by spec.budget.maxHourlyCost \(0.3267 of 0.40 dollars an hour used\); raise it or ask for fewer agents$/,
     )
     await eventually('three run', async () => (await system.swarm('capped'))?.status?.readyReplicas === 3)
     expect(await system.metrics()).to.contain(`swarmops_operator_budget_exceeded{namespace="${system.namespace}",swarm="capped"} 1`)

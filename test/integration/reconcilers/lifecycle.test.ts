@@ -215,7 +215,7 @@ describe('the life of a swarm', function () {
       return swarm?.status?.readyReplicas === 2 && swarm.status.conditions?.some((c) => c.type === 'BudgetExceeded') ? swarm : undefined
     })
     const condition = held.status?.conditions?.find((c) => c.type === 'BudgetExceeded')
-    expect(condition?.message).to.equal('1 agent held back by spec.budget.maxAgents (2); raise it or ask for fewer agents')
+    expect(condition?.message).to.equal('1 agent held back by spec.budget.maxAgents (2 of 2 used); raise it or ask for fewer agents')
     expect(system.e2b.admin.sandboxes()).to.have.length(2)
     await system.apply('desk', { replicas: 3, budget: { maxAgents: 3 } })
     const swarm = await system.settled('desk')

@@ -237,7 +237,9 @@ describe('situations of a blue-green', function () {
     const { status: before } = await here.is('Idle')
     const blue = before?.state?.stableRevision ?? ''
     await here.template('good-2', { budget: { maxAgents: 4 } })
-    expect(await swarmTells(here, 'BudgetExceeded', 'BudgetExceeded')).to.match(/4 agents held back by spec.budget.maxAgents \(4\)/)
+    expect(await swarmTells(here, 'BudgetExceeded', 'BudgetExceeded')).to.match(
+      /4 agents held back by spec.budget.maxAgents \(4 of 4 used\)/,
+    )
     const { status } = await here.is('Aborted')
     expect(status?.state?.failure).to.include({ reason: 'ProgressDeadlineExceeded', step: 1 })
     await here.hasAgents({ [blue]: 4 })
