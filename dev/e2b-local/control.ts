@@ -7,12 +7,13 @@ import { DEFAULT_TIMEOUT_S } from './limits.ts'
 import { pageOf, parseListQuery } from './listing.ts'
 import type { Provider } from './provider.ts'
 import type { SandboxSpec } from './sandbox.ts'
+import type { Size } from './template.ts'
 
 /** What the control plane stands on. */
 export type ControlDeps = {
   readonly fleet: Fleet
   readonly provider: Provider
-  readonly templates: ReadonlySet<string>
+  readonly templates: ReadonlyMap<string, Size>
   readonly domain: () => string
 }
 
@@ -76,7 +77,8 @@ function specOf(body: Fields, deps: ControlDeps): SandboxSpec {
   const template = textOf(body['templateID'])
   if (template === undefined || template === '') throw new ApiError(400, 'templateID is required')
   const alias = template.split(':')[0] ?? ''
-  if (!deps.templates.has(alias)) throw new ApiError(404, `template '${template}' not found`)
+  const size = deps.templates.get(alias)
+  if (!size) throw new ApiError(404, `template '${template}' not found`)
   const timeoutMs = deps.provider.endOfLife(body['timeout'] ?? DEFAULT_TIMEOUT_S, Date.now()) - Date.now()
   return {
     templateId: alias,
@@ -87,6 +89,7 @@ function specOf(body: Fields, deps: ControlDeps): SandboxSpec {
     autoPause: body['autoPause'] === true,
     autoResume: fieldsOf(body['autoResume'])['enabled'] === true,
     allowInternetAccess: typeof body['allow_internet_access'] === 'boolean' ? body['allow_internet_access'] : undefined,
+    size,
     network: body['network'] === undefined ? undefined : fieldsOf(body['network']),
   }
 }

@@ -10,7 +10,11 @@ const OPTIONS = {
   port: { type: 'string', default: '13000', help: 'Port to listen on; 0 for a free one' },
   'data-dir': { type: 'string', help: 'Where sandboxes live (default: a directory that goes away at the end)' },
   light: { type: 'boolean', default: false, help: 'No processes: every port answers by itself; for benchmarks' },
-  template: { type: 'string', multiple: true, help: 'A template name known besides base; repeat it for several' },
+  template: {
+    type: 'string',
+    multiple: true,
+    help: 'A template known besides base, as name or name=CPUSxMEGABYTES; repeat it for several',
+  },
   'create-latency': { type: 'string', help: 'Time a create takes, such as 150ms' },
   'create-rate': { type: 'string', help: 'Creates per second before a 429' },
   'max-sandboxes': { type: 'string', help: 'Running sandboxes before a 429' },

@@ -26,7 +26,7 @@ export type E2bLocalOptions = Partial<Behaviour> & {
   readonly light?: boolean
   /** Seed of the failures. */
   readonly seed?: number
-  /** Template names known besides `base`. */
+  /** Templates known besides `base`: names, or names with what they give a sandbox, such as `large=8x8192`. */
   readonly templates?: readonly string[]
 }
 

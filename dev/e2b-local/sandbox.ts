@@ -5,6 +5,7 @@ import type { Fields } from './input.ts'
 import type { Listed } from './listing.ts'
 import { ENVD_VERSION } from './limits.ts'
 import type { MetricsPoint } from './metrics.ts'
+import { SIZE, type Size } from './template.ts'
 
 /** What a sandbox is created from. */
 export type SandboxSpec = {
@@ -17,13 +18,12 @@ export type SandboxSpec = {
   readonly autoResume: boolean
   readonly allowInternetAccess: boolean | undefined
   readonly network: Fields | undefined
+  /** What its template gives it. */
+  readonly size?: Size
 }
 
 /** A watch whose events are fetched by polling. */
 export type PolledWatcher = { readonly events: unknown[]; readonly stop: () => void }
-
-/** The size that every sandbox claims to have. */
-export const SIZE = { cpuCount: 2, memoryMB: 512, diskSizeMB: 2560 } as const
 
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -71,6 +71,10 @@ export class Sandbox implements Listed {
     return this.spec.alias
   }
 
+  get size(): Size {
+    return this.spec.size ?? SIZE
+  }
+
   get metadata(): Readonly<Record<string, string>> {
     return this.spec.metadata
   }
@@ -112,7 +116,7 @@ export class Sandbox implements Listed {
       clientID: 'e2b-local',
       startedAt: new Date(this.startedAtMs).toISOString(),
       endAt: new Date(this.endAtMs).toISOString(),
-      ...SIZE,
+      ...this.size,
       metadata: this.metadata,
       state: this.state,
       envdVersion: ENVD_VERSION,

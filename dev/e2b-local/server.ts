@@ -18,6 +18,7 @@ import { LocalPorts } from './ports.ts'
 import { Provider } from './provider.ts'
 import { PortProxy } from './proxy.ts'
 import { seededRandom } from './random.ts'
+import { parseTemplate, type Size } from './template.ts'
 import { addressOf, serveUpgrade, type TrafficDeps } from './traffic.ts'
 import { UsageSampler } from './usage.ts'
 
@@ -63,7 +64,7 @@ export async function startE2bLocal(options: E2bLocalOptions = {}): Promise<E2bL
   const counters = new Map<string, number>()
   const admin = new Admin({ fleet, provider, scanner, counters })
   const traffic: TrafficDeps = { fleet, proxy: new PortProxy(), provider }
-  const control: ControlDeps = { fleet, provider, templates: new Set(['base', ...templates]), domain: () => 'e2b.local' }
+  const control: ControlDeps = { fleet, provider, templates: templatesOf(templates), domain: () => 'e2b.local' }
   const front = new Front({ traffic, control, admin, counters, apiKey })
   whileStarting.release(
     (request, response) => front.serve(request, response),
@@ -88,6 +89,17 @@ export async function startE2bLocal(options: E2bLocalOptions = {}): Promise<E2bL
     admin,
     stop: async () => (stopping ??= stop()),
   }
+}
+
+/** The templates by name; throws when one is not written as it should be. */
+function templatesOf(texts: readonly string[]): ReadonlyMap<string, Size> {
+  return new Map(
+    ['base', ...texts].map((text) => {
+      const template = parseTemplate(text)
+      if (typeof template === 'string') throw new TypeError(template)
+      return template
+    }),
+  )
 }
 
 async function home(dataDir: string | undefined): Promise<{ directory: string; serverId: string }> {

@@ -3,7 +3,6 @@ import { promisify } from 'node:util'
 import type { Fleet } from './fleet.ts'
 import { METRICS_EVERY_MS, METRICS_KEPT } from './limits.ts'
 import type { MarkerScanner } from './markers.ts'
-import { SIZE } from './sandbox.ts'
 
 type Used = { cpuMs: number; memoryBytes: number }
 
@@ -76,13 +75,13 @@ export class UsageSampler {
     sandbox.metrics.push({
       timestamp: new Date(now).toISOString(),
       timestampUnix: Math.floor(now / 1000),
-      cpuUsedPct: Math.round((spent * 10_000) / METRICS_EVERY_MS / SIZE.cpuCount) / 100,
-      cpuCount: SIZE.cpuCount,
+      cpuUsedPct: Math.round((spent * 10_000) / METRICS_EVERY_MS / sandbox.size.cpuCount) / 100,
+      cpuCount: sandbox.size.cpuCount,
       memUsed: memoryBytes,
-      memTotal: SIZE.memoryMB * 1024 * 1024,
+      memTotal: sandbox.size.memoryMB * 1024 * 1024,
       memCache: 0,
       diskUsed: 0,
-      diskTotal: SIZE.diskSizeMB * 1024 * 1024,
+      diskTotal: sandbox.size.diskSizeMB * 1024 * 1024,
     })
     if (sandbox.metrics.length > METRICS_KEPT) sandbox.metrics.shift()
   }

@@ -30,6 +30,8 @@ export class Pass {
   #session: Connected | undefined
   /** The write of the access token, which goes on beside the start of the agent. */
   #tokenStored: Promise<void> = Promise.resolve()
+  /** The look at how large a new sandbox is, which goes on beside its start as well. */
+  #sizeSeen: Promise<void> = Promise.resolve()
   world: World
   sandbox: AgentStatus['sandbox']
   lost: { reason: LossReason; message: string } | undefined
@@ -102,6 +104,7 @@ export class Pass {
     await Promise.all(surplus.map((s) => this.#provider.kill(s.sandboxId, this.#call)))
     this.world = { ...this.world, mayExist: false }
     if (!kept) return
+    if (kept.size) this.#deps.sightings.measured(this.#uid, madeFrom(this.#seen.agent), kept.size)
     this.#set({ ...this.#fresh(kept.sandboxId, kept.startedAtMs, undefined), state: STATE[kept.state] })
     if (!this.world.deleting) await this.#connected()
   }
@@ -133,6 +136,8 @@ export class Pass {
       )
       this.#set(this.#fresh(session.sandboxId, session.startedAtMs, session.domain))
       this.#adopt(session)
+      this.#sizeSeen = this.#measure(session.sandboxId)
+      this.#sizeSeen.catch(() => undefined) // heard where it is waited for
     } catch (error) {
       // Only a create that certainly did nothing may be tried again without looking first.
       const isCertain = error instanceof OperatorError && !(error instanceof AmbiguousCreateError)
@@ -160,7 +165,8 @@ export class Pass {
     await this.#provider.prepare(session.session, contents.files, this.#call)
     await this.#provider.start(session.session, { command: template.command, env }, this.#call)
     await this.#tokenStored // checks need it; when this fails the start is gone through again, which starts nothing twice
-    this.#set({ commandStarted: true })
+    await this.#sizeSeen
+    this.#set({ commandStarted: true, ...this.#size })
     this.#watch()
   }
 
@@ -249,6 +255,15 @@ export class Pass {
       startedAt,
       ...(timeout && { timeout }),
       ...this.#size,
+    }
+  }
+
+  /** Asks how large the first sandbox of its kind is. When that fails nothing is lost: the next look at all sandboxes tells. */
+  async #measure(sandboxId: string): Promise<void> {
+    try {
+      await this.#deps.sightings.learn(madeFrom(this.#seen.agent), async () => this.#provider.get(sandboxId, this.#call))
+    } catch (error) {
+      if (!(error instanceof OperatorError) && !this.#signal.aborted) throw error
     }
   }
 

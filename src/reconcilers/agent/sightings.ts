@@ -1,4 +1,5 @@
 import type { Agent } from '../../api/objects.ts'
+import { DEFAULT_SIZE } from '../../scaling/cost.ts'
 
 /** Revisions and groups of which the size of sandboxes is remembered. */
 const MOST_USUAL = 10_000
@@ -13,6 +14,8 @@ export class Sightings {
   readonly #sizes = new Map<string, SandboxSize>()
   /** By what sandboxes are made from: those of one revision and group are alike. */
   readonly #usualSizes = new Map<string, SandboxSize>()
+  /** Looks at the first sandbox of its kind that are under way. */
+  readonly #looks = new Map<string, Promise<void>>()
 
   /** The sandbox of this agent was not seen, or not in the state it should be in. */
   suspect(uid: string): void {
@@ -42,10 +45,35 @@ export class Sightings {
   /** The provider has told how large the sandbox of an agent is, and thereby the next ones that are made from the same. */
   measured(uid: string, madeFrom: string, size: SandboxSize): void {
     this.#sizes.set(uid, size)
+    this.remember(madeFrom, size)
+  }
+
+  /** What is made from this is so large. */
+  remember(madeFrom: string, size: SandboxSize): void {
     this.#usualSizes.delete(madeFrom)
     this.#usualSizes.set(madeFrom, size)
     const [oldest] = this.#usualSizes.size > MOST_USUAL ? this.#usualSizes.keys() : []
     if (oldest !== undefined) this.#usualSizes.delete(oldest)
+  }
+
+  /** How large sandboxes are that are made from this; undefined when none was seen. */
+  usualSize(madeFrom: string): SandboxSize | undefined {
+    return this.#usualSizes.get(madeFrom)
+  }
+
+  /**
+   * Has somebody look at a sandbox when none that is made from the same was seen; of several at once only the first. `look` gives undefined when the
+   * sandbox is gone, and no size when the provider does not say: it is then taken for a usual one. Rejects as the look does.
+   */
+  async learn(madeFrom: string, look: () => Promise<{ readonly size?: SandboxSize } | undefined>): Promise<void> {
+    if (this.#usualSizes.has(madeFrom)) return
+    const underWay = this.#looks.get(madeFrom)
+    if (underWay) return underWay
+    const looking = look()
+      .then((seen) => seen && this.remember(madeFrom, seen.size ?? DEFAULT_SIZE))
+      .finally(() => this.#looks.delete(madeFrom))
+    this.#looks.set(madeFrom, looking)
+    await looking
   }
 
   /** How large the sandbox of an agent is, or, as long as that was not seen, others that are made from the same; undefined without those. */
@@ -61,6 +89,10 @@ export class Sightings {
   }
 }
 
+type Origin = {
+  readonly metadata: Pick<Agent['metadata'], 'namespace'>
+  readonly spec: Pick<Agent['spec'], 'swarm' | 'revision' | 'group'>
+}
+
 /** What the sandbox of an agent is made from. */
-export const madeFrom = ({ metadata, spec }: Pick<Agent, 'metadata' | 'spec'>): string =>
-  `${metadata.namespace}/${spec.swarm}/${spec.revision}/${spec.group}`
+export const madeFrom = ({ metadata, spec }: Origin): string => `${metadata.namespace}/${spec.swarm}/${spec.revision}/${spec.group}`

@@ -9,6 +9,7 @@ import type { Provider } from '../../e2b/provider.ts'
 import type { SandboxInfo } from '../../e2b/types.ts'
 import { planSweep } from '../../e2b/sweep.ts'
 import { pause } from '../../kube/pause.ts'
+import { DEFAULT_SIZE } from '../../scaling/cost.ts'
 import type { CredentialStore } from '../shared/credentials.ts'
 import { AGENTS } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
@@ -83,13 +84,13 @@ export class Sweeper {
     }
   }
 
-  /** Takes over how large sandboxes are; an agent whose status does not have that yet is looked at. */
+  /** Takes over how large sandboxes are, the usual size where the provider does not say; an agent whose status does not have that yet is looked at. */
   #measure(sandboxes: readonly SandboxInfo[], known: ReadonlyMap<string, Agent>): void {
     const { sightings, enqueue } = this.#options
-    for (const { metadata, sandboxId, size } of sandboxes) {
+    for (const { metadata, sandboxId, size = DEFAULT_SIZE } of sandboxes) {
       const agent = known.get(metadata[METADATA.agentUid] ?? '')
       const sandbox = agent?.status?.sandbox
-      if (!agent || !size || sandbox?.id !== sandboxId) continue
+      if (!agent || sandbox?.id !== sandboxId) continue
       sightings.measured(agent.metadata.uid, madeFrom(agent), size)
       if (sandbox.cpus !== size.cpus || sandbox.memoryMib !== size.memoryMib) enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
     }

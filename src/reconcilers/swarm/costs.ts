@@ -2,7 +2,7 @@ import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
 import { Account, type Costing, type StoredCost } from '../../scaling/account.ts'
 import { limitOf, type Cap, type Limit } from '../../scaling/budget.ts'
-import { DEFAULT_SIZE, rateOf, rateOfMicros, type Prices, type Rate } from '../../scaling/cost.ts'
+import { DEFAULT_SIZE, rateOf, rateOfMicros, type Prices, type Rate, type Size } from '../../scaling/cost.ts'
 import { parseDollars } from '../../scaling/money.ts'
 import { madeFrom, type Sightings } from '../agent/sightings.ts'
 
@@ -10,6 +10,9 @@ import { madeFrom, type Sightings } from '../agent/sightings.ts'
 export const TELL_COST_MS = 300_000
 
 export type CostsOptions = { readonly prices: () => Prices; readonly sightings: Sightings }
+
+/** What agents of a swarm are made from. */
+type Kind = { readonly revision: string; readonly group: string }
 
 type Kept = { readonly namespace: string; readonly swarm: string; readonly account: Account }
 
@@ -46,8 +49,9 @@ export class Costs {
     return kept.account.stored(groupsOf(spec).map((group) => group.name))
   }
 
-  /** What the budget of a swarm leaves. Agents whose sandbox is yet to come count as well, paused and lost ones do not. */
-  limits({ spec: { budget } }: Swarm, agents: readonly Agent[]): readonly Limit[] {
+  /** What the budget of a swarm leaves when more agents of this revision come. Agents whose sandbox is yet to come count as well, paused and lost ones do not. */
+  limits(swarm: Swarm, agents: readonly Agent[], revision: string): readonly Limit[] {
+    const { budget } = swarm.spec
     if (!budget) return []
     const { maxAgents, maxHourlyCost } = budget
     const counted = agents.filter((a) => a.spec.state !== 'Paused' && !a.status?.failed)
@@ -59,24 +63,30 @@ export class Costs {
       const used = counted.reduce((sum, agent) => sum + this.rateOf(agent), 0n)
       caps.push({ by: 'Budget', name: 'spec.budget.maxHourlyCost', counts: 'Cost', most: rateOfMicros(cost), used })
     }
-    return caps.map((cap) => limitOf(cap, this.rateOfNext(counted)))
+    return caps.map((cap) => limitOf(cap, this.rateOfNext(swarm, counted, revision)))
   }
 
-  /** What one more of these agents will cost: as much as the dearest. */
-  rateOfNext(agents: readonly Agent[]): Rate {
-    if (agents.length === 0) return rateOf(DEFAULT_SIZE, this.#options.prices())
-    return agents.reduce((most, agent) => {
-      const rate = this.rateOf(agent)
-      return rate > most ? rate : most
-    }, 0n)
+  /** What one more agent of this revision will cost beside these: as much as the dearest of them or of the groups that have agents. */
+  rateOfNext(swarm: Swarm, agents: readonly Agent[], revision: string): Rate {
+    const groups = groupsOf(swarm.spec).filter(({ replicas }) => replicas > 0)
+    const next = groups.map(({ name }) => rateOf(this.#usualSize(swarm, { revision, group: name }) ?? DEFAULT_SIZE, this.#options.prices()))
+    return [...next, ...agents.map((agent) => this.rateOf(agent))].reduce((most, rate) => (rate > most ? rate : most), 0n)
   }
 
   /** What an agent costs while it runs, as far as its size is known. */
   rateOf(agent: Agent): Rate {
     const { cpus, memoryMib } = agent.status?.sandbox ?? {}
     const { sightings, prices } = this.#options
-    const size = cpus !== undefined && memoryMib !== undefined ? { cpus, memoryMib } : sightings.sizeOf(agent.metadata.uid, madeFrom(agent))
-    return rateOf(size ?? DEFAULT_SIZE, prices())
+    const stored = cpus !== undefined && memoryMib !== undefined ? { cpus, memoryMib } : undefined
+    const kind = madeFrom(agent)
+    // After a restart what is stored is all that is known.
+    if (stored && !sightings.usualSize(kind)) sightings.remember(kind, stored)
+    return rateOf(stored ?? sightings.sizeOf(agent.metadata.uid, kind) ?? DEFAULT_SIZE, prices())
+  }
+
+  /** Those of the groups and revisions of which is known what an agent costs. */
+  sized(swarm: Swarm, kinds: readonly Kind[]): readonly Kind[] {
+    return kinds.filter((kind) => this.#usualSize(swarm, kind) !== undefined)
   }
 
   /** The accounts of all swarms, for metrics. */
@@ -87,6 +97,10 @@ export class Costs {
   /** Forgets swarms that are gone. */
   keepOnly(uids: ReadonlySet<string>): void {
     for (const uid of this.#kept.keys()) if (!uids.has(uid)) this.#kept.delete(uid)
+  }
+
+  #usualSize({ metadata }: Swarm, { revision, group }: Kind): Size | undefined {
+    return this.#options.sightings.usualSize(madeFrom({ metadata, spec: { swarm: metadata.name, revision, group } }))
   }
 }
 

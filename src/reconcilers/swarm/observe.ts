@@ -10,7 +10,7 @@ import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
 import { referencesOf, revisionHash, revisionOf, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Costs } from './costs.ts'
-import type { AgentSeen, World } from './world.ts'
+import { kindOf, type AgentSeen, type World } from './world.ts'
 import type { Trouble } from './status.ts'
 
 /** A swarm with everything that belongs to it, as the caches have it. */
@@ -41,6 +41,7 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   const restartsMs = spec.restartAt === undefined ? 0 : Date.parse(spec.restartAt)
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
   const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
+  const limits = costs.limits(swarm, owned, update.hash)
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
@@ -57,7 +58,10 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
-      limits: costs.limits(swarm, owned),
+      limits,
+      ...(limits.some(({ cap }) => cap.counts === 'Cost') && {
+        sized: costs.sized(swarm, kindsOf({ groups, revisions, update })).map(kindOf),
+      }),
       ...(restartsMs > nowMs && { restartsMs }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,
@@ -161,6 +165,12 @@ function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
   // A lost agent is replaced without anybody's help.
   const stalled = !status?.failed && (status?.conditions?.some((c) => c.type === 'Stalled') ?? false)
   return [{ agent: metadata.name, reason: ready.reason, message: ready.message, stalled }]
+}
+
+/** All that agents of a swarm may be made from. */
+function kindsOf({ groups, revisions, update }: Pick<Seen, 'revisions' | 'update'> & Pick<World, 'groups'>) {
+  const hashes = new Set([update.hash, ...revisions.flatMap(({ metadata }) => metadata.labels?.[LABEL.revision] ?? [])])
+  return [...hashes].flatMap((revision) => groups.map(({ name: group }) => ({ revision, group })))
 }
 
 /** The labels of everything that belongs to a swarm. */

@@ -68,6 +68,22 @@ const rollout = (sides: Record<string, number>, ...kept: string[]) => ({
 })
 
 const CASES: Record<string, Case> = {
+  'makes the first sandbox of a kind alone under a cap on the cost': {
+    world: world({ ...replicas(3), maxAgents: 5, sized: ['r0/', 'r1/pairs'] }),
+    want: [create()],
+  },
+  'makes no other of its kind before that has told its size': {
+    world: world({ ...replicas(3), maxAgents: 5, sized: [], agents: [fresh()] }),
+    want: [],
+  },
+  'makes the others once their cost is known': {
+    world: world({ ...replicas(3), maxAgents: 3, sized: ['r1/'], agents: [agent()] }),
+    want: [create({ place: 1 }), create({ place: 2 })],
+  },
+  'replaces a lost one of unknown size, as nothing else tells it': {
+    world: world({ ...replicas(1), maxAgents: 3, sized: [], agents: [lost()] }),
+    want: [create({ attempt: 1, replaces: { name: 'a', reason: 'SandboxGone' } }), { do: 'deleteAgent', name: 'a', reason: 'Replaced' }],
+  },
   'gives each revision of a rollout its agents, and replaces a lost one by its own kind': {
     world: world({
       ...replicas(2),

@@ -3,6 +3,7 @@ import { Allowance, type Limit, type Purpose } from '../../scaling/budget.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
 import { Places } from './places.ts'
 import {
+  awaitsSize,
   isFresh,
   isWanted,
   type Action,
@@ -30,7 +31,7 @@ export const MAX_REPLACE_DELAY_MS = 30_000
  * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
  *   own kind, so that a bad template does not wear the group down.
  * - Nothing is created beyond the budget and the quotas of the namespace: successors of lost agents come first, then agents that are
- *   wanted, then those that an update or a rollout adds for a while.
+ *   wanted, then those that an update or a rollout adds for a while. Where cost is limited, the first of its kind comes alone and tells its size.
  * - With a rollout each of its revisions has the agents that it asks for, as if it were a swarm of its own; agents of revisions that
  *   it does not name are drained.
  * - While the brake is on, nothing that has worked goes but what is about to end anyway. Lost agents are replaced as ever; an update
@@ -206,6 +207,7 @@ function replace(agent: AgentSeen, revision: string, { world, actions, times, al
     times.push(waitMs)
     return
   }
+  if (awaitsSize({ revision, group: agent.group }, world, actions)) return
   const limit = allowance.take('Replacement')
   if (limit && limit.cap.counts !== 'Objects') return allowance.hold(limit)
   const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
@@ -246,6 +248,7 @@ function fill({ missing, lacking }: { missing: number; lacking: number }, here: 
     actions.push({ do: 'resumeAgent', name: agent.name })
   }
   for (let n = back.length + spares.length; n < missing; n += 1) {
+    if (awaitsSize({ revision: world.updateRevision, group: group.name }, world, actions)) break
     const successor = owedTo(pass)
     if (!spend(allowance, successor ? 'Replacement' : purposeOf(n))) {
       if (successor) pass.owed.now.push(successor)

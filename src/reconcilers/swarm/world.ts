@@ -63,6 +63,8 @@ export type World = {
   isOrdered: boolean
   /** What its budget and the quotas of its namespace leave; paused agents take only of what counts objects. */
   limits?: readonly Limit[]
+  /** Where a limit counts cost: what sandboxes were made of before (`kindOf`), so that what one more costs is known. */
+  sized?: readonly string[]
   /** Successors of lost agents that are gone already, to make room for them in a quota that counts objects. */
   owed?: readonly Successor[]
   /** Agents that were lost within the last minute, the oldest first. */
@@ -116,6 +118,18 @@ export type Plan = {
   /** How many agents would have gone but for the brake. */
   spared: number
   wanted: readonly GroupWanted[]
+}
+
+type Kind = Pick<AgentSeen, 'revision' | 'group'>
+
+/** What the sandbox of an agent is made of, within its swarm. */
+export const kindOf = ({ revision, group }: Kind): string => `${revision}/${group}`
+
+/** Whether one more of a kind that was never seen has to wait until the first one has told its size. */
+export function awaitsSize(kind: Kind, { sized, agents }: Pick<World, 'sized' | 'agents'>, actions: readonly Action[]): boolean {
+  if (!sized || sized.includes(kindOf(kind))) return false
+  const isAlike = (other: Kind) => other.revision === kind.revision && other.group === kind.group
+  return agents.some((a) => isAlike(a) && !a.failed && !a.deleting) || actions.some((a) => a.do === 'createAgent' && isAlike(a))
 }
 
 /** Its revision is the newest one, or one that a rollout names. */

@@ -11,7 +11,7 @@ describe('cost and budget', function () {
   this.timeout(240_000)
   let lab: ScalingLab
   before(async () => {
-    lab = await ScalingLab.start({ router: true, e2b: { light: true } })
+    lab = await ScalingLab.start({ router: true, e2b: { light: true, templates: ['large=8x8192'] } })
   })
   after(async () => lab.stop())
 
@@ -22,6 +22,7 @@ describe('cost and budget', function () {
       if (cost?.hourly === dollars) return cost
       throw new Error(JSON.stringify(cost))
     })
+  const creates = () => lab.system.e2b.admin.counters()['POST /v2/sandboxes'] ?? 0
   const metric = async (name: string, swarm: string, group = '') => {
     const line = (await lab.system.metrics())
       .split('\n')
@@ -55,15 +56,44 @@ describe('cost and budget', function () {
     const [whole = 0n, lead = 0n] = [after.accumulated, after.groups[0]?.accumulated ?? ''].map(parseDollars)
     expect(after.groups.map(({ name }) => name)).to.deep.equal(['lead'])
     expect(whole > lead, 'the group that is gone stays in the sum').to.equal(true)
-    const { cpus, memoryMib } = await eventually(
-      'the provider has told the size',
-      async () => {
-        const sandbox = (await system.agents('desk'))[0]?.status?.sandbox
-        return sandbox?.cpus === undefined ? undefined : sandbox
-      },
-      { timeoutMs: 60_000 },
+  })
+
+  it('knows what agents cost as soon as they are ready, however large their sandboxes are', async () => {
+    const { system } = lab
+    await lab.swarm('heavy', 3, { template: { sandboxTemplate: 'large' } })
+    const sizes = (await system.agents('heavy')).map(({ status }) => [status?.sandbox?.cpus, status?.sandbox?.memoryMib])
+    expect(sizes).to.deep.equal([
+      [8, 8192],
+      [8, 8192],
+      [8, 8192],
+    ])
+    await hourly('heavy', '1.5984')
+  })
+
+  it('never makes more sandboxes than the hourly cost allows, though it has seen none of their template', async () => {
+    const { system } = lab
+    const counts = system.watchCounts('unknown')
+    await system.apply('unknown', { replicas: 6, template: { sandboxTemplate: 'large' }, budget: { maxHourlyCost: '1.10' } })
+    await system.told(
+      'unknown',
+      'BudgetExceeded',
+      /^4 agents held back by spec.budget.maxHourlyCost \(1.0656 of 1.10 dollars an hour used\)/,
     )
-    expect([cpus, memoryMib]).to.deep.equal([2, 512])
+    await hourly('unknown', '1.0656')
+    expect(Math.max(...(await counts.stop()).map(({ running }) => running))).to.equal(2)
+  })
+
+  it('ends the first sandbox of a template that alone costs more than it may, and makes no other', async () => {
+    const { system } = lab
+    const before = creates()
+    await system.apply('dearer', { replicas: 3, template: { sandboxTemplate: 'large' }, budget: { maxHourlyCost: '0.50' } })
+    await system.told(
+      'dearer',
+      'BudgetExceeded',
+      /^3 agents held back by spec.budget.maxHourlyCost \(0.5328 of 0.50 dollars an hour used\)/,
+    )
+    await hourly('dearer', '0.00')
+    expect(creates() - before).to.equal(1)
   })
 
   it('keeps a swarm that is scaled up within its hourly cost, says so, and goes on when that is raised', async () => {
