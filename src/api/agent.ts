@@ -4,12 +4,18 @@ import { Conditions, ObservedGeneration } from './condition.ts'
 import { AgentHealth } from './health.ts'
 import { CredentialsRef } from './swarm.ts'
 
+const isUnchanged = (field: string) =>
+  `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`
+
 /** The sandbox was made from these fields, and is found again by them: another value would lose it. */
-const unchanging = (field: string) => ({
-  rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+const unchanging = (field: string, rule = isUnchanged(field)) => ({
+  rule,
   message: `${field} of an agent never changes; change the Swarm, or delete the agent and the operator makes another one`,
   fieldPath: `.${field}`,
 })
+
+/** What an agent is made to be is settled when it is taken from the warm pool, if it was there. */
+const settled = (field: string) => unchanging(field, `oldSelf.state == 'Warm' || (${isUnchanged(field)})`)
 
 /** The intent of one agent, written by the Swarm's reconciler. */
 export const AgentSpec = Type.Object(
@@ -29,10 +35,10 @@ export const AgentSpec = Type.Object(
       description: 'Random word in the metadata of its sandbox, by which the sandbox is found again when the answer of a create was lost.',
     }),
     attempt: Type.Integer({ minimum: 0, default: 0, description: 'How many agents before it failed in its place, one after the other.' }),
-    state: choice(['Running', 'Draining', 'Paused'], {
+    state: choice(['Running', 'Draining', 'Paused', 'Warm'], {
       default: 'Running',
       description:
-        'What is wanted: Running; Draining (no new tasks, finishes those it has); Paused (the sandbox sleeps and costs nothing).',
+        'What is wanted: Running; Draining (no new tasks, finishes those it has); Paused (the sandbox sleeps and costs nothing); Warm (in the warm pool: the sandbox and its files are there, the command starts when the agent is taken).',
     }),
     stateSince: Type.Optional(Type.String({ format: 'date-time', description: 'When the wanted state last changed.' })),
     credentialsSecretRef: Type.Optional(CredentialsRef),
@@ -41,12 +47,17 @@ export const AgentSpec = Type.Object(
     description: 'One agent, as the operator wants it. Edit the Swarm instead: the operator puts this back.',
     ...rules(
       unchanging('swarm'),
-      unchanging('group'),
-      unchanging('role'),
-      unchanging('revision'),
-      unchanging('place'),
+      settled('group'),
+      settled('role'),
+      settled('revision'),
+      settled('place'),
       unchanging('nonce'),
       unchanging('credentialsSecretRef'),
+      {
+        rule: "self.state != 'Warm' || oldSelf.state == 'Warm'",
+        message: 'an agent that has left the warm pool does not go back; delete it and the operator makes another one',
+        fieldPath: '.state',
+      },
     ),
   },
 )
@@ -57,6 +68,7 @@ const SandboxStatus = Type.Object(
     id: Type.String({ description: 'Id of the sandbox at the provider.' }),
     state: choice(['Running', 'Paused', 'Gone'], { description: 'State of the sandbox when it was last seen.' }),
     commandStarted: Type.Boolean({ description: 'Whether the command was started in it.' }),
+    prepared: Type.Optional(Type.Boolean({ description: 'In the warm pool: whether the files are in it.' })),
     domain: Type.Optional(Type.String({ description: 'Domain under which its ports are reached.' })),
     port: Type.Integer({ description: 'Port that takes tasks.' }),
     startedAt: Type.String({ format: 'date-time', description: 'When the sandbox was made.' }),

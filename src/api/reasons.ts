@@ -6,6 +6,7 @@ export const REASON = {
   ready: 'AgentReady',
   draining: 'Draining',
   paused: 'Paused',
+  warm: 'Warm',
   // on the way
   progressing: 'Progressing',
   progressingWithRetry: 'ProgressingWithRetry',
@@ -67,6 +68,8 @@ export const REASON = {
   agentDeleted: 'AgentDeleted',
   agentFailed: 'AgentFailed',
   agentPaused: 'AgentPaused',
+  warmTaken: 'WarmTaken',
+  warmEnded: 'WarmEnded',
   agentResumed: 'AgentResumed',
   sandboxLeft: 'SandboxLeftBehind',
   sandboxSwept: 'OrphanSandboxKilled',

@@ -110,14 +110,16 @@ const Update = Type.Object(
 
 const Budget = Type.Object(
   {
-    maxAgents: Type.Optional(Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update included.' })),
+    maxAgents: Type.Optional(
+      Type.Integer({ description: 'Sandboxes of this swarm that may exist at once, those of an update and of the warm pool included.' }),
+    ),
     maxHourlyCost: Type.Optional(
       text({
         form: '^[0-9]{1,9}([.][0-9]{1,6})?$',
         message: 'must be dollars an hour such as "10.00", with up to six decimals',
         maxLength: 16,
         description:
-          'Dollars an hour that the sandboxes of this swarm may cost at once, those of an update included; paused ones cost nothing.',
+          'Dollars an hour that the sandboxes of this swarm may cost at once, those of an update and of the warm pool included; paused ones cost nothing.',
       }),
     ),
   },
@@ -134,6 +136,23 @@ const Budget = Type.Object(
         message: 'a budget needs maxAgents or maxHourlyCost; write one of them, or remove budget',
       },
     ),
+  },
+)
+
+const MAX_WARM = 200
+
+const WarmPool = Type.Object(
+  {
+    replicas: Type.Integer({ minimum: 0, maximum: MAX_WARM, description: 'Sandboxes kept ready beside those of the agents.' }),
+    state: choice(['Running', 'Paused'], {
+      default: 'Running',
+      description:
+        'How they wait: Running (taken at once, cost as much as an agent), or Paused (cost nothing, are resumed when they are taken).',
+    }),
+  },
+  {
+    description:
+      'Sandboxes kept ready for new agents: made from spec.template, with its files in them, the command not started. Scale-ups, replacements and new revisions take them first, whatever the command and variables of their group; a group or revision with another sandboxTemplate, network or set of file paths makes its own.',
   },
 )
 
@@ -170,6 +189,7 @@ export const SwarmSpec = Type.Object(
       }),
     ),
     health: Health,
+    warmPool: Type.Optional(WarmPool),
     budget: Type.Optional(Budget),
   },
   {
@@ -257,6 +277,14 @@ const Guard = Type.Object(
 )
 export type Guard = Static<typeof Guard>
 
+const WarmPoolStatus = Type.Object(
+  {
+    replicas: Type.Integer({ minimum: 0, description: 'Sandboxes that are there or being made.' }),
+    readyReplicas: Type.Integer({ minimum: 0, description: 'Sandboxes that can be taken at once.' }),
+  },
+  { description: 'The warm pool as it is.' },
+)
+
 const dollars = (description: string) => Type.String({ description })
 const Remainder = Type.Integer({ format: 'int64', minimum: 0, description: 'What is left below a micro-dollar, so that sums stay exact.' })
 
@@ -291,6 +319,7 @@ export const SwarmStatus = Type.Object(
     desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are wanted, over all groups.' })),
     selector: Type.Optional(Type.String({ description: 'Label selector of the agents, for autoscalers.' })),
     groups: Type.Optional(Type.Array(GroupStatus, { ...keyedBy('name'), maxItems: 64, description: 'State of each group.' })),
+    warmPool: Type.Optional(WarmPoolStatus),
     currentRevision: Type.Optional(Type.String({ description: 'Revision that was last complete.' })),
     updateRevision: Type.Optional(Type.String({ description: 'Revision of the template as it is now.' })),
     traffic: Type.Optional(

@@ -13,6 +13,7 @@ import type { RuntimeMetrics } from '../metrics/registry.ts'
 import type { Ended } from '../stats/tally.ts'
 import type { AgentDeps } from './agent/deps.ts'
 import { reconcileAgent } from './agent/index.ts'
+import { Prepared } from './agent/prepared.ts'
 import { Prober } from './agent/prober.ts'
 import { Sightings } from './agent/sightings.ts'
 import { Sweeper } from './agent/sweeper.ts'
@@ -100,11 +101,12 @@ function build(options: RunOptions) {
   const stores = storesOf(options, (owners) => wake(owners))
   const sightings = new Sightings()
   const credentials = new CredentialStore({ providers, references: stores.references, ownKey })
+  const prepared = new Prepared()
   const prober = new Prober({ onChange: (key) => checked(key), now: Date.now })
   const tokens = new TokenStore(client, stores.tokens)
   const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
-  const deps: AgentDeps = { stores, credentials, sightings, vitals, prober, tokens, operatorId, probe }
+  const deps: AgentDeps = { stores, credentials, sightings, prepared, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
@@ -258,7 +260,7 @@ function connect({ stores, swarmController, agentController, routers }: Connecti
     swarmController.enqueue(keyOf(swarm))
     if (type === 'updated')
       for (const agent of stores.agents.index('swarm', swarm.metadata.uid))
-        if (agent.metadata.deletionTimestamp) agentController.enqueue(keyOf(agent))
+        if (agent.metadata.deletionTimestamp || agent.spec.state === 'Warm') agentController.enqueue(keyOf(agent))
   })
   stores.agents.onChange((type, agent, old) => {
     const isOwnStatus = type === 'updated' && old?.metadata.generation === agent.metadata.generation && sameMetadata(old, agent)

@@ -71,6 +71,7 @@ export class World<T> {
   }
 
   putAgent(agent: Agent): void {
+    if (agent.spec.state === 'Warm') return // it is one once it is taken from the warm pool
     const facts = factsOf(agent)
     const entry = this.#entry(facts.namespace, facts.swarm)
     const key = `${facts.namespace}/${facts.name}`

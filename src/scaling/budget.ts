@@ -103,9 +103,17 @@ export class Allowance {
 
   /** How many are held back, and by what, in words. */
   get held(): { withheld: number; heldBy?: { by: Cap['by']; text: string } } {
-    const limit = this.#heldBy
-    const granted = limit?.cap.counts === 'Objects' ? this.#granted.objects : this.#granted.sandboxes
-    return { withheld: this.#withheld, ...(limit && { heldBy: { by: limit.cap.by, text: textOf(limit, granted) } }) }
+    return { withheld: this.#withheld, ...(this.#heldBy && { heldBy: this.told(this.#heldBy) }) }
+  }
+
+  /** The first limit by which something was held back. */
+  get heldBy(): Limit | undefined {
+    return this.#heldBy
+  }
+
+  /** A limit in words, with what was granted so far. */
+  told(limit: Limit): { by: Cap['by']; text: string } {
+    return { by: limit.cap.by, text: textOf(limit, this.#granted[limit.cap.counts === 'Objects' ? 'objects' : 'sandboxes']) }
   }
 
   /** Grants one more agent, or gives the limit that refuses it. One that sleeps has its object already. */

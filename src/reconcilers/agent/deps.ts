@@ -3,6 +3,7 @@ import type { CredentialStore } from '../shared/credentials.ts'
 import type { Stores } from '../shared/stores.ts'
 import type { TokenStore } from '../shared/tokens.ts'
 import type { Health } from './plan.ts'
+import type { Prepared } from './prepared.ts'
 import type { Prober } from './prober.ts'
 import type { Sightings } from './sightings.ts'
 import type { Vitals } from './vitals.ts'
@@ -14,6 +15,7 @@ export type AgentDeps = {
   tokens: TokenStore
   credentials: CredentialStore
   sightings: Sightings
+  prepared: Prepared
   vitals: Vitals
   /** Stamped on every sandbox, so that orphans are found. */
   operatorId: string

@@ -151,9 +151,10 @@ async function release(seen: Seen, stores: Stores, signal: AbortSignal): Promise
   }
 }
 
-function forget({ metadata, spec }: Agent, key: string, { prober, sightings, stores }: AgentDeps): void {
+function forget({ metadata, spec }: Agent, key: string, { prober, sightings, prepared, stores }: AgentDeps): void {
   prober.forget(metadata.uid)
   sightings.forget(metadata.uid)
+  prepared.forget(metadata.uid)
   stores.fresh.delete(spec.nonce)
   stores.references.set(`agent:${key}`, [])
 }

@@ -45,6 +45,8 @@ export function observeAgent(key: string, stores: Stores, sightings: Sightings):
       isForced: FORCE_DELETE in (metadata.annotations ?? {}) || FORCE_DELETE in (swarm?.metadata.annotations ?? {}),
       isHeld: metadata.finalizers?.includes(SANDBOX_FINALIZER) ?? false,
       wanted: spec.state,
+      isPrepared: sandbox?.prepared ?? false,
+      sleepsWarm: swarm?.spec.warmPool?.state === 'Paused',
       isLost: status?.failed !== undefined,
       mayExist: sandbox === undefined && !stores.fresh.has(spec.nonce),
       ...(sandbox && { sandbox: { state: sandbox.state, commandStarted: sandbox.commandStarted } }),

@@ -58,6 +58,8 @@ export class Pass {
         return this.#find()
       case 'create':
         return this.#create()
+      case 'prepare':
+        return this.#prepare()
       case 'start':
         return this.#start()
       case 'check':
@@ -146,6 +148,19 @@ export class Pass {
     }
   }
 
+  /** Writes the files into a sandbox of the warm pool, so that they are there when it is taken. */
+  async #prepare(): Promise<void> {
+    const { files } = this.#contents(this.#template())
+    const session = await this.#connected()
+    if (!session) return
+    await this.#provider.prepare(session.session, files, this.#call)
+    this.#deps.prepared.remember(this.#uid, files)
+    await this.#tokenStored
+    await this.#sizeSeen
+    this.#set({ prepared: true, ...this.#size })
+    this.world = { ...this.world, isPrepared: true }
+  }
+
   async #start(): Promise<void> {
     const template = this.#template()
     const contents = this.#contents(template)
@@ -162,11 +177,12 @@ export class Pass {
       SWARM_AGENT: metadata.name,
       SWARM_REVISION: spec.revision,
     }
-    await this.#provider.prepare(session.session, contents.files, this.#call)
+    if (!this.#deps.prepared.has(this.#uid, contents.files)) await this.#provider.prepare(session.session, contents.files, this.#call)
     await this.#provider.start(session.session, { command: template.command, env }, this.#call)
     await this.#tokenStored // checks need it; when this fails the start is gone through again, which starts nothing twice
     await this.#sizeSeen
-    this.#set({ commandStarted: true, ...this.#size })
+    this.#set({ commandStarted: true, port: template.port, ...this.#size })
+    this.#deps.prepared.forget(this.#uid)
     this.#watch()
   }
 

@@ -5,12 +5,15 @@ import { planAgent, type Health, type World } from './plan.ts'
 
 const NOW = 1_000_000
 const running = { state: 'Running', commandStarted: true } as const
+const made = { state: 'Running', commandStarted: false } as const
 const health = (over: Partial<Health> = {}): Health => ({ outcome: 'ready', failures: 0, sinceMs: NOW - 1_000, ...over })
 const world = (over: Partial<World> = {}): World => ({
   deleting: false,
   isForced: false,
   isHeld: true,
   wanted: 'Running',
+  isPrepared: false,
+  sleepsWarm: false,
   isLost: false,
   mayExist: false,
   isSuspect: false,
@@ -25,6 +28,33 @@ const CASES: Record<string, { world: World; want: object }> = {
   'creates a sandbox for a new agent': { world: world(), want: { do: 'create' } },
   'looks for a sandbox before it creates one, when one may exist': { world: world({ mayExist: true }), want: { do: 'find' } },
   'creates nothing for an agent that is to go': { world: world({ wanted: 'Draining' }), want: { do: 'rest' } },
+  'creates a sandbox for the warm pool': { world: world({ wanted: 'Warm' }), want: { do: 'create' } },
+  'writes the files into a sandbox of the warm pool': { world: world({ wanted: 'Warm', sandbox: made }), want: { do: 'prepare' } },
+  'lets one rest that has its files': { world: world({ wanted: 'Warm', sandbox: made, isPrepared: true }), want: { do: 'rest' } },
+  'puts it to sleep where the pool sleeps': {
+    world: world({ wanted: 'Warm', sandbox: made, isPrepared: true, sleepsWarm: true }),
+    want: { do: 'pause' },
+  },
+  'lets one sleep in a pool that sleeps': {
+    world: world({ wanted: 'Warm', sandbox: { ...made, state: 'Paused' }, isPrepared: true, sleepsWarm: true }),
+    want: { do: 'rest' },
+  },
+  'wakes it where the pool is awake': {
+    world: world({ wanted: 'Warm', sandbox: { ...made, state: 'Paused' }, isPrepared: true }),
+    want: { do: 'resume' },
+  },
+  'wakes one that sleeps without its files': {
+    world: world({ wanted: 'Warm', sandbox: { ...made, state: 'Paused' }, sleepsWarm: true }),
+    want: { do: 'resume' },
+  },
+  'gives up a sandbox of the warm pool that is gone': {
+    world: world({ wanted: 'Warm', sandbox: { ...made, state: 'Gone' }, isPrepared: true }),
+    want: { do: 'giveUp', reason: 'SandboxGone' },
+  },
+  'wakes one that is taken': {
+    world: world({ sandbox: { ...made, state: 'Paused' }, isPrepared: true, sleepsWarm: true }),
+    want: { do: 'resume' },
+  },
   'starts the command in a new sandbox': { world: world({ sandbox: { state: 'Running', commandStarted: false } }), want: { do: 'start' } },
   'checks a started agent': { world: world({ sandbox: running }), want: { do: 'check' } },
   'leaves a ready agent alone': { world: world({ sandbox: running, health: health() }), want: { do: 'rest' } },

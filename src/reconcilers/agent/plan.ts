@@ -14,7 +14,11 @@ export type World = {
   isForced: boolean
   /** Still to be released: the finalizer is there. */
   isHeld: boolean
-  wanted: 'Running' | 'Draining' | 'Paused'
+  wanted: 'Running' | 'Draining' | 'Paused' | 'Warm'
+  /** The files are in its sandbox, for the warm pool. */
+  isPrepared: boolean
+  /** Sandboxes of the warm pool sleep until they are taken. */
+  sleepsWarm: boolean
   isLost: boolean
   /** A sandbox was, or may have been, created of which nobody wrote down the id. */
   mayExist: boolean
@@ -36,7 +40,7 @@ export type LossReason = 'SandboxGone' | 'CommandExited' | 'NotResponding'
 
 /** The next thing to do. `rest` ends the pass. */
 export type Step =
-  | { do: 'find' | 'create' | 'start' | 'check' | 'inspect' | 'verify' | 'pause' | 'resume' | 'kill' | 'release' }
+  | { do: 'find' | 'create' | 'prepare' | 'start' | 'check' | 'inspect' | 'verify' | 'pause' | 'resume' | 'kill' | 'release' }
   | { do: 'giveUp'; reason: LossReason }
   | { do: 'rest'; checkAgainMs?: number }
 
@@ -50,6 +54,7 @@ export type Step =
  * | lost, or nothing wanted of it           | rest: the swarm puts another one in its place               |
  * | no sandbox                              | find, if one may exist; else create                         |
  * | Paused wanted / sandbox paused          | pause / resume                                              |
+ * | Warm wanted                             | prepare, then pause / resume as the pool waits              |
  * | command not started                     | start                                                       |
  * | no check yet                            | check                                                       |
  * | sandbox not seen, or checks say so      | verify at the provider                                      |
@@ -63,8 +68,9 @@ export function planAgent(w: World): Step {
   if (w.sandbox && w.isSuspect) return { do: 'verify' }
   if (!w.sandbox) {
     if (w.mayExist) return { do: 'find' }
-    return w.wanted === 'Running' ? { do: 'create' } : { do: 'rest' }
+    return w.wanted === 'Running' || w.wanted === 'Warm' ? { do: 'create' } : { do: 'rest' }
   }
+  if (w.wanted === 'Warm') return planWarm(w.sandbox.state === 'Paused', w)
   if (w.wanted === 'Paused') return { do: w.sandbox.state === 'Paused' ? 'rest' : 'pause' }
   if (w.sandbox.state === 'Paused') return { do: 'resume' }
   if (!w.sandbox.commandStarted) return { do: 'start' }
@@ -76,6 +82,12 @@ function planEnd(w: World): Step {
   if (w.isForced) return { do: 'release' }
   if (w.sandbox) return { do: w.sandbox.state === 'Gone' ? 'release' : 'kill' }
   return { do: w.mayExist ? 'find' : 'release' }
+}
+
+function planWarm(isAsleep: boolean, { isPrepared, sleepsWarm }: World): Step {
+  if (!isPrepared) return { do: isAsleep ? 'resume' : 'prepare' }
+  if (isAsleep === sleepsWarm) return { do: 'rest' }
+  return { do: sleepsWarm ? 'pause' : 'resume' }
 }
 
 function planHealth(w: World): Step {

@@ -39,6 +39,18 @@ const ready = { outcome: 'ready', failures: 0, sinceMs: 0 } as const
 
 const CASES: Record<string, { told: Told; want: { kstatus: KStatus; reason: string } }> = {
   'before its sandbox': { told: told(), want: { kstatus: 'InProgress', reason: 'CreatingSandbox' } },
+  'before its files are in it, for the warm pool': {
+    told: told({ spec: { state: 'Warm' }, sandbox: { ...sandbox, commandStarted: false } }),
+    want: { kstatus: 'InProgress', reason: 'CreatingSandbox' },
+  },
+  'in the warm pool': {
+    told: told({ spec: { state: 'Warm' }, sandbox: { ...sandbox, commandStarted: false, prepared: true } }),
+    want: { kstatus: 'InProgress', reason: 'Warm' },
+  },
+  'asleep in the warm pool': {
+    told: told({ spec: { state: 'Warm' }, sandbox: { ...sandbox, state: 'Paused', commandStarted: false, prepared: true } }),
+    want: { kstatus: 'InProgress', reason: 'Warm' },
+  },
   'a Secret is missing': {
     told: told({ error: new WaitingError('SecretMissing', 'Secret x does not exist', 1) }),
     want: { kstatus: 'InProgress', reason: 'SecretMissing' },

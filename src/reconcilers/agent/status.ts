@@ -84,7 +84,7 @@ function conditions(told: Told, ready: Draft): Draft[] {
   }
   const failed = lost ?? (stored.failed && { reason: stored.failed.reason, message: ready.message })
   if (failed) return progress(ready, undefined, new StalledError(failed.reason, failed.message))
-  const isDone = ready.status === 'True' || (spec.state === 'Paused' && ready.reason === REASON.paused)
+  const isDone = ready.status === 'True' || (spec.state === 'Paused' && ready.reason === REASON.paused) || ready.reason === REASON.warm
   return progress(
     ready,
     isDone ? undefined : { type: 'Reconciling', status: 'True', reason: REASON.progressing, message: ready.message },
@@ -101,7 +101,13 @@ function readiness(told: Told): Draft {
   if (told.deleting) return no(REASON.deleting, error?.message ?? 'ending its sandbox')
   if (error && !answers(told)) return no(error.reason, error.message)
   if (!sandbox)
-    return spec.state === 'Running' ? no(REASON.creating, 'its sandbox is being created') : no(REASON.draining, 'it has no sandbox')
+    return spec.state === 'Running' || spec.state === 'Warm'
+      ? no(REASON.creating, 'its sandbox is being created')
+      : no(REASON.draining, 'it has no sandbox')
+  if (spec.state === 'Warm')
+    return sandbox.prepared
+      ? no(REASON.warm, 'in the warm pool; its command starts when it is taken')
+      : no(REASON.creating, 'its files are being written')
   if (sandbox.state === 'Paused')
     return no(REASON.paused, spec.state === 'Paused' ? 'paused; it is resumed on the next scale-up' : 'its sandbox is being resumed')
   if (!sandbox.commandStarted) return no(REASON.starting, 'its command is being started')

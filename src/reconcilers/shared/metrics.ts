@@ -5,7 +5,7 @@ import { dollarsOf } from '../../scaling/cost.ts'
 import type { Stores } from './stores.ts'
 
 /** States of agents that are counted; a closed set, so that labels stay few. */
-const STATES = ['ready', 'notReady', 'draining', 'paused', 'lost', 'deleting'] as const
+const STATES = ['ready', 'notReady', 'draining', 'paused', 'warm', 'lost', 'deleting'] as const
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
@@ -108,5 +108,6 @@ function stateOf(agent: ReturnType<Stores['agents']['list']>[number]): (typeof S
   if (agent.status?.failed) return 'lost'
   if (agent.spec.state === 'Draining') return 'draining'
   if (agent.spec.state === 'Paused') return 'paused'
+  if (agent.spec.state === 'Warm') return 'warm'
   return agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ? 'ready' : 'notReady'
 }

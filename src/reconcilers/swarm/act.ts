@@ -8,7 +8,7 @@ import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import { swarmLabels, type Seen } from './observe.ts'
-import type { Action } from './world.ts'
+import type { Action, Made } from './world.ts'
 
 /** Writes at once to the API server in one pass. */
 const PARALLEL_WRITES = 16
@@ -34,7 +34,8 @@ export async function act(seen: Seen, actions: readonly Action[], stores: Stores
 }
 
 async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSignal): Promise<void> {
-  if (action.do === 'createAgent') return createAgent(seen, action, stores, signal)
+  if (action.do === 'createAgent') return createAgent(seen, { ...action, state: 'Running' }, stores, signal)
+  if (action.do === 'warmAgent') return createAgent(seen, { ...action, group: '', place: 0, state: 'Warm' }, stores, signal)
   const agent = seen.agents.get(action.name)
   if (!agent) return
   switch (action.do) {
@@ -42,6 +43,8 @@ async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSi
       return setState(agent, 'Draining', stores, signal)
     case 'pauseAgent':
       return setState(agent, 'Paused', stores, signal)
+    case 'takeAgent':
+      return takeAgent(seen, { agent, made: action }, stores, signal)
     case 'keepAgent':
     case 'resumeAgent':
       return setState(agent, 'Running', stores, signal)
@@ -52,9 +55,9 @@ async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSi
   }
 }
 
-async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, stores: Stores, signal: AbortSignal): Promise<void> {
+async function createAgent(seen: Seen, action: Made & Pick<Agent['spec'], 'state'>, stores: Stores, signal: AbortSignal): Promise<void> {
   const { metadata } = seen.swarm
-  const data = action.revision === seen.update.hash ? seen.update.data : dataOf(seen, action.revision)
+  const data = dataOf(seen, action.revision)
   const name = [metadata.name, action.group, randomName()].filter(Boolean).join('-')
   const nonce = randomUUID()
   stores.fresh.add(nonce) // before the watch can tell of the agent
@@ -64,24 +67,39 @@ async function createAgent(seen: Seen, action: Action & { do: 'createAgent' }, s
       metadata: {
         name,
         namespace: metadata.namespace,
-        labels: { ...swarmLabels(metadata.name), ...(action.group && { [LABEL.group]: action.group }), [LABEL.revision]: action.revision },
+        labels: { ...swarmLabels(metadata.name), ...labelsOf(action) },
         ownerReferences: [controllerReference(seen.swarm)],
         finalizers: [SANDBOX_FINALIZER],
       },
       spec: {
         swarm: metadata.name,
-        group: action.group,
-        role: data?.groups[action.group]?.role ?? 'Worker',
-        revision: action.revision,
-        place: action.place,
+        ...intentOf(seen, action),
         nonce,
-        attempt: action.attempt,
+        state: action.state,
         ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),
       },
     },
     { fieldManager: FIELD_MANAGER, signal },
   )
   stores.agents.wrote(made)
+}
+
+const labelsOf = ({ group, revision }: Made) => ({ ...(group && { [LABEL.group]: group }), [LABEL.revision]: revision })
+
+const intentOf = (seen: Seen, { group, revision, place, attempt }: Made) => ({
+  group,
+  role: dataOf(seen, revision)?.groups[group]?.role ?? 'Worker',
+  revision,
+  place,
+  attempt,
+})
+
+/** Makes an agent of a sandbox of the warm pool. It leaves the pool by this one write, so that nobody else can take it. */
+async function takeAgent(seen: Seen, { agent, made }: { agent: Agent; made: Made }, stores: Stores, signal: AbortSignal): Promise<void> {
+  const { uid, name, namespace } = agent.metadata
+  const stateSince = new Date(stores.now()).toISOString()
+  const patch = { metadata: { uid, labels: labelsOf(made) }, spec: { ...intentOf(seen, made), state: 'Running', stateSince } }
+  stores.agents.wrote(await stores.client.mergePatch(AGENTS, { namespace, name }, patch, { fieldManager: FIELD_MANAGER, signal }))
 }
 
 async function setState(agent: Agent, state: Agent['spec']['state'], stores: Stores, signal: AbortSignal): Promise<void> {
@@ -129,6 +147,7 @@ export async function keepRevisions(seen: Seen, referred: readonly string[], sto
 }
 
 function dataOf(seen: Seen, hash: string): RevisionData | undefined {
+  if (hash === seen.update.hash) return seen.update.data
   return storedData(seen.revisions.find((r) => r.metadata.labels?.[LABEL.revision] === hash))
 }
 
@@ -138,8 +157,10 @@ function tellEvents(seen: Seen, actions: readonly Action[], stores: Stores): voi
     stores.events.record(seen.swarm, { type, reason, message })
   const plain = actions.filter((a) => a.do === 'createAgent' && !a.replaces).length
   if (plain > 0) tell(REASON.agentCreated, `created ${agents(plain)}`)
+  const taken = actions.filter((a) => a.do === 'takeAgent').length
+  if (taken > 0) tell(REASON.warmTaken, `took ${agents(taken)} from the warm pool`)
   for (const a of actions)
-    if (a.do === 'createAgent' && a.replaces)
+    if ((a.do === 'createAgent' || a.do === 'takeAgent') && a.replaces)
       tell(REASON.agentReplaced, `replaces agent ${a.replaces.name}, which is lost: ${a.replaces.reason}`, 'Warning')
   const named = (kind: Action['do'], reason?: string) =>
     actions.flatMap((a) => (a.do === kind && 'name' in a && (!reason || ('reason' in a && a.reason === reason)) ? [a.name] : []))
@@ -152,6 +173,8 @@ function tellEvents(seen: Seen, actions: readonly Action[], stores: Stores): voi
     tell(REASON.agentDeleted, `ending ${listed(late)} with tasks still running: spec.lifecycle.drainTimeout has passed`, 'Warning')
   const drained = named('deleteAgent', 'Drained')
   if (drained.length > 0) tell(REASON.agentDeleted, `ending ${listed(drained)}, all tasks are done`)
+  const room = named('deleteAgent', 'MadeRoom')
+  if (room.length > 0) tell(REASON.warmEnded, `ending ${listed(room)} of the warm pool: agents that are wanted need the room`)
   const paused = named('pauseAgent')
   if (paused.length > 0) tell(REASON.agentPaused, `pausing ${listed(paused)} for the next scale-up`)
   const resumed = named('resumeAgent')

@@ -54,7 +54,7 @@ export class Costs {
     const { budget } = swarm.spec
     if (!budget) return []
     const { maxAgents, maxHourlyCost } = budget
-    const counted = agents.filter((a) => a.spec.state !== 'Paused' && !a.status?.failed)
+    const counted = agents.filter(runs)
     const cost = maxHourlyCost === undefined ? undefined : parseDollars(maxHourlyCost)
     const caps: Cap[] = []
     if (maxAgents !== undefined)
@@ -103,6 +103,10 @@ export class Costs {
     return this.#options.sightings.usualSize(madeFrom({ metadata, spec: { swarm: metadata.name, revision, group } }))
   }
 }
+
+/** It has a sandbox that runs, or is to have one. */
+const runs = ({ spec, status }: Agent) =>
+  !status?.failed && spec.state !== 'Paused' && !(spec.state === 'Warm' && status?.sandbox?.state === 'Paused')
 
 /** Whether a cost is to be written now, though nothing else is: what it costs an hour has changed, or it has not been written for long. */
 export function isDue(stored: StoredCost | undefined, cost: StoredCost | undefined): boolean {

@@ -53,7 +53,7 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   const plan = planSwarm(seen.world)
   const links = linksOf(key, { seen, plan }, deps)
   await tellFirst(seen, { links, asked }, stores, signal)
-  const error = await act(seen, plan.actions, stores, signal)
+  const error = await act(seen, [...plan.actions, ...(plan.pool?.actions ?? [])], stores, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
   const status = statusOf(seen.world, plan, error, {
     generation: metadata.generation,

@@ -17,6 +17,7 @@ const agent = (name: string, over: Partial<AgentSeen> = {}): AgentSeen => ({
   deleting: false,
   ready: true,
   wasReady: true,
+  isStarted: true,
   attempt: 0,
   inFlight: 0,
   drained: false,

@@ -4,13 +4,15 @@ import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
 import { templateOf } from '../../api/template.ts'
 import { OperatorError } from '../../errors.ts'
+import { REASON } from '../../api/reasons.ts'
 import { brakeOf, recentFailures } from '../../health/brake.ts'
 import type { ControllerRevision } from '../../kube/objects.ts'
 import type { Stores } from '../shared/stores.ts'
 import { KeyReader } from '../shared/contents.ts'
-import { referencesOf, revisionHash, revisionOf, storedData, type RevisionData } from '../shared/revision.ts'
+import { groupTemplate, referencesOf, revisionHash, revisionOf, sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Costs } from './costs.ts'
-import { kindOf, type AgentSeen, type World } from './world.ts'
+import { shapeKey } from './pool.ts'
+import { kindOf, type AgentSeen, type PoolSeen, type WarmSeen, type World } from './world.ts'
 import type { Trouble } from './status.ts'
 
 /** A swarm with everything that belongs to it, as the caches have it. */
@@ -40,7 +42,11 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   const nowMs = stores.now()
   const restartsMs = spec.restartAt === undefined ? 0 : Date.parse(spec.restartAt)
   const groups = groupsOf(spec).map(({ name, replicas }) => ({ name, replicas }))
-  const agents = owned.map((agent) => agentSeen(agent, { swarm, stores, nowMs }))
+  const around = { swarm, stores, nowMs }
+  const agents = owned.filter((a) => a.spec.state !== 'Warm').map((agent) => agentSeen(agent, around))
+  const troubles = owned.flatMap(troubleOf)
+  const isShort = troubles.some((t) => t.reason === REASON.quotaExceeded)
+  const pool = poolSeen(owned, { ...around, isShort, revisions, update })
   const limits = costs.limits(swarm, owned, update.hash)
   return {
     swarm,
@@ -65,9 +71,10 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       ...(restartsMs > nowMs && { restartsMs }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,
+      ...(pool && { pool }),
       nowMs,
     },
-    troubles: owned.flatMap(troubleOf),
+    troubles,
   }
 }
 
@@ -116,6 +123,48 @@ function lossesOf(seen: Pick<World, 'groups' | 'agents' | 'nowMs'> & { swarm: Sw
   return { failures, ...(brake && { brake }) }
 }
 
+type Known = Around & { isShort: boolean; revisions: readonly ControllerRevision[]; update: Seen['update'] }
+
+/** The warm pool; undefined where none is wanted and nothing is left of one. */
+function poolSeen(owned: readonly Agent[], known: Known): PoolSeen | undefined {
+  const { spec } = known.swarm
+  const members = owned.filter((a) => a.spec.state === 'Warm')
+  if (!spec.warmPool && members.length === 0) return undefined
+  const shapes = new Map<string, string>()
+  const add = (revision: string, data: RevisionData) => {
+    for (const group of ['', ...groupsOf(spec).map(({ name }) => name)]) shapes.set(shapeKey(revision, group), shapeOf(data, group))
+  }
+  for (const revision of known.revisions) {
+    const data = storedData(revision)
+    if (data) add(revision.metadata.labels?.[LABEL.revision] ?? '', data)
+  }
+  add(known.update.hash, known.update.data)
+  const isPaused = spec.warmPool?.state === 'Paused'
+  const warm = members.map((agent) => warmSeen(agent, { ...known, shapes, isPaused }))
+  return { replicas: spec.warmPool?.replicas ?? 0, warm, shapes, isShort: known.isShort }
+}
+
+/** What cannot be changed any more once a sandbox is made and has its files: where it comes from, and whose it is. */
+function shapeOf(data: RevisionData, group: string): string {
+  const { sandboxTemplate, network, files } = groupTemplate(data, group)
+  return JSON.stringify(sorted([sandboxTemplate, network, files.map(({ path }) => path).sort(), data.credentialsSecretRef]))
+}
+
+function warmSeen(agent: Agent, around: Around & { shapes: PoolSeen['shapes']; isPaused: boolean }): WarmSeen {
+  const { name, deleting, expiring, restarting = false, failed, attempt } = agentSeen(agent, around)
+  const sandbox = agent.status?.sandbox
+  const wanted = around.isPaused ? 'Paused' : 'Running'
+  return {
+    name,
+    shape: around.shapes.get(shapeKey(agent.spec.revision, '')),
+    state: sandbox?.prepared && sandbox.state === wanted ? wanted : 'Making',
+    deleting,
+    isEnding: expiring || restarting,
+    ...(failed && { failed }),
+    attempt,
+  }
+}
+
 type Around = { swarm: Swarm; stores: Stores; nowMs: number }
 
 function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
@@ -129,13 +178,14 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
     group: spec.group,
     place: spec.place,
     revision: spec.revision,
-    state: spec.state,
+    state: spec.state === 'Warm' ? 'Paused' : spec.state,
     stateSinceMs: Date.parse(spec.stateSince ?? metadata.creationTimestamp),
     deleting: metadata.deletionTimestamp !== undefined,
     ready: ready && !failed,
     wasReady: status?.readySince !== undefined,
     ...(failed && { failed: { reason: failed.reason, atMs: Date.parse(failed.at), readyForMs: failed.readyForMs ?? 0 } }),
     ...(status?.health && { health: status.health.state }),
+    isStarted: status?.sandbox?.commandStarted ?? false,
     attempt: spec.attempt,
     inFlight: stores.routers.inFlight(metadata.namespace, metadata.name),
     drained: spec.state === 'Draining' && stores.routers.isDrained(metadata.namespace, metadata.name),
@@ -170,7 +220,8 @@ function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
 /** All that agents of a swarm may be made from. */
 function kindsOf({ groups, revisions, update }: Pick<Seen, 'revisions' | 'update'> & Pick<World, 'groups'>) {
   const hashes = new Set([update.hash, ...revisions.flatMap(({ metadata }) => metadata.labels?.[LABEL.revision] ?? [])])
-  return [...hashes].flatMap((revision) => groups.map(({ name: group }) => ({ revision, group })))
+  const names = new Set(['', ...groups.map(({ name }) => name)]) // that of the warm pool as well
+  return [...hashes].flatMap((revision) => [...names].map((group) => ({ revision, group })))
 }
 
 /** The labels of everything that belongs to a swarm. */

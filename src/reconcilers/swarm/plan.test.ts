@@ -16,6 +16,7 @@ const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   deleting: false,
   ready: true,
   wasReady: true,
+  isStarted: true,
   attempt: 0,
   inFlight: 0,
   drained: false,

@@ -2,6 +2,8 @@ import { FAILURE_WINDOW_MS } from '../../health/brake.ts'
 import { Allowance, type Limit, type Purpose } from '../../scaling/budget.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
 import { Places } from './places.ts'
+import { planPool, Pool } from './pool.ts'
+import { successorOf } from './successor.ts'
 import {
   awaitsSize,
   isFresh,
@@ -10,28 +12,25 @@ import {
   type AgentSeen,
   type DrainReason,
   type GroupWanted,
+  type Made,
   type Plan,
   type Successor,
+  type WarmSeen,
   type World,
 } from './world.ts'
-
-/** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
-export const STEADY_MS = 60_000
-
-/** Longest delay before a failed agent is replaced. Milliseconds. */
-export const MAX_REPLACE_DELAY_MS = 30_000
 
 /**
  * Brings every group to its replicas and its revision.
  *
- * - Missing agents come, in this order, from those that still drain, from paused ones, from new sandboxes.
+ * - Missing agents come, in this order, from those that still drain, from paused ones, from the warm pool, from new sandboxes.
  * - Agents of another revision, and those whose sandbox is about to end, are replaced within maxSurge and
  *   maxUnavailable, counted in each group: a new one is ready before an old one drains.
  * - A failed agent is replaced at once, and later and later when its successors fail as well.
  * - Until the newest revision has one ready agent in a group, failed agents of the older one are replaced by their
  *   own kind, so that a bad template does not wear the group down.
  * - Nothing is created beyond the budget and the quotas of the namespace: successors of lost agents come first, then agents that are
- *   wanted, then those that an update or a rollout adds for a while. Where cost is limited, the first of its kind comes alone and tells its size.
+ *   wanted, then those that an update or a rollout adds for a while, then the warm pool. Where cost is limited, the first of its kind comes
+ *   alone and tells its size.
  * - With a rollout each of its revisions has the agents that it asks for, as if it were a swarm of its own; agents of revisions that
  *   it does not name are drained.
  * - While the brake is on, nothing that has worked goes but what is about to end anyway. Lost agents are replaced as ever; an update
@@ -47,7 +46,9 @@ export function planSwarm(world: World): Plan {
 
 function planWith(world: World, allowance: Allowance): Plan {
   const budget = tightest(world.limits?.filter(({ cap }) => cap.by === 'Budget') ?? [])
-  const wanted = withinBudget(world.groups, budget && Math.max(0, world.agents.filter(countsForBudget).length + budget.left.Scale))
+  const pool = new Pool(world)
+  const counted = world.agents.filter(countsForBudget).length + pool.counted
+  const wanted = withinBudget(world.groups, budget && Math.max(0, counted + budget.left.Scale))
   const actions: Action[] = []
   const times = timesToCome(world)
   const brake = { isOn: world.brake !== undefined, spared: 0 }
@@ -55,19 +56,21 @@ function planWith(world: World, allowance: Allowance): Plan {
   for (const [i, side] of sidesOf(world, wanted).entries()) {
     const within = side.revision === undefined ? world : worldOf(world, side.revision)
     for (const group of side.groups)
-      planGroup({ group, world: within, isFirst: i === 0, allowance, owed, brake, actions, times, places: new Places(group, within) })
+      planGroup({ group, world: within, isFirst: i === 0, allowance, owed, brake, pool, actions, times, places: new Places(group, within) })
   }
   const elsewhere = world.agents.filter((a) => !wanted.some((g) => g.name === a.group))
   for (const agent of sparing(elsewhere, brake)) retire(agent, 'GroupRemoved', actions)
   for (const agent of sparing(leftOver(world), brake)) if (!elsewhere.includes(agent)) retire(agent, 'Outdated', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
+  const warm = planPool(world, pool, allowance)
   const capped = sum(world.groups) - sum(wanted)
   if (capped > 0 && budget) allowance.hold(budget, capped)
-  const next = Math.min(...times.filter((ms) => ms > 0))
+  const next = Math.min(...[...times, warm?.checkAgainMs ?? Infinity].filter((ms) => ms > 0))
   return {
     actions,
     ...(Number.isFinite(next) && { checkAgainMs: Math.ceil(next) }),
     ...allowance.held,
+    ...(warm && { pool: warm }),
     missed: allowance.missed,
     owed: owed.now,
     spared: brake.spared,
@@ -124,6 +127,7 @@ type GroupPass = {
   allowance: Allowance
   owed: { before: Successor[]; now: Successor[] }
   brake: BrakeState
+  pool: Pool
   actions: Action[]
   times: number[]
   places: Places
@@ -199,7 +203,8 @@ function replaceLost(lost: readonly AgentSeen[], missing: number, pass: GroupPas
 }
 
 /** Makes a successor and lets the lost one go. Where one more object is too many, the lost one goes first and its successor follows. */
-function replace(agent: AgentSeen, revision: string, { world, actions, times, allowance, places, owed }: GroupPass): void {
+function replace(agent: AgentSeen, revision: string, pass: GroupPass): void {
+  const { world, actions, times, allowance, places, owed } = pass
   const { attempt, atMs } = successorOf(agent)
   const isSame = agent.revision === revision
   const waitMs = isSame ? atMs - world.nowMs : 0
@@ -207,23 +212,31 @@ function replace(agent: AgentSeen, revision: string, { world, actions, times, al
     times.push(waitMs)
     return
   }
-  if (awaitsSize({ revision, group: agent.group }, world, actions)) return
-  const limit = allowance.take('Replacement')
+  if (awaitsFirst(revision, pass)) return
+  const { warm, limit } = sourceOf('Replacement', revision, pass)
   if (limit && limit.cap.counts !== 'Objects') return allowance.hold(limit)
   const replaces = { name: agent.name, reason: agent.failed?.reason ?? '' }
   const place = places.take(revision, agent.place)
   const successor = { group: agent.group, place, revision, attempt: isSame ? attempt : 0, replaces }
   if (limit) owed.now.push(successor)
-  else actions.push({ do: 'createAgent', ...successor })
+  else provide(successor, warm, pass)
   actions.push({ do: 'deleteAgent', name: agent.name, reason: 'Replaced' })
 }
 
-/** The successor's number and when it may come: the first at once, the second after 1 s, then 2 s, 4 s … */
-function successorOf(agent: AgentSeen): { attempt: number; atMs: number } {
-  const failed = agent.failed ?? { atMs: 0, readyForMs: 0 }
-  const attempt = failed.readyForMs >= STEADY_MS ? 1 : agent.attempt + 1
-  const delayMs = attempt <= 1 ? 0 : Math.min(MAX_REPLACE_DELAY_MS, 1_000 * 2 ** Math.min(attempt - 2, 20))
-  return { attempt, atMs: failed.atMs + delayMs }
+/** Whether one more has to wait until the first of its kind has told its size; one of the warm pool is made already. */
+const awaitsFirst = (revision: string, { group, pool, world, actions }: GroupPass) =>
+  !pool.find(revision, group.name) && awaitsSize({ revision, group: group.name }, world, actions)
+
+/** A sandbox of the warm pool for one more agent, if there is one that fits, and what refuses it. One that runs is counted already. */
+function sourceOf(purpose: Purpose, revision: string, { group, pool, allowance }: GroupPass): { warm?: WarmSeen; limit?: Limit } {
+  const warm = pool.find(revision, group.name)
+  const limit = warm && warm.state !== 'Paused' ? undefined : allowance.take(purpose, warm !== undefined)
+  return { ...(warm && { warm }), ...(limit && { limit }) }
+}
+
+function provide(made: Made, warm: WarmSeen | undefined, { pool, actions }: GroupPass): void {
+  if (warm) pool.take(warm)
+  actions.push(warm ? { do: 'takeAgent', name: warm.name, ...made } : { do: 'createAgent', ...made })
 }
 
 /** Adds `missing` agents of the newest revision: the cheapest way first. So many of them are `lacking`, the others come besides. */
@@ -248,14 +261,16 @@ function fill({ missing, lacking }: { missing: number; lacking: number }, here: 
     actions.push({ do: 'resumeAgent', name: agent.name })
   }
   for (let n = back.length + spares.length; n < missing; n += 1) {
-    if (awaitsSize({ revision: world.updateRevision, group: group.name }, world, actions)) break
+    if (awaitsFirst(world.updateRevision, pass)) break
     const successor = owedTo(pass)
-    if (!spend(allowance, successor ? 'Replacement' : purposeOf(n))) {
+    const { warm, limit } = sourceOf(successor ? 'Replacement' : purposeOf(n), world.updateRevision, pass)
+    if (limit) {
+      allowance.hold(limit)
       if (successor) pass.owed.now.push(successor)
       continue
     }
     const place = places.take(world.updateRevision, successor?.place)
-    actions.push({ do: 'createAgent', attempt: 0, ...successor, group: group.name, place, revision: world.updateRevision })
+    provide({ attempt: 0, ...successor, group: group.name, place, revision: world.updateRevision }, warm, pass)
   }
 }
 

@@ -60,6 +60,7 @@ export function statusOf(world: World, plan: Plan, error: OperatorError | undefi
     updatedReplicas: updated.length,
     selector: before.selector,
     groups: world.groups.map((group) => groupStatus(group, world)),
+    ...(plan.pool && { warmPool: { replicas: plan.pool.replicas, readyReplicas: plan.pool.readyReplicas } }),
     currentRevision:
       (rollout ? rollout.stable : complete && world.updateRevision) || (before.stored.currentRevision ?? world.updateRevision),
     updateRevision: world.updateRevision,
@@ -141,9 +142,10 @@ function conditionsOf(facts: Facts): Condition[] {
       message: `${plural(quota.length, 'agent')} wait: ${quota[0].message}`,
     })
   }
-  if (plan.heldBy) {
-    const message = `${plural(plan.withheld, 'agent')} held back by ${plan.heldBy.text}; raise it or ask for fewer agents`
-    drafts.push({ type: 'BudgetExceeded', status: 'True', reason: HELD_BY[plan.heldBy.by], message })
+  const heldBy = plan.heldBy ?? plan.pool?.heldBy
+  if (heldBy) {
+    const message = `${heldText(plan)} held back by ${heldBy.text}; raise it or ask for fewer agents`
+    drafts.push({ type: 'BudgetExceeded', status: 'True', reason: HELD_BY[heldBy.by], message })
   }
   if (before.rollout?.rejected !== undefined) {
     const message = `revision ${before.rollout.rejected} of the template was given up by a rollout and is not tried again; change spec.template${before.rollout.name === undefined ? ', or attach a rollout and ask it for Retry' : `, or ask ${before.rollout.name} for Retry`}`
@@ -155,6 +157,14 @@ function conditionsOf(facts: Facts): Condition[] {
 
 /** Whose cap it is: the swarm's own, or one of its namespace. */
 const HELD_BY = { Budget: REASON.budgetExceeded, Quota: REASON.namespaceQuotaExceeded } as const
+
+function heldText({ withheld, pool }: Plan): string {
+  const warm = pool?.withheld ?? 0
+  return [
+    ...(withheld > 0 ? [plural(withheld, 'agent')] : []),
+    ...(warm > 0 ? [`${plural(warm, 'sandbox', 'es')} of the warm pool`] : []),
+  ].join(' and ')
+}
 
 /** How many are ready; more than are wanted in the middle of an update or a rollout. */
 const readyText = (ready: number, wanted: number) =>
@@ -227,7 +237,7 @@ function groupStatus(group: GroupWanted, world: World): NonNullable<SwarmStatus[
 }
 
 const total = (groups: readonly GroupWanted[]) => groups.reduce((n, g) => n + g.replicas, 0)
-const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
+const plural = (n: number, noun: string, ending = 's') => `${n} ${noun}${n === 1 ? '' : ending}`
 
 /** The status of a swarm that waits for something before it can be planned: all else stays as it was. */
 export function waitingStatus(

@@ -4,10 +4,10 @@ import type { EventRecorder } from '../../kube/events.ts'
 import type { Seen } from './observe.ts'
 
 /** Tells people of the first agent that is critical, when there was none before; each one has an Event of its own besides. */
-export function tellHealth({ swarm, agents }: Seen, { health }: SwarmStatus, events: EventRecorder): void {
+export function tellHealth({ swarm, agents, world }: Seen, { health }: SwarmStatus, events: EventRecorder): void {
   if (!health?.critical || swarm.status?.health?.critical) return
   const first = [...agents.values()].find((agent) => agent.status?.health?.state === 'Critical')
-  const message = `${health.critical} of ${agents.size} agents critical, for instance ${first?.metadata.name}: ${first?.status?.health?.message}`
+  const message = `${health.critical} of ${world.agents.length} agents critical, for instance ${first?.metadata.name}: ${first?.status?.health?.message}`
   events.record(swarm, { type: 'Warning', reason: REASON.agentsCritical, message })
 }
 

@@ -22,6 +22,8 @@ export type AgentSeen = {
   failed?: { reason: string; atMs: number; readyForMs: number }
   /** How well it does, once it has been ready. */
   health?: HealthState
+  /** Its command has been started: it waits for no sandbox any more. */
+  isStarted: boolean
   attempt: number
   /** Tasks that the routers have given it and not seen the end of. */
   inFlight: number
@@ -33,6 +35,30 @@ export type AgentSeen = {
   restarting?: boolean
   /** When it reaches that age. */
   expiresMs?: number
+}
+
+/** A sandbox of the warm pool. */
+export type WarmSeen = {
+  name: string
+  /** What it was made from, as far as nothing can change that any more; undefined when its revision is forgotten. */
+  shape: string | undefined
+  /** Making until its files are in it, and it sleeps where it should. */
+  state: 'Making' | 'Running' | 'Paused'
+  deleting: boolean
+  /** It is about to end, or too old. */
+  isEnding: boolean
+  failed?: NonNullable<AgentSeen['failed']>
+  attempt: number
+}
+
+/** The warm pool as it is and as it is wanted. */
+export type PoolSeen = {
+  replicas: number
+  warm: readonly WarmSeen[]
+  /** What agents are made from, by revision and group (`shapeKey`): equal ones can be made from the same sandbox. */
+  shapes: ReadonlyMap<string, string>
+  /** Agents wait because the provider gives no more sandboxes. */
+  isShort: boolean
 }
 
 /** One group as it is wanted. */
@@ -76,41 +102,46 @@ export type World = {
   /** There while a rollout says which revisions have how many agents. */
   rollout?: Sides
   agents: readonly AgentSeen[]
+  /** There when a pool is wanted, or some of one are left. */
+  pool?: PoolSeen
   nowMs: number
 }
 
 /** Why an agent is drained. */
 export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'GroupRemoved'
 
+/** What an agent is made to be. */
+export type Made = { group: string; place: number; revision: string; attempt: number; replaces?: { name: string; reason: string } }
+
 /** An agent that takes the place of a lost one. */
-export type Successor = {
-  group: string
-  place: number
-  revision: string
-  attempt: number
-  replaces: { name: string; reason: string }
-}
+export type Successor = Made & Required<Pick<Made, 'replaces'>>
 
 /** Why an agent is deleted. */
-export type DeleteReason = 'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated'
+export type DeleteReason =
+  'Drained' | 'DrainTimedOut' | 'NeverReady' | 'Replaced' | 'SpareOutdated' | 'WarmOutdated' | 'WarmSurplus' | 'MadeRoom'
 
 /** One thing to do. */
 export type Action =
-  | { do: 'createAgent'; group: string; place: number; revision: string; attempt: number; replaces?: { name: string; reason: string } }
+  | ({ do: 'createAgent' } & Made)
+  | ({ do: 'takeAgent'; name: string } & Made)
+  | { do: 'warmAgent'; revision: string; attempt: number }
   | { do: 'drainAgent'; name: string; reason: DrainReason }
   | { do: 'keepAgent'; name: string }
   | { do: 'pauseAgent'; name: string }
   | { do: 'resumeAgent'; name: string }
   | { do: 'deleteAgent'; name: string; reason: DeleteReason }
 
-/** What to do now, and what else follows from it. */
-export type Plan = {
+/** Agents or sandboxes that are held back, and by what, in words. */
+export type Held = { withheld: number; heldBy?: { by: Cap['by']; text: string } }
+
+/** What to do about the warm pool, and how many sandboxes are held back. */
+export type PoolPlan = Held & { actions: Action[]; replicas: number; readyReplicas: number; checkAgainMs?: number }
+
+/** What to do now, what is held back, and what else follows from it. */
+export type Plan = Held & {
   actions: Action[]
   /** When to look again if nothing changes before. */
   checkAgainMs?: number
-  /** How many agents are held back, and by what. */
-  withheld: number
-  heldBy?: { by: Cap['by']; text: string }
   /** What a quota refused, by what it was for: others who ask for something less urgent leave that. */
   missed: Tally
   /** Successors that are to come once there is room for them. */
@@ -118,6 +149,7 @@ export type Plan = {
   /** How many agents would have gone but for the brake. */
   spared: number
   wanted: readonly GroupWanted[]
+  pool?: PoolPlan
 }
 
 type Kind = Pick<AgentSeen, 'revision' | 'group'>

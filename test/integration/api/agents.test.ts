@@ -14,7 +14,7 @@ const REFUSED: Record<string, { spec: unknown; told: RegExp }> = {
   'an agent of no revision': { spec: spec({ revision: '' }), told: /^spec\.revision: .*at least 1 chars/ },
   'an agent without a nonce': { spec: { swarm: 'desk', revision: 'abc' }, told: /^spec\.nonce: Required value/ },
   'a nonce that could be guessed': { spec: spec({ nonce: 'short' }), told: /^spec\.nonce: .*at least 8 chars/ },
-  'a state that does not exist': { spec: spec({ state: 'Stopped' }), told: /^spec\.state: .*"Running", "Draining", "Paused"/ },
+  'a state that does not exist': { spec: spec({ state: 'Stopped' }), told: /^spec\.state: .*"Running", "Draining", "Paused", "Warm"/ },
   'a role that does not exist': { spec: spec({ role: 'Boss' }), told: /^spec\.role: .*"Worker", "Coordinator"/ },
   'attempts below zero': { spec: spec({ attempt: -1 }), told: /^spec\.attempt: .*greater than or equal to 0/ },
   'a time that is none': { spec: spec({ stateSince: 'now' }), told: /^spec\.stateSince: .*date-time/ },
@@ -50,6 +50,19 @@ describe('Agent in the API server', () => {
   describe('holds on to', () => {
     for (const [name, c] of Object.entries(CHANGES))
       it(name, async () => expect((await api.tryChange('kept', { spec: c.patch })).told).to.deep.equal(c.told))
+  })
+
+  it('lets what is taken from the warm pool become what it is needed for, once', async () => {
+    const metadata = { namespace: api.namespace, name: 'warm' }
+    await api.client.create(AGENTS, { metadata, spec: spec({ state: 'Warm' }) })
+    const taken = { group: 'lead', role: 'Coordinator', revision: 'def456', place: 3, state: 'Running' }
+    expect((await api.tryChange('warm', { spec: { nonce: 'another-nonce' } })).told).to.deep.equal(never('nonce'))
+    expect((await api.tryChange('warm', { spec: taken })).told).to.deep.equal([])
+    await api.client.mergePatch(AGENTS, metadata, { spec: taken })
+    expect((await api.tryChange('warm', { spec: { group: 'pairs' } })).told).to.deep.equal(never('group'))
+    expect((await api.tryChange('warm', { spec: { state: 'Warm' } })).told).to.deep.equal([
+      'spec.state: Invalid value: an agent that has left the warm pool does not go back; delete it and the operator makes another one',
+    ])
   })
 
   it('has these defaults', () => {

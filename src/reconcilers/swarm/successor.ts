@@ -1,0 +1,16 @@
+/** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
+export const STEADY_MS = 60_000
+
+/** Longest delay before a failed agent is replaced. Milliseconds. */
+export const MAX_REPLACE_DELAY_MS = 30_000
+
+/** A lost agent: the number of those before it that failed in its place, and how it failed (Unix milliseconds). */
+type Lost = { readonly attempt: number; readonly failed?: { readonly atMs: number; readonly readyForMs: number } | undefined }
+
+/** The successor's number and when it may come: the first at once, the second after 1 s, then 2 s, 4 s … */
+export function successorOf(agent: Lost): { attempt: number; atMs: number } {
+  const failed = agent.failed ?? { atMs: 0, readyForMs: 0 }
+  const attempt = failed.readyForMs >= STEADY_MS ? 1 : agent.attempt + 1
+  const delayMs = attempt <= 1 ? 0 : Math.min(MAX_REPLACE_DELAY_MS, 1_000 * 2 ** Math.min(attempt - 2, 20))
+  return { attempt, atMs: failed.atMs + delayMs }
+}
