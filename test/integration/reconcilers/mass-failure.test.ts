@@ -70,7 +70,8 @@ describe('a mass failure', function () {
       const condition = await conditionOf('Reconciling')
       return (await system.swarm('desk'))?.status?.desiredReplicas === 8 && condition?.reason === 'MassFailure' ? condition : undefined
     })
-    expect(held.message).to.match(/^waits for the end of a mass failure: \d+ of 8 agents run revision \w+, \d+ older/)
+    // Where most were struck while they were old ones, their successors have ended the update.
+    expect(held.message).to.match(/^waits for the end of a mass failure: (\d+ of 8 agents run revision \w+, \d+ older|.*not drained yet)/)
     expect((await system.swarm('desk'))?.status?.recentFailures?.length).to.be.within(4, 6)
     expect(await system.metrics()).to.contain(`swarmops_operator_mass_failure{namespace="${system.namespace}",swarm="desk"} 1`)
 
@@ -111,7 +112,8 @@ describe('a mass failure', function () {
     await eventually('three sleep', async () => (await system.swarm('spare'))?.status?.groups?.[0]?.pausedReplicas === 3)
     const asleep = (await system.agents('spare')).filter((a) => a.status?.sandbox?.state === 'Paused')
     await Promise.all(asleep.map((a) => system.e2b.admin.fault(a.status?.sandbox?.id ?? '', { type: 'kill' })))
-    await eventually('they are lost', async () => (await system.agents('spare')).length === 3)
+    // The sweep that sees it may begin half a minute later: it pauses as long as the swarms before this one allow.
+    await eventually('they are lost', async () => (await system.agents('spare')).length === 3, { timeoutMs: 60_000 })
     expect((await system.swarm('spare'))?.status?.recentFailures).to.equal(undefined)
     expect((await system.allEvents()).filter((e) => e.involvedObject.name === 'spare' && e.reason === 'MassFailure')).to.deep.equal([])
   })
