@@ -222,6 +222,19 @@ const ForecastStatus = Type.Object(
   { description: 'What the recorded load lets expect.' },
 )
 
+const RecordedStatus = Type.Object(
+  {
+    at: Type.String({ format: 'date-time', description: 'When it was written.' }),
+    from: Type.String({ format: 'date-time', description: 'When the first step began.' }),
+    stepSeconds: Type.Integer({ minimum: 1, description: 'How long a step is.' }),
+    load: Type.String({
+      maxLength: 8_192,
+      description: 'Agents that were asked for at most in each step, the oldest first: `4 5x3 -` is 4, three times 5, and once unknown.',
+    }),
+  },
+  { description: 'The load as it was, from which is forecast, so that it survives a restart.' },
+)
+
 const OverriddenStatus = Type.Object(
   {
     at: Type.String({ format: 'date-time', description: 'When it was seen.' }),
@@ -249,6 +262,7 @@ export const ScalingPolicyStatus = Type.Object(
     metrics: Type.Optional(Type.Array(MetricStatus, { ...keyedBy('name'), maxItems: 16, description: 'Each metric as it was read.' })),
     limitedBy: Type.Optional(Type.Array(LimitStatus, { maxItems: LIMITED_BY.length, description: 'What changed the number, in order.' })),
     forecast: Type.Optional(ForecastStatus),
+    recorded: Type.Optional(RecordedStatus),
     changes: Type.Optional(
       Type.Array(ChangeStatus, {
         maxItems: MAX_CHANGES,

@@ -1,11 +1,22 @@
 import { forecast, type Forecast } from './forecast.ts'
-import { complete, emptyHistory, record, type History } from './history.ts'
+import { complete, emptyHistory, readHistory, record, writeHistory, type History, type StoredHistory } from './history.ts'
 import type { Settings } from './settings.ts'
+
+/** Shortest time between two writes of the recorded load, in milliseconds: what a crash costs at most, beside the step that it falls into. */
+const STORE_MS = 60_000
 
 /** The load as it was, and what it lets expect. */
 export class Foresight {
   #history: History | undefined
+  /** What was stored and is none. */
+  readonly #unread: StoredHistory | undefined
   #made: { readonly atMs: number; readonly forecast: Forecast } | undefined
+
+  /** Goes on with what is stored; the time since then is unknown. */
+  constructor(stored: StoredHistory | undefined, nowMs: number) {
+    this.#history = stored && readHistory(stored, nowMs)
+    this.#unread = this.#history ? undefined : stored
+  }
 
   /** Records what is asked for, if that is known, and tells what all of it lets expect; worked out anew for each new point only. */
   see({ seasonMs, horizonMs }: Settings['predictive'], asked: number | undefined, nowMs: number): Forecast {
@@ -19,5 +30,14 @@ export class Foresight {
     const made = forecast(complete(this.#history, nowMs), ahead)
     this.#made = { atMs, forecast: made }
     return made
+  }
+
+  /** What is to be stored: what is stored already, until that is a step and a minute old. */
+  stored(before: StoredHistory | undefined, nowMs: number): StoredHistory | undefined {
+    const history = this.#history
+    if (!history) return undefined
+    const isSame = before?.stepSeconds === history.stepMs / 1_000 && before.load !== this.#unread?.load
+    const dueMs = Date.parse(before?.at ?? '') + Math.max(STORE_MS, history.stepMs)
+    return isSame && nowMs < dueMs ? before : writeHistory(history, nowMs)
   }
 }

@@ -14,7 +14,7 @@ export function policyScaler(settings: Settings): Scaler {
   let series: Series = []
   let changes: readonly Change[] = []
   let settledMs = 0
-  const foresight = new Foresight()
+  const foresight = new Foresight(undefined, 0)
   let ahead: Forecast | undefined
   return ({ ms, current, ready, arrived }) => {
     for (const sample of arrived) series = withSample(series, sample, samplesKeptMs(metric))

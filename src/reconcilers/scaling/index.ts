@@ -14,7 +14,7 @@ import type { External } from './external.ts'
 import { PolicyMemory } from './memory.ts'
 import type { ScalingMetrics } from './metrics.ts'
 import { lookAgainMs, observe, type Subject } from './observe.ts'
-import { noTargetStatus, overriddenText, statusOf, tellsTheSame, warningEndsMs } from './status.ts'
+import { noTargetStatus, overriddenText, statusOf, tellsTheSame, warningEndsMs, type Foreseen } from './status.ts'
 import { targetOf, type NoTarget } from './target.ts'
 import type { Usages } from './usages.ts'
 
@@ -51,7 +51,7 @@ export async function reconcilePolicy(key: string, deps: ScalingDeps, signal: Ab
     await tellNoTarget(policy, target, deps, signal)
     return {}
   }
-  const memory = deps.memories.get(key) ?? new PolicyMemory(stores.now())
+  const memory = deps.memories.get(key) ?? new PolicyMemory(policy.status?.recorded, stores.now())
   deps.memories.set(key, memory)
   return pass({ policy, target, memory }, deps, signal)
 }
@@ -73,9 +73,6 @@ async function pass(subject: Subject, deps: ScalingDeps, signal: AbortSignal): P
   const isListening = world.nowMs - memory.sinceMs < LISTEN_MS && decision.answers.some(({ state }) => state === 'NoData')
   const isSeen = policy.status?.observedGeneration === policy.metadata.generation
   if (isListening && isSeen && !decision.apply) return { requeueAfterMs: LISTEN_MS }
-  const asked = Math.max(...decision.answers.map(({ wanted = 0 }) => wanted))
-  const forecast =
-    world.settings.predictive.mode === 'Off' ? undefined : memory.foresight.see(world.settings.predictive, asked, world.nowMs)
 
   const error = decision.apply ? await apply(subject, decision, { deps, newsMs, signal }) : undefined
   const hasChanged = decision.apply && error === undefined
@@ -86,13 +83,22 @@ async function pass(subject: Subject, deps: ScalingDeps, signal: AbortSignal): P
     changes: hasChanged ? withChange(world.changes, change, changesKeptMs(world.settings)) : world.changes,
     setReplicas: hasChanged ? decision.replicas : found.setReplicas,
     overridden: found.overridden,
-    forecast,
+    ...foreseen(subject, decision, world),
     error,
   })
   const tellAgainMs = await tell(subject, status, deps, signal)
   if (error) throw error
   const times = [lookAgainMs(subject, world), decision.checkAgainMs, tellAgainMs, warningEndsMs(found.overridden, world.nowMs)]
   return { requeueAfterMs: Math.min(...times.flatMap((ms) => ms ?? [])) }
+}
+
+/** Records what is asked for; it is not known while a metric has failed that would have a say. */
+function foreseen({ policy, memory: { foresight } }: Subject, { answers }: Decision, { settings, nowMs }: World): Foreseen {
+  if (settings.predictive.mode === 'Off') return {}
+  const wanted = answers.flatMap((answer) => answer.wanted ?? [])
+  const isKnown = wanted.length > 0 && answers.every((answer) => answer.state === 'Fresh' || answer.wanted === undefined)
+  const forecast = foresight.see(settings.predictive, isKnown ? Math.max(...wanted) : undefined, nowMs)
+  return { forecast, recorded: foresight.stored(policy.status?.recorded, nowMs) }
 }
 
 type Applying = { readonly deps: ScalingDeps; readonly newsMs: number; readonly signal: AbortSignal }

@@ -1,6 +1,7 @@
 import { noRecommendations, type Recommendations } from '../../scaling/behaviour.ts'
 import { readTimetable, TimetableError, type CronState } from '../../scaling/cron.ts'
 import { Foresight } from '../../scaling/foresight.ts'
+import type { StoredHistory } from '../../scaling/history.ts'
 import { withSample, type Sample, type Series } from '../../scaling/reading.ts'
 import { samplesKeptMs, settingsOf, type MetricSettings, type Settings } from '../../scaling/settings.ts'
 import type { Metric } from '../../api/scaling-metric.ts'
@@ -40,7 +41,7 @@ export class MetricMemory {
   }
 }
 
-/** What is known of one policy and stored nowhere: samples, what was asked for of late, the load as it was. Lost in a restart. */
+/** What is known of one policy: samples and what was asked for of late, which a restart loses, and the load as it was, which goes on from what is stored. */
 export class PolicyMemory {
   readonly sinceMs: number
   metrics: readonly MetricMemory[] = []
@@ -53,11 +54,12 @@ export class PolicyMemory {
   activeMs: number | undefined
   /** Since when every router has been connected; absent while one is not. Unix milliseconds. */
   connectedMs: number | undefined
-  readonly foresight = new Foresight()
+  readonly foresight: Foresight
   #settings: { readonly generation: number; readonly value: Settings } | undefined
 
-  constructor(nowMs: number) {
+  constructor(recorded: StoredHistory | undefined, nowMs: number) {
     this.sinceMs = nowMs
+    this.foresight = new Foresight(recorded, nowMs)
     this.recent = noRecommendations(nowMs)
   }
 

@@ -7,6 +7,7 @@ import { number, type Answer } from '../../scaling/answer.ts'
 import type { Change } from '../../scaling/behaviour.ts'
 import type { Decision, World } from '../../scaling/decide.ts'
 import type { Forecast } from '../../scaling/forecast.ts'
+import { stepMsOf, type StoredHistory } from '../../scaling/history.ts'
 import type { NoTarget } from './target.ts'
 
 /** How long a policy warns after somebody else has set its replicas, in milliseconds. */
@@ -15,22 +16,24 @@ const WARN_MS = 600_000
 /** Characters of the summary. */
 const MOST_SUMMARY = 80
 
+/** The load as it was, to be stored, and what it lets expect. */
+export type Foreseen = { readonly forecast?: Forecast | undefined; readonly recorded?: StoredHistory | undefined }
+
 /** What status needs beside the decision. */
-export type Before = {
+export type Before = Foreseen & {
   readonly generation: number
   readonly stored: ScalingPolicyStatus | undefined
   /** The changes with the one that this pass has made, if it did. */
   readonly changes: readonly Change[]
   readonly setReplicas?: number | undefined
   readonly overridden?: ScalingPolicyStatus['overridden'] | undefined
-  readonly forecast?: Forecast | undefined
   /** Why the replicas could not be set, if they could not. */
   readonly error?: OperatorError | undefined
 }
 
 /** The status after a decision. Pure, so every state has a unit test. */
 export function statusOf(world: World, decision: Decision, before: Before): ScalingPolicyStatus {
-  const { generation, stored, changes, setReplicas, overridden, forecast, error } = before
+  const { generation, stored, changes, setReplicas, overridden, forecast, recorded, error } = before
   const now = time(world.nowMs)
   return {
     observedGeneration: generation,
@@ -44,6 +47,7 @@ export function statusOf(world: World, decision: Decision, before: Before): Scal
     metrics: decision.answers.map(metricStatus),
     limitedBy: decision.limitedBy.map(({ by, from, to }) => ({ by, from, to })),
     ...(forecast && { forecast: forecastStatus(forecast, world) }),
+    ...(recorded && { recorded: { ...recorded } }),
     changes: changes.map(({ atMs, from, to }) => ({ at: time(atMs), from, to })),
     ...(world.settings.minReplicas === 0 && { lastActiveAt: time(decision.lastActiveMs) }),
     conditions: merge(stored?.conditions ?? [], conditionsOf(world, decision, { overridden, error }), generation, now),
@@ -143,7 +147,7 @@ function summaryOf(answers: readonly Answer[]): string {
 
 function forecastStatus(made: Forecast, { settings }: World): NonNullable<ScalingPolicyStatus['forecast']> {
   if (made.state === 'TooShort') {
-    const missingMs = (made.missing * settings.predictive.seasonMs) / 288
+    const missingMs = made.missing * stepMsOf(settings.predictive.seasonMs)
     return { used: false, message: `the recorded load is too short for a forecast by about ${Math.ceil(missingMs / 60_000)} minutes` }
   }
   const { value, error, naiveError, isBetter } = made
