@@ -1,13 +1,14 @@
 import type { Ended } from '../stats/tally.ts'
 import type { Changes } from '../stats/mirror.ts'
-import type { SwarmRef, TripStats } from '../stats/wire.ts'
+import type { SharedQueue, SwarmRef, TripStats } from '../stats/wire.ts'
 import { Connection, type FeedLog } from './connection.ts'
 
 /** An agent of which a router said something new. */
 export type ChangedAgent = { readonly namespace: string; readonly swarm: string; readonly agent: string }
 
-/** Tasks that wait, and for how long the oldest of them does; 0 without any. */
-export type Waiting = { readonly queued: number; readonly oldestMs: number }
+/** Tasks that wait, and for how long the oldest of them does; 0 without any. `shared` are those that other groups could take as well. */
+export type Waiting = { readonly queued: number; readonly oldestMs: number; readonly shared: readonly SharedQueue[] }
+
 /** Percent of new tasks that a revision has in the router where it has fewest, and in the one where it has most. */
 export type ShareInForce = { readonly least: number; readonly most: number }
 
@@ -77,14 +78,16 @@ export class RouterFeed {
   waiting(namespace: string, swarm: string, group: string): Waiting | undefined {
     if (!this.connected) return undefined
     const sum = { queued: 0, oldestMs: 0 }
+    const shared: SharedQueue[] = []
     for (const connection of this.#connections) {
       const said = connection.swarm(namespace, swarm)
       const queue = group === '' ? said?.stats : said?.stats.groups?.find((each) => each.group === group)
       if (!said || !queue || queue.queued === 0) continue
       sum.queued += queue.queued
       sum.oldestMs = Math.max(sum.oldestMs, (queue.oldestMs ?? 0) + said.agoMs)
+      shared.push(...(said.stats.shared ?? []).filter(({ groups }) => groups.includes(group)))
     }
-    return sum
+    return { ...sum, shared }
   }
 
   /**

@@ -44,19 +44,20 @@ describe('what waits for a swarm', () => {
     expect(queuesOf(entry, 1_000)).to.deep.equal({ queued: 2, oldestMs: 600 })
   })
 
-  it('counts in every group that could take it', () => {
+  it('counts in every group that could take it, and says which these are', () => {
     const groups: [string, string[]][] = [
       ['momentum', ['momentum']],
       ['pairs', ['pairs']],
     ]
-    const entry = entryWith(groups, [{ sinceMs: 900 }, { sinceMs: 200, capability: 'pairs' }])
+    const entry = entryWith(groups, [{ sinceMs: 900 }, { sinceMs: 950 }, { sinceMs: 200, capability: 'pairs' }])
     expect(queuesOf(entry, 1_000)).to.deep.equal({
-      queued: 2,
+      queued: 3,
       oldestMs: 800,
       groups: [
-        { group: 'momentum', queued: 1, oldestMs: 100 },
-        { group: 'pairs', queued: 2, oldestMs: 800 },
+        { group: 'momentum', queued: 2, oldestMs: 100 },
+        { group: 'pairs', queued: 3, oldestMs: 800 },
       ],
+      shared: [{ groups: ['momentum', 'pairs'], queued: 2 }],
     })
   })
 })

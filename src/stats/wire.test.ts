@@ -32,7 +32,14 @@ describe('wire format of the statistics', () => {
     const waiting: Frame = {
       v: 1,
       type: 'delta',
-      swarms: [{ ...swarm, oldestMs: 12, groups: [{ group: 'lead', queued: 1, oldestMs: 12 }] }],
+      swarms: [
+        {
+          ...swarm,
+          oldestMs: 12,
+          groups: [{ group: 'lead', queued: 1, oldestMs: 12 }],
+          shared: [{ groups: ['lead', 'pairs'], queued: 1 }],
+        },
+      ],
     }
     expect(decodeFrame(encodeFrame(waiting))).to.deep.equal(waiting)
     expect(decodeFrame(encodeFrame({ v: 1, type: 'heartbeat' }))).to.deep.equal({ v: 1, type: 'heartbeat' })

@@ -29,6 +29,9 @@ export type GroupQueue = {
   readonly oldestMs?: number
 }
 
+/** Tasks that wait and that each of several groups could take. */
+export type SharedQueue = { readonly groups: readonly string[]; readonly queued: number }
+
 /** Percent of new tasks that a router gives one revision. */
 export type ShareStats = { readonly revision: string; readonly percent: number }
 
@@ -45,6 +48,8 @@ export type SwarmStats = {
   readonly oldestMs?: number
   /** The same by group; absent without groups, when none waits, or from an older router. */
   readonly groups?: readonly GroupQueue[]
+  /** Those of them that several groups could take, by which these are; absent when none waits, or from an older router. */
+  readonly shared?: readonly SharedQueue[]
   readonly revisions: readonly RevisionStats[]
   /** The weights that the router goes by; absent from an older router. */
   readonly shares?: readonly ShareStats[]
@@ -144,6 +149,8 @@ const isAgentStats: Check = (item) =>
 const isRevisionStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'inFlight', 'done', 'failed')
 const isOldest = (item: Record<string, unknown>): boolean => item['oldestMs'] === undefined || isCount(item['oldestMs'])
 const isGroupQueue: Check = (item) => hasTexts(item, 'group') && hasCounts(item, 'queued') && isRecord(item) && isOldest(item)
+const isSharedQueue: Check = (item) =>
+  hasCounts(item, 'queued') && isRecord(item) && isListOf(item['groups'], (group) => typeof group === 'string')
 const isShareStats: Check = (item) => hasTexts(item, 'revision') && hasCounts(item, 'percent')
 const isSwarmStats: Check = (item) =>
   hasTexts(item, 'namespace', 'swarm') &&
@@ -151,6 +158,7 @@ const isSwarmStats: Check = (item) =>
   isRecord(item) &&
   isOldest(item) &&
   isListOf(item['groups'] ?? [], isGroupQueue) &&
+  isListOf(item['shared'] ?? [], isSharedQueue) &&
   isListOf(item['revisions'], isRevisionStats) &&
   isListOf(item['shares'] ?? [], isShareStats) &&
   (item['trip'] === undefined || hasTexts(item['trip'], 'run', 'message'))

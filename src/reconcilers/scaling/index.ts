@@ -45,7 +45,8 @@ export async function reconcilePolicy(key: string, deps: ScalingDeps, signal: Ab
   }
   const { namespace } = policy.metadata
   const swarm = stores.swarms.get({ namespace, name: policy.spec.target.swarm })
-  const target = targetOf(policy, swarm, policies.index('swarm', swarmKey(policy)))
+  const others = policies.index('swarm', swarmKey(policy))
+  const target = targetOf(policy, swarm, others)
   if ('reason' in target) {
     deps.external.forget(key)
     await tellNoTarget(policy, target, deps, signal)
@@ -53,7 +54,7 @@ export async function reconcilePolicy(key: string, deps: ScalingDeps, signal: Ab
   }
   const memory = deps.memories.get(key) ?? new PolicyMemory(policy.status?.recorded, stores.now())
   deps.memories.set(key, memory)
-  return pass({ policy, target, memory }, deps, signal)
+  return pass({ policy, target, memory, others }, deps, signal)
 }
 
 /** The index by which policies of a swarm are found. */

@@ -6,16 +6,23 @@ import type { Change } from '../../scaling/behaviour.ts'
 import type { World } from '../../scaling/decide.ts'
 import { agentsAhead } from '../../scaling/forecast.ts'
 import { isPaused } from '../../scaling/settings.ts'
-import type { Stores } from '../shared/stores.ts'
+import { shareOf } from '../../scaling/share.ts'
+import type { Stores, Waiting } from '../shared/stores.ts'
 import type { MetricMemory, PolicyMemory } from './memory.ts'
-import type { Target } from './target.ts'
+import { growingGroups, type Target } from './target.ts'
 import type { Usages } from './usages.ts'
 
 /** What observing works with. */
 export type ObserveDeps = { readonly stores: Pick<Stores, 'agents' | 'routers' | 'now'>; readonly usages: Usages }
 
 /** A policy and what it acts on. */
-export type Subject = { readonly policy: ScalingPolicy; readonly target: Target; readonly memory: PolicyMemory }
+export type Subject = {
+  readonly policy: ScalingPolicy
+  readonly target: Target
+  readonly memory: PolicyMemory
+  /** All policies of the swarm. */
+  readonly others: readonly ScalingPolicy[]
+}
 
 /** The longest time between two looks at a policy of which nothing is heard, in milliseconds. */
 const LONGEST_LOOK_MS = 15_000
@@ -24,13 +31,14 @@ const LONGEST_LOOK_MS = 15_000
 const SHORTEST_LOOK_MS = 250
 
 /** Takes a sample of every metric that routers and the provider tell, and puts together all that a decision may know. */
-export function observe({ policy, target, memory }: Subject, { stores, usages }: ObserveDeps): World {
+export function observe({ policy, target, memory, others }: Subject, { stores, usages }: ObserveDeps): World {
   const nowMs = stores.now()
   const settings = memory.settingsOf(policy)
   const fleet = fleetOf(target, stores)
   memory.connectedMs = fleet.waiting ? (memory.connectedMs ?? nowMs) : undefined
+  const share = fleet.waiting && shareOf(fleet.waiting, target.group, growingBeside(policy, fleet.waiting, target.swarm, others))
   const usage = usages.mean(fleet.ready, nowMs)
-  for (const metric of memory.metrics) sample(metric, { fleet, usage, memory, nowMs })
+  for (const metric of memory.metrics) sample(metric, { fleet, share, usage, memory, nowMs })
   const isMeasured = (metric: MetricMemory) => metric.settings.type === 'Cpu' || metric.settings.type === 'Memory'
   const { status } = policy
   const storedMs = status?.lastActiveAt === undefined ? undefined : Date.parse(status.lastActiveAt)
@@ -78,7 +86,7 @@ type Fleet = {
   /** Tasks that run on agents that stay, and on all of them. */
   readonly inFlight: number
   readonly open: number
-  readonly waiting: { readonly queued: number; readonly oldestMs: number } | undefined
+  readonly waiting: Waiting | undefined
 }
 
 function fleetOf({ swarm, group }: Target, { agents, routers }: ObserveDeps['stores']): Fleet {
@@ -96,8 +104,14 @@ function fleetOf({ swarm, group }: Target, { agents, routers }: ObserveDeps['sto
   return { ready, inFlight, open, waiting: routers.waiting(namespace, name, group) }
 }
 
+/** Looked up only where there is something to share. */
+const growingBeside = (policy: ScalingPolicy, { shared }: Waiting, swarm: Swarm, others: readonly ScalingPolicy[]): readonly string[] =>
+  shared.length === 0 ? [] : growingGroups(policy, swarm, others)
+
 type Around = {
   readonly fleet: Fleet
+  /** The waiting tasks that this target answers for. */
+  readonly share: number | undefined
   readonly usage: ReturnType<Usages['mean']>
   readonly memory: PolicyMemory
   readonly nowMs: number
@@ -119,11 +133,11 @@ function sample(metric: MetricMemory, around: Around): void {
 }
 
 /** What routers say, or why that is not known. */
-function routersSay({ settings, spec, window }: MetricMemory, { fleet, memory, nowMs }: Around): number | string {
+function routersSay({ settings, spec, window }: MetricMemory, { fleet, share, memory, nowMs }: Around): number | string {
   const { waiting, inFlight } = fleet
-  if (!waiting) return 'the operator does not hear from every router; look at --router-urls'
-  if (settings.type === 'InFlightPerAgent') return inFlight + waiting.queued
-  if (settings.type === 'QueueLength') return waiting.queued
+  if (!waiting || share === undefined) return 'the operator does not hear from every router; look at --router-urls'
+  if (settings.type === 'InFlightPerAgent') return inFlight + share
+  if (settings.type === 'QueueLength') return share
   if (settings.type === 'OldestWaiting') return waiting.oldestMs / 1_000
   const { done, failed, latency } = window.within(settings.spanMs, nowMs)
   const isWhole = nowMs - (memory.connectedMs ?? nowMs) >= settings.spanMs

@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { ScalingPolicy, Swarm } from '../../api/objects.ts'
-import { targetOf } from './target.ts'
+import { growingGroups, targetOf } from './target.ts'
 
 const metadata = (name: string, second = 0) => ({
   name,
@@ -87,4 +87,33 @@ const cases: Record<string, Case> = {
 describe('a policy acts on', () => {
   for (const [name, { policy: own, swarm: seen, others = [], want }] of Object.entries(cases))
     it(name, () => expect(targetOf(own, seen, others)).to.deep.equal(want))
+})
+
+describe('groups that grow beside that of a policy', () => {
+  const asking = (name: string, group: string, over: object = {}) => {
+    const { metadata: about, spec } = policy(name, group)
+    return {
+      metadata: about,
+      spec: { ...spec, maxReplicas: 9, dryRun: false, metrics: [{ name: 'load', type: 'QueueLength' }], ...over },
+    } as ScalingPolicy
+  }
+  const own = asking('own', 'lead')
+  const paused = asking('other', 'pairs')
+  const seen: Record<string, { other: ScalingPolicy; want: string[] }> = {
+    'are those of policies that go by tasks': { other: asking('other', 'pairs'), want: ['pairs'] },
+    'are not its own': { other: asking('other', 'lead'), want: [] },
+    'are none that have reached their most': { other: asking('other', 'pairs', { maxReplicas: 4 }), want: [] },
+    'are none that are only tried out': { other: asking('other', 'pairs', { dryRun: true }), want: [] },
+    'are none of a policy that goes by something else': {
+      other: asking('other', 'pairs', { metrics: [{ name: 'cpu', type: 'Cpu' }] }),
+      want: [],
+    },
+    'are none that are not there': { other: asking('other', 'momentum'), want: [] },
+    'are none of a paused policy': {
+      other: { ...paused, metadata: { ...paused.metadata, annotations: { 'swarmops.dev/paused': 'true' } } },
+      want: [],
+    },
+  }
+  for (const [name, { other, want }] of Object.entries(seen))
+    it(name, () => expect(growingGroups(own, GROUPS, [own, other])).to.deep.equal(want))
 })

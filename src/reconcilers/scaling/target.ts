@@ -1,6 +1,7 @@
 import type { ScalingPolicy, Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
 import { groupsOf } from '../../api/swarm.ts'
+import { isPaused } from '../../scaling/settings.ts'
 
 /** Whose replicas a policy sets, and where they stand. */
 export type Target = {
@@ -47,6 +48,20 @@ export function targetOf(policy: ScalingPolicy, swarm: Swarm | undefined, others
   const at = names.indexOf(group)
   const found = groups[at]
   return found ? { swarm, group, current: found.replicas, at } : no(REASON.groupNotFound, `${where} has no group ${group}; ${offer}`)
+}
+
+/** What grows with tasks that wait. */
+const BY_QUEUE: ReadonlySet<string> = new Set(['InFlightPerAgent', 'QueueLength', 'OldestWaiting'])
+
+/** The groups that other policies give more agents for tasks that wait: those that act and have not reached their most. */
+export function growingGroups(policy: ScalingPolicy, swarm: Swarm, others: readonly ScalingPolicy[]): readonly string[] {
+  return others.flatMap((other) => {
+    const { metadata, spec } = other
+    const mayGrow = !spec.dryRun && !isPaused(metadata.annotations) && spec.metrics.some(({ type }) => BY_QUEUE.has(type))
+    if (!mayGrow || groupOf(other) === groupOf(policy)) return []
+    const target = targetOf(other, swarm, others)
+    return 'reason' in target || target.current >= spec.maxReplicas ? [] : [target.group]
+  })
 }
 
 const olderFirst = ({ metadata: a }: ScalingPolicy, { metadata: b }: ScalingPolicy) =>

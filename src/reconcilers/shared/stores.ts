@@ -4,6 +4,10 @@ import type { EventRecorder } from '../../kube/events.ts'
 import type { Informer } from '../../kube/informer.ts'
 import type { ControllerRevision, Secret } from '../../kube/objects.ts'
 import type { References } from '../../kube/references.ts'
+import type { Queue } from '../../scaling/share.ts'
+
+/** Tasks that wait, and for how long the oldest of them has; 0 without any. */
+export type Waiting = Queue & { readonly oldestMs: number }
 
 /** What the routers say about the tasks of agents. */
 export type RouterView = {
@@ -22,9 +26,9 @@ export type RouterView = {
   isConnected(): boolean
   /**
    * Tasks that wait for a swarm, or those that a group of it could take (`''` for a swarm without groups), and for how long the oldest does.
-   * Undefined while some router, or every one, is unknown.
+   * `shared` are those that other groups could take as well. Undefined while some router, or every one, is unknown.
    */
-  waiting(namespace: string, swarm: string, group: string): { readonly queued: number; readonly oldestMs: number } | undefined
+  waiting(namespace: string, swarm: string, group: string): Waiting | undefined
 }
 
 /** The world as the reconcilers see it. `swarm` indexes by the UID of the owning Swarm, `target` by the key of the one that a rollout points at. */

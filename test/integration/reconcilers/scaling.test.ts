@@ -61,6 +61,39 @@ describe('scaling by what routers tell', function () {
     await eventually('and shrinks', async () => (await system.swarm('groups'))?.spec.groups?.[1]?.replicas === 1)
   })
 
+  it('gives two groups agents for half of the tasks that both could take, and one for all of them while the other has its most', async () => {
+    const { system } = lab
+    const both = { replicas: 1, capabilities: ['desk'] }
+    await system.apply('halves', {
+      groups: [
+        { name: 'east', ...both },
+        { name: 'west', ...both },
+      ],
+      template: { maxConcurrentTasks: 1 },
+      routing: { queue: { maxPending: 1_000, timeout: '30s' } },
+    })
+    await system.settled('halves')
+    const policyFor = async (group: string, maxReplicas: number) =>
+      lab.policy(`halves-${group}`, { target: { swarm: 'halves', group }, maxReplicas, metrics: [LOAD], behaviour: FAST_DOWN })
+    const replicas = async () => (await system.swarm('halves'))?.spec.groups?.map((group) => group.replicas) ?? []
+    await policyFor('east', 20)
+    await policyFor('west', 20)
+    await lab.tells('halves-east', 'ScalingActive', 'True')
+    await lab.tells('halves-west', 'ScalingActive', 'True')
+    const load = lab.keepAsking('halves', 12, SLOW, { capability: 'desk' })
+    const grown = await eventually('both have grown to what is needed', async () => {
+      const [east = 0, west = 0] = await replicas()
+      return east + west >= 11 && east > 1 && west > 1 ? [east, west] : undefined
+    })
+    expect(Math.max(...grown), 'each was asked for its half').to.be.at.most(9)
+    await policyFor('east', 3)
+    await eventually('east has its most, and west the rest', async () => {
+      const [east = 0, west = 0] = await replicas()
+      return east === 3 && west >= 9
+    })
+    expect((await load.stop()).filter(({ status }) => status !== 200)).to.deep.equal([])
+  })
+
   it('changes nothing while it is paused or only tried out, and says what it would do', async () => {
     const { system } = lab
     await lab.swarm('quiet', 1)

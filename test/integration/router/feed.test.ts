@@ -106,15 +106,16 @@ describe('the feed from routers that misbehave', () => {
     const first = await stream(1)
     expect(feed.waiting('n', 's', '')).to.equal(undefined)
     const groups = [{ group: 'lead', queued: 2, oldestMs: 100 }]
-    first?.write(encodeSnapshot('r', [], [{ namespace: 'n', swarm: 's', queued: 3, oldestMs: 400, groups, revisions: [] }]))
+    const shared = [{ groups: ['lead', 'pairs'], queued: 1 }]
+    first?.write(encodeSnapshot('r', [], [{ namespace: 'n', swarm: 's', queued: 3, oldestMs: 400, groups, shared, revisions: [] }]))
     await eventually('the swarm is told', () => swarms.length === 1)
     nowMs += 1_000
-    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 3, oldestMs: 1_400 })
-    expect(feed.waiting('n', 's', 'lead')).to.deep.equal({ queued: 2, oldestMs: 1_100 })
-    expect(feed.waiting('n', 's', 'other')).to.deep.equal({ queued: 0, oldestMs: 0 })
+    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 3, oldestMs: 1_400, shared: [] })
+    expect(feed.waiting('n', 's', 'lead')).to.deep.equal({ queued: 2, oldestMs: 1_100, shared })
+    expect(feed.waiting('n', 's', 'other')).to.deep.equal({ queued: 0, oldestMs: 0, shared: [] })
     first?.write(encodeFrame({ v: 1, type: 'delta', swarms: [{ namespace: 'n', swarm: 's', queued: 4, revisions: [] }] }))
     await eventually('the change is told', () => swarms.length === 2)
-    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 4, oldestMs: 0 })
+    expect(feed.waiting('n', 's', '')).to.deep.equal({ queued: 4, oldestMs: 0, shared: [] })
     first?.end()
     await eventually('the loss is told', () => swarms.length === 3)
     expect(feed.waiting('n', 's', '')).to.equal(undefined)
