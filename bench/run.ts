@@ -16,6 +16,7 @@ import { rollback } from './rollback.ts'
 import { rollouts } from './rollouts.ts'
 import { routerAgents } from './router-agents.ts'
 import { router } from './router.ts'
+import { ready } from './ready.ts'
 import { scaling } from './scaling.ts'
 import { topologies } from './topologies.ts'
 import { Ends } from './support/ends.ts'
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   operatorMany,
   operatorIdle,
   scaling,
+  ready,
   provisioning,
   failover,
   rollouts,

@@ -77,10 +77,10 @@ export class Bed {
   }
 
   /** Applies a Swarm as `kubectl apply --server-side` does. */
-  async apply(name: string, replicas: number, template: object = {}): Promise<void> {
+  async apply(name: string, replicas: number, template: object = {}, more: object = {}): Promise<void> {
     const files = [{ path: 'agent.mjs', configMapKeyRef: { name: 'agent', key: 'agent.mjs' } }]
     const lifecycle = { drainTimeout: '0s' } // nobody gives these agents tasks
-    const spec = { replicas, lifecycle, template: { sandboxTemplate: 'base', command: ['node', 'agent.mjs'], files, ...template } }
+    const spec = { replicas, lifecycle, template: { sandboxTemplate: 'base', command: ['node', 'agent.mjs'], files, ...template }, ...more }
     await this.client.apply(SWARMS, { metadata: { name, namespace: this.namespace }, spec }, { fieldManager: 'bench', force: true })
   }
 

@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { isNews, nextHealth } from './prober.ts'
+import { isNews, nextHealth, Prober } from './prober.ts'
 import type { Health } from './plan.ts'
 
 const failing = (failures: number, outcome: Health['outcome'] = 'no-answer'): Health => ({ outcome, failures, sinceMs: 0 })
@@ -16,6 +16,15 @@ describe('health of an agent', () => {
   it('keeps since when it is ready', () => {
     const first = nextHealth(failing(7), 'ready', 10)
     expect(nextHealth(first, 'ready', 20)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 10 })
+  })
+
+  it('is looked at again and again within the first interval, and nothing counts as a failure meanwhile', async () => {
+    const outcomes: Health['outcome'][] = ['not-listening', 'no-answer', 'unhealthy', 'ready']
+    const prober = new Prober({ onChange: () => undefined, now: () => 7 })
+    const check = () => Promise.resolve(outcomes.shift() ?? 'no-answer')
+    prober.watch({ uid: 'a', key: 'default/a', intervalMs: 60_000, failureThreshold: 3, check })
+    expect(await prober.becomesReady('a', 1_500, new AbortController().signal)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 7 })
+    prober.stop()
   })
 
   const cases: Record<string, { before?: Health; after: Health; want: boolean }> = {

@@ -9,6 +9,9 @@ const STEADY_MS = 1_000
 /** Longest time between two checks of an agent that does not get ready, in milliseconds. */
 const LONGEST_MS = 2_000
 
+/** Pause after the first check of an agent that has just been started, in milliseconds; each next one is twice as long, up to its interval. */
+const FIRST_PAUSE_MS = 20
+
 /** How an agent is checked. `key` names the agent in the work queue. */
 export type Checked = {
   uid: string
@@ -30,11 +33,13 @@ type Watched = Checked & {
   timer?: NodeJS.Timeout
   isChecking: boolean
   waiting: ((health: Health) => void)[]
-  checkedReady: boolean
+  /** Pause after the next check, while none has told anything yet. */
+  firstPauseMs: number
 }
 
 /**
- * Checks agents: quickly until they are ready and when a check has failed, slowly while all is well. What it knows is
+ * Checks agents: very quickly when they have just been started, quickly until they are ready and when a check has failed, slowly while
+ * all is well. What it knows is
  * a view that a restart loses and the next checks bring back.
  */
 export class Prober {
@@ -58,7 +63,7 @@ export class Prober {
       Object.assign(old, target)
       return
     }
-    const watched: Watched = { ...target, isChecking: false, waiting: [], checkedReady: false }
+    const watched: Watched = { ...target, isChecking: false, waiting: [], firstPauseMs: FIRST_PAUSE_MS }
     this.#watched.set(target.uid, watched)
     this.#schedule(watched, 0)
   }
@@ -117,6 +122,11 @@ export class Prober {
     watched.isChecking = false
     if (this.#isStopped || this.#watched.get(watched.uid) !== watched) return
     const before = watched.health
+    if (!before && isStarting(outcome) && watched.firstPauseMs < watched.intervalMs) {
+      this.#schedule(watched, watched.firstPauseMs)
+      watched.firstPauseMs *= 2
+      return
+    }
     const health = nextHealth(before, outcome, this.#options.now())
     watched.health = health
     if (outcome === 'ready') for (const wake of watched.waiting.splice(0)) wake(health)
@@ -134,6 +144,9 @@ export class Prober {
     return longFailing ? Math.max(watched.intervalMs, LONGEST_MS) : watched.intervalMs
   }
 }
+
+/** A program that was started a moment ago answers like this; it counts as no failure within the first interval. */
+const isStarting = (outcome: Health['outcome']) => outcome !== 'ready' && outcome !== 'sandbox-gone'
 
 /** The health after one more check. */
 export function nextHealth(before: Health | undefined, outcome: Health['outcome'], nowMs: number): Health {
