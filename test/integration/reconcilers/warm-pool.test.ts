@@ -10,6 +10,12 @@ const isWarm = (a: Agent) => a.spec.state === 'Warm'
 const idsOf = (agents: readonly Agent[]) => sandboxIds([...agents])
 const mode = (value: string) => ({ env: [{ name: 'MODE', value }] })
 
+/** Rollouts that are done with their new revision as soon as it is there. */
+const ROLLOUTS = [
+  ['CanaryRollout', { scaleDownDelay: '0s', steps: [{ setWeight: 50 }] }],
+  ['BlueGreenRollout', { scaleDownDelay: '0s', shift: { weights: [100], interval: '0s' } }],
+] as const
+
 describe('a warm pool', function () {
   this.timeout(240_000)
   let system: System
@@ -135,6 +141,27 @@ describe('a warm pool', function () {
     expect(idsOf(others).filter((id) => idsOf(kept).includes(id))).to.deep.equal([])
     expect(sandboxes()).to.have.length(4)
   })
+
+  for (const [kind, spec] of ROLLOUTS) {
+    it(`serves the new revision of a ${kind}`, async () => {
+      await apply({ replicas: 2 }, mode('old'))
+      await system.settled('desk')
+      await filled(2)
+      await system.applyRollout(kind, 'release', { swarm: 'desk', ...spec })
+      const [before] = await workersOf()
+      await apply({ replicas: 2 }, mode('new'))
+      await eventually('the new revision is stable, and whole', async () => {
+        const agents = readyAgents(await workersOf())
+        return agents.length === 2 && agents.every((a) => a.spec.revision !== before?.spec.revision && a.spec.state === 'Running')
+      })
+      expect(
+        (await workersOf()).filter((a) => a.spec.revision !== before?.spec.revision).map((a) => a.status?.sandbox?.prepared),
+      ).to.deep.equal([true, true])
+      await system.removeRollout(kind, 'release')
+      await system.settled('desk')
+      await filled(2)
+    })
+  }
 
   it('counts in the budget, after the agents, and makes room for them', async () => {
     await apply({ replicas: 2, budget: { maxAgents: 3 } })
