@@ -12,9 +12,14 @@ const MINUTE_MS = 60_000
 type Outcome = { passed: number; failed: number; failures: readonly string[] }
 type Step = { name: string; run(): Promise<Outcome> }
 
-/** Runs a command with its output shown; false when it fails or takes too long. */
-async function runs(command: string, args: readonly string[], limitMs = 10 * MINUTE_MS): Promise<boolean> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+type RunOptions = { limitMs?: number; output?: 'shown' | 'shown at its end' }
+
+/** Runs a command; false when it fails or takes too long. */
+async function runs(command: string, args: readonly string[], options: RunOptions = {}): Promise<boolean> {
+  const { limitMs = 10 * MINUTE_MS, output = 'shown' } = options
+  const child = spawn(command, args, { cwd: ROOT, stdio: output === 'shown' ? 'inherit' : ['ignore', 'pipe', 'pipe'] })
+  const written: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => written.push(chunk))
   const timer = setTimeout(() => {
     console.log(`${command} took longer than ${limitMs / MINUTE_MS} minutes and is ended`)
     child.kill('SIGKILL')
@@ -24,9 +29,10 @@ async function runs(command: string, args: readonly string[], limitMs = 10 * MIN
       console.log(`${command} cannot be run: ${error.message}`)
       resolve(1)
     })
-    child.on('exit', resolve)
+    child.on('close', resolve)
   })
   clearTimeout(timer)
+  process.stdout.write(Buffer.concat(written))
   return code === 0
 }
 
@@ -37,23 +43,38 @@ const check = (name: string, command: string, args: readonly string[]): Step => 
     (await runs(command, args)) ? { passed: 1, failed: 0, failures: [] } : { passed: 0, failed: 1, failures: ['see above'] },
 })
 
-/** The tests in these files; a run that breaks off counts as one more failure. */
-const suite = (name: string, patterns: readonly string[], limitMs: number): Step => ({
+/** The tests in these files, in so many lanes side by side, each with a control plane of its own. */
+const suite = (name: string, patterns: readonly string[], limitMs: number, lanes = 1): Step => ({
   name,
   run: async () => {
     const files = globSync([...patterns], { cwd: ROOT })
       .filter((file) => !file.includes('node_modules'))
       .sort()
-    if (files.length === 0) return { passed: 0, failed: 0, failures: [] }
-    const directory = mkdtempSync(join(tmpdir(), 'swarm-tests-'))
-    const report = join(directory, 'counts.json')
-    const reporter = join(ROOT, 'dev/count-reporter.cjs')
-    const isDone = await runs('mocha', ['--reporter', reporter, '--reporter-option', `output=${report}`, ...files], limitMs)
-    const counts = readCounts(report)
-    rmSync(directory, { recursive: true, force: true })
-    return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1, failures: ['the run broke off, see above'] }
+    const outcomes = await Promise.all(
+      Array.from({ length: lanes }, async (_, lane) => {
+        const mine = files.filter((_file, i) => i % lanes === lane)
+        return runFiles(mine, { limitMs, output: lane === 0 ? 'shown' : 'shown at its end' })
+      }),
+    )
+    return {
+      passed: outcomes.reduce((n, { passed }) => n + passed, 0),
+      failed: outcomes.reduce((n, { failed }) => n + failed, 0),
+      failures: outcomes.flatMap(({ failures }) => failures),
+    }
   },
 })
+
+/** Runs these files; a run that breaks off counts as one more failure. */
+async function runFiles(files: readonly string[], options: RunOptions): Promise<Outcome> {
+  if (files.length === 0) return { passed: 0, failed: 0, failures: [] }
+  const directory = mkdtempSync(join(tmpdir(), 'swarm-tests-'))
+  const report = join(directory, 'counts.json')
+  const reporter = join(ROOT, 'dev/count-reporter.cjs')
+  const isDone = await runs('mocha', ['--reporter', reporter, '--reporter-option', `output=${report}`, ...files], options)
+  const counts = readCounts(report)
+  rmSync(directory, { recursive: true, force: true })
+  return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1, failures: ['the run broke off, see above'] }
+}
 
 function readCounts(report: string): Outcome {
   try {
@@ -73,7 +94,7 @@ const STEPS: readonly Step[] = [
   check('format', 'prettier', ['--check', '--log-level', 'warn', '.']),
   check('CRDs match the schemas', process.execPath, ['dev/generate.ts', '--check']),
   UNIT,
-  suite('integration tests', ['test/integration/**/*.test.ts'], 45 * MINUTE_MS),
+  suite('integration tests', ['test/integration/**/*.test.ts'], 45 * MINUTE_MS, 2), // most of their time is waiting
   suite('conformance of e2b-local', ['test/conformance/**/*.test.ts'], 8 * MINUTE_MS),
   suite('fault tests', ['test/faults/**/*.test.ts'], 30 * MINUTE_MS),
   suite('end-to-end tests', ['test/e2e/**/*.test.ts'], 20 * MINUTE_MS),
