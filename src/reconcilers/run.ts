@@ -146,7 +146,10 @@ function build(options: RunOptions) {
   fleetMetrics(options.registry, stores)
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
-  const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, log })
+  const onSeen = (agent: Agent) => {
+    if (costs.awaits(agent)) swarmController.enqueue(`${agent.metadata.namespace}/${agent.spec.swarm}`)
+  }
+  const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, onSeen, log })
   const onUsage: UsageSamplerOptions['onUsage'] = (agent, usage) => {
     vitals.used(agent, usage)
     scaling.used(agent, usage)

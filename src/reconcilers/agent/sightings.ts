@@ -76,6 +76,11 @@ export class Sightings {
     await looking
   }
 
+  /** The provider has shown the sandbox of this agent. */
+  isSeen(uid: string): boolean {
+    return this.#sizes.has(uid)
+  }
+
   /** How large the sandbox of an agent is, or, as long as that was not seen, others that are made from the same; undefined without those. */
   sizeOf(uid: string, madeFrom: string): SandboxSize | undefined {
     return this.#sizes.get(uid) ?? this.#usualSizes.get(madeFrom)

@@ -27,6 +27,8 @@ export type SweeperOptions = {
   /** The provider of the operator's own key, which is looked at even when no agent uses it any more. */
   own: Provider | undefined
   enqueue: (key: string) => void
+  /** Hears of agents whose sandbox the provider has shown for the first time. */
+  onSeen: (agent: Agent) => void
   log: Logger
 }
 
@@ -86,12 +88,14 @@ export class Sweeper {
 
   /** Takes over how large sandboxes are, the usual size where the provider does not say; an agent whose status does not have that yet is looked at. */
   #measure(sandboxes: readonly SandboxInfo[], known: ReadonlyMap<string, Agent>): void {
-    const { sightings, enqueue } = this.#options
+    const { sightings, enqueue, onSeen } = this.#options
     for (const { metadata, sandboxId, size = DEFAULT_SIZE } of sandboxes) {
       const agent = known.get(metadata[METADATA.agentUid] ?? '')
       const sandbox = agent?.status?.sandbox
       if (!agent || sandbox?.id !== sandboxId) continue
+      const isNew = !sightings.isSeen(agent.metadata.uid)
       sightings.measured(agent.metadata.uid, madeFrom(agent), size)
+      if (isNew) onSeen(agent)
       if (sandbox.cpus !== size.cpus || sandbox.memoryMib !== size.memoryMib) enqueue(`${agent.metadata.namespace}/${agent.metadata.name}`)
     }
   }

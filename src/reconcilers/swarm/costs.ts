@@ -1,5 +1,8 @@
+import type { AgentStatus } from '../../api/agent.ts'
+import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
+import { controllerOf } from '../../kube/objects.ts'
 import { Account, type Costing, type StoredCost } from '../../scaling/account.ts'
 import { limitOf, type Cap, type Limit } from '../../scaling/budget.ts'
 import { DEFAULT_SIZE, rateOf, rateOfMicros, type Prices, type Rate, type Size } from '../../scaling/cost.ts'
@@ -32,19 +35,16 @@ export class Costs {
     this.#kept.set(uid, kept)
     const running: Costing[] = []
     const sleeping: string[] = []
+    const lost: (Costing & { lostMs: number })[] = []
     for (const agent of agents) {
       const { sandbox, failed } = agent.status ?? {}
-      if (!sandbox || sandbox.state === 'Gone' || failed) continue
-      if (sandbox.state === 'Paused') sleeping.push(agent.metadata.uid)
-      else
-        running.push({
-          uid: agent.metadata.uid,
-          group: agent.spec.group,
-          rate: this.rateOf(agent),
-          startedMs: Date.parse(sandbox.startedAt),
-        })
+      if (!sandbox) continue
+      if (failed) lost.push({ ...this.#costing(agent, sandbox), lostMs: Date.parse(failed.at) })
+      else if (sandbox.state === 'Paused') sleeping.push(agent.metadata.uid)
+      else if (sandbox.state === 'Running') running.push(this.#costing(agent, sandbox))
     }
-    kept.account.look(running, sleeping, nowMs)
+    kept.account.look({ running, sleeping, lost }, nowMs)
+    if (!kept.account.isSettled) return status?.cost
     if (!status?.cost && running.length === 0 && kept.account.isEmpty) return undefined
     return kept.account.stored(groupsOf(spec).map((group) => group.name))
   }
@@ -89,6 +89,11 @@ export class Costs {
     return kinds.filter((kind) => this.#usualSize(swarm, kind) !== undefined)
   }
 
+  /** Whether an account waits for the provider to show the sandbox of this agent. */
+  awaits(agent: Agent): boolean {
+    return this.#kept.get(controllerOf(agent)?.uid ?? '')?.account.awaits(agent.metadata.uid) ?? false
+  }
+
   /** The accounts of all swarms, for metrics. */
   get all(): Iterable<Kept> {
     return this.#kept.values()
@@ -97,6 +102,18 @@ export class Costs {
   /** Forgets swarms that are gone. */
   keepOnly(uids: ReadonlySet<string>): void {
     for (const uid of this.#kept.keys()) if (!uids.has(uid)) this.#kept.delete(uid)
+  }
+
+  #costing(agent: Agent, { startedAt, timeout }: NonNullable<AgentStatus['sandbox']>): Costing {
+    const { uid } = agent.metadata
+    return {
+      uid,
+      group: agent.spec.group,
+      rate: this.rateOf(agent),
+      startedMs: Date.parse(startedAt),
+      isSeen: this.#options.sightings.isSeen(uid),
+      timeoutMs: timeout === undefined ? Infinity : durationMs(timeout),
+    }
   }
 
   #usualSize({ metadata }: Swarm, { revision, group }: Kind): Size | undefined {

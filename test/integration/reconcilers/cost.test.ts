@@ -1,5 +1,6 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { AGENTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { parseDollars } from '../../../src/scaling/money.ts'
 import { ScalingLab } from '../../support/scaling-lab.ts'
 import { eventually } from '../../support/wait.ts'
@@ -58,6 +59,36 @@ describe('cost and budget', function () {
     expect(whole > lead, 'the group that is gone stays in the sum').to.equal(true)
   })
 
+  it('charges the time in which no operator ran for sandboxes that are still there, and for those that are gone no more than they can have lived', async () => {
+    const { system } = lab
+    const dollarsOf = (cost: { accumulated: string } | undefined) => Number(cost?.accumulated)
+    await lab.swarm('left', 2, { lifecycle: { sandboxTimeout: '10m' } })
+    const before = await hourly('left', '0.2178')
+    await system.operator?.kill()
+    const [gone] = await system.agents('left')
+    if (gone?.status?.sandbox) await system.e2b.admin.fault(gone.status.sandbox.id, { type: 'kill' })
+    // As if it had been stored an hour ago: both ran then, and one of them still does.
+    const through = new Date(Date.parse(before.through) - 3_600_000).toISOString()
+    const agents = await system.agents('left')
+    for (const { metadata, status } of agents) {
+      const patch = { status: { sandbox: { ...status?.sandbox, startedAt: new Date(Date.parse(through) - 1_000).toISOString() } } }
+      await system.client.mergePatch(AGENTS, metadata, patch, { subresource: 'status' })
+    }
+    const swarm = { namespace: system.namespace, name: 'left' }
+    await system.client.mergePatch(SWARMS, swarm, { status: { cost: { through } } }, { subresource: 'status' })
+    await system.startOperator()
+    const spent = await eventually(
+      'the cost is stored anew',
+      async () => {
+        const cost = await costOf('left')
+        return cost && cost.through > before.through ? dollarsOf(cost) - dollarsOf(before) : undefined
+      },
+      { timeoutMs: 60_000 },
+    )
+    const [anHour, tenMinutes, aMinute] = [0.1089, 0.1089 / 6, 0.1089 / 60]
+    expect(spent).to.be.within(anHour + tenMinutes - aMinute, anHour + tenMinutes + 2 * aMinute)
+  })
+
   it('knows what agents cost as soon as they are ready, however large their sandboxes are', async () => {
     const { system } = lab
     await lab.swarm('heavy', 3, { template: { sandboxTemplate: 'large' } })
@@ -92,7 +123,7 @@ describe('cost and budget', function () {
       'BudgetExceeded',
       /^3 agents held back by spec.budget.maxHourlyCost \(0.5328 of 0.50 dollars an hour used\)/,
     )
-    await hourly('dearer', '0.00')
+    await eventually('it has gone', async () => (await system.agents('dearer')).length === 0)
     expect(creates() - before).to.equal(1)
   })
 
