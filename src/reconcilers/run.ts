@@ -146,9 +146,7 @@ function build(options: RunOptions) {
   fleetMetrics(options.registry, stores)
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
-  const onSeen = (agent: Agent) => {
-    if (costs.awaits(agent)) swarmController.enqueue(`${agent.metadata.namespace}/${agent.spec.swarm}`)
-  }
+  const onSeen = costs.whenSeen((key) => swarmController.enqueue(key))
   const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, onSeen, log })
   const onUsage: UsageSamplerOptions['onUsage'] = (agent, usage) => {
     vitals.used(agent, usage)

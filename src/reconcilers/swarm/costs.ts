@@ -89,9 +89,12 @@ export class Costs {
     return kinds.filter((kind) => this.#usualSize(swarm, kind) !== undefined)
   }
 
-  /** Whether an account waits for the provider to show the sandbox of this agent. */
-  awaits(agent: Agent): boolean {
-    return this.#kept.get(controllerOf(agent)?.uid ?? '')?.account.awaits(agent.metadata.uid) ?? false
+  /** Takes agents whose sandbox the provider has shown, and wakes the swarm whose account waits for that. */
+  whenSeen(wake: (swarm: string) => void): (agent: Agent) => void {
+    return (agent) => {
+      const kept = this.#kept.get(controllerOf(agent)?.uid ?? '')
+      if (kept?.account.awaits(agent.metadata.uid)) wake(`${kept.namespace}/${kept.swarm}`)
+    }
   }
 
   /** The accounts of all swarms, for metrics. */
