@@ -6,14 +6,19 @@ export type Certificate = { readonly cert: string; readonly key: string }
 const DAY_MS = 86_400_000
 const ECDSA_WITH_SHA256 = sequence(tagged(0x06, Buffer.from('2a8648ce3d040302', 'hex')))
 const COMMON_NAME = tagged(0x06, Buffer.from('550403', 'hex'))
+const ALTERNATIVE_NAME = tagged(0x06, Buffer.from('551d11', 'hex'))
+const VERSION_3 = tagged(0xa0, tagged(0x02, Buffer.of(2)))
 
-/** A certificate that vouches for itself, for a server whose clients do not check who it is. Node itself makes keys, but no certificates. */
+/** A certificate that vouches for itself, for the server of a name. Node makes keys, but no certificates. */
 export function selfSigned(name: string): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const subject = sequence(tagged(0x31, sequence(COMMON_NAME, tagged(0x0c, Buffer.from(name)))))
   const serial = tagged(0x02, Buffer.concat([Buffer.of(1), randomBytes(8)]))
+  const subject = sequence(tagged(0x31, sequence(COMMON_NAME, tagged(0x0c, Buffer.from(name)))))
   const validity = sequence(time(Date.now() - DAY_MS), time(Date.now() + DAY_MS))
-  const facts = sequence(serial, ECDSA_WITH_SHA256, subject, validity, subject, publicKey.export({ type: 'spki', format: 'der' }))
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  const names = tagged(0x04, sequence(tagged(0x82, Buffer.from(name))))
+  const extensions = tagged(0xa3, sequence(sequence(ALTERNATIVE_NAME, names)))
+  const facts = sequence(VERSION_3, serial, ECDSA_WITH_SHA256, subject, validity, subject, spki, extensions)
   const signature = tagged(0x03, Buffer.concat([Buffer.of(0), sign('sha256', facts, privateKey)]))
   const text = sequence(facts, ECDSA_WITH_SHA256, signature).toString('base64')
   return {

@@ -21,6 +21,26 @@ const GROUP = 'external.metrics.k8s.io'
 const VERSION = `${GROUP}/v1beta1`
 const NAME = `v1beta1.${GROUP}`
 
+/** Has the API server pass on requests for external metrics to a port of this machine, and waits until it does. */
+export async function registerExternalMetrics(client: KubeClient, namespace: string, port: number): Promise<{ remove(): Promise<void> }> {
+  const service = { namespace, name: 'external-metrics' }
+  // A name instead of an address of the cluster: it may be one of this machine, also when that has no other network.
+  await client.create(SERVICES, { metadata: service, spec: { type: 'ExternalName', externalName: 'localhost' } })
+  const spec = { group: GROUP, version: 'v1beta1', service: { ...service, port }, insecureSkipTLSVerify: true }
+  await client.create(API_SERVICES, { metadata: { name: NAME }, spec: { ...spec, groupPriorityMinimum: 100, versionPriority: 100 } })
+  await eventually('the API of external metrics is there', async () => {
+    const conditions = (await client.get(API_SERVICES, { name: NAME }))?.status?.conditions
+    if (conditions?.some((c) => c.type === 'Available' && c.status === 'True')) return true
+    throw new Error(JSON.stringify(conditions))
+  })
+  return {
+    remove: async () => {
+      await client.delete(API_SERVICES, { name: NAME })
+      await client.delete(SERVICES, service)
+    },
+  }
+}
+
 /**
  * The API of external metrics, which HorizontalPodAutoscalers ask: an API server of its own behind the real one, as a metrics adapter is.
  * There is one for the whole control plane, so a suite must stop what it has started.
@@ -28,14 +48,11 @@ const NAME = `v1beta1.${GROUP}`
 export class ExternalMetrics {
   /** The metrics by name, the same in each namespace. */
   readonly values = new Map<string, number>()
-  readonly #client: KubeClient
-  readonly #namespace: string
   readonly #server: Server
+  #registration: { remove(): Promise<void> } | undefined
 
-  private constructor(client: KubeClient, namespace: string) {
-    this.#client = client
-    this.#namespace = namespace
-    this.#server = createServer(selfSigned('external-metrics'), (request, response) => {
+  private constructor() {
+    this.#server = createServer(selfSigned('localhost'), (request, response) => {
       const body = this.#answerTo(new URL(request.url ?? '/', 'https://here').pathname)
       response.writeHead(body ? 200 : 404, { 'content-type': 'application/json' })
       response.end(JSON.stringify(body ?? { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 }))
@@ -44,33 +61,16 @@ export class ExternalMetrics {
 
   /** Starts it, and waits until the API server passes requests on to it. */
   static async start(client: KubeClient, namespace: string): Promise<ExternalMetrics> {
-    const metrics = new ExternalMetrics(client, namespace)
+    const metrics = new ExternalMetrics()
     await new Promise<void>((resolve) => metrics.#server.listen(0, '127.0.0.1', resolve))
-    await metrics.#register((metrics.#server.address() as AddressInfo).port)
+    metrics.#registration = await registerExternalMetrics(client, namespace, (metrics.#server.address() as AddressInfo).port)
     return metrics
   }
 
   async stop(): Promise<void> {
-    await this.#client.delete(API_SERVICES, { name: NAME })
-    await this.#client.delete(SERVICES, { namespace: this.#namespace, name: 'external-metrics' })
+    await this.#registration?.remove()
     this.#server.closeAllConnections()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
-  }
-
-  async #register(port: number): Promise<void> {
-    const service = { namespace: this.#namespace, name: 'external-metrics' }
-    // A name instead of an address of the cluster: it may be one of this machine, also when that has no other network.
-    await this.#client.create(SERVICES, { metadata: service, spec: { type: 'ExternalName', externalName: 'localhost' } })
-    const spec = { group: GROUP, version: 'v1beta1', service: { ...service, port }, insecureSkipTLSVerify: true }
-    await this.#client.create(API_SERVICES, {
-      metadata: { name: NAME },
-      spec: { ...spec, groupPriorityMinimum: 100, versionPriority: 100 },
-    })
-    await eventually('the API of external metrics is there', async () => {
-      const conditions = (await this.#client.get(API_SERVICES, { name: NAME }))?.status?.conditions
-      if (conditions?.some((c) => c.type === 'Available' && c.status === 'True')) return true
-      throw new Error(JSON.stringify(conditions))
-    })
   }
 
   #answerTo(path: string): object | undefined {

@@ -1,14 +1,13 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { load } from 'js-yaml'
 import { ensureControlPlaneBinaries, kubectlOf } from '../../../dev/cluster/binaries.ts'
 import type { KubeObject, Manifest, ResourceKind } from '../../../src/kube/objects.ts'
 import { ExternalMetrics } from '../../support/external-metrics.ts'
 import { ScalingLab } from '../../support/scaling-lab.ts'
+import { shownManifest } from '../../support/shown.ts'
 import { eventually } from '../../support/wait.ts'
 
 type Autoscaler = KubeObject & {
@@ -27,13 +26,6 @@ const AUTOSCALERS: ResourceKind<Autoscaler> = {
 }
 const LOAD = { name: 'load', type: 'InFlightPerAgent', target: { value: 1 } }
 
-/** The manifest of a kind in docs/scaling.md. */
-function shown(kind: string): string {
-  const text = readFileSync(join(import.meta.dirname, '../../../docs/scaling.md'), 'utf8')
-  const blocks = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, block = '']) => block)
-  return blocks.find((block) => block.includes(`kind: ${kind}\n`)) ?? ''
-}
-
 describe('autoscalers that go by /scale', function () {
   this.timeout(240_000)
   let lab: ScalingLab
@@ -50,7 +42,7 @@ describe('autoscalers that go by /scale', function () {
   /** The autoscaler that docs/scaling.md shows, for this swarm, with a metric of its own, and quick to let agents go. */
   const autoscaler = async (name: string) => {
     const namespace = lab.system.namespace
-    const text = shown('HorizontalPodAutoscaler').replaceAll('desk', name).replace('swarm_tasks', `${name}-tasks`)
+    const text = shownManifest('scaling.md', 'HorizontalPodAutoscaler').replaceAll('desk', name).replace('swarm_tasks', `${name}-tasks`)
     const manifest = load(text.replace('stabilizationWindowSeconds: 60', 'stabilizationWindowSeconds: 0')) as Manifest
     await lab.system.client.create(AUTOSCALERS, { ...manifest, metadata: { name, namespace } })
   }
