@@ -14,6 +14,8 @@ export interface Failure {
   readonly message: string
   readonly retryAfterMs?: number
   readonly causes?: readonly string[]
+  /** What a ResourceQuota refused. */
+  readonly quota?: string | undefined
 }
 
 /**
@@ -30,12 +32,15 @@ export class KubeApiError extends OperatorError {
   readonly code: number
   readonly retryAfterMs: number
   readonly causes: readonly string[]
+  /** Which ResourceQuota refuses what, in the words of the API server; undefined when it is not that. */
+  readonly quota: string | undefined
 
   constructor(failure: Failure, options?: ErrorOptions) {
     super(failure.reason, failure.message, options)
     this.code = failure.code
     this.retryAfterMs = failure.retryAfterMs ?? 0
     this.causes = failure.causes ?? []
+    this.quota = failure.quota
     this.retry = retryOf(this)
   }
 
@@ -79,8 +84,12 @@ export function errorFromStatus(doing: string, code: number, body: unknown, retr
     message: `the API server refused to ${doing} (${code}): ${status.message || 'no reason given'}`,
     retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0,
     causes: (status.details?.causes ?? []).flatMap((cause) => cause.reason ?? []),
+    quota: code === 403 ? QUOTA_REFUSAL.exec(status.message ?? '')?.[0] : undefined,
   })
 }
+
+/** What a quota refuses is told from what a role does not allow by its text alone: both are Forbidden, without a cause. */
+const QUOTA_REFUSAL = /(?:exceeded quota|insufficient quota|status unknown for quota): .*/s
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'BadRequest',

@@ -92,9 +92,26 @@ export interface ControllerRevision extends KubeObject {
   readonly data?: unknown
 }
 
+/** A core/v1 ResourceQuota: quantities by the names of what they limit. One with scopes is for Pods only. */
+export interface ResourceQuota extends KubeObject {
+  readonly spec?: {
+    readonly hard?: Readonly<Record<string, string>>
+    readonly scopes?: readonly string[]
+    readonly scopeSelector?: object
+  }
+  readonly status?: { readonly used?: Readonly<Record<string, string>> }
+}
+
 export const SECRETS: ResourceKind<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
 export const CONFIG_MAPS: ResourceKind<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true }
 export const EVENTS: ResourceKind<CoreEvent> = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
+export const RESOURCE_QUOTAS: ResourceKind<ResourceQuota> = {
+  group: '',
+  version: 'v1',
+  plural: 'resourcequotas',
+  kind: 'ResourceQuota',
+  namespaced: true,
+}
 export const LEASES: ResourceKind<Lease> = {
   group: 'coordination.k8s.io',
   version: 'v1',

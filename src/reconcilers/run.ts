@@ -7,7 +7,15 @@ import type { KubeClient } from '../kube/client.ts'
 import { Controller } from '../kube/controller.ts'
 import { EventRecorder } from '../kube/events.ts'
 import { Informer } from '../kube/informer.ts'
-import { CONTROLLER_REVISIONS, keyOf, SECRETS, type ControllerRevision, type Secret } from '../kube/objects.ts'
+import {
+  CONTROLLER_REVISIONS,
+  keyOf,
+  RESOURCE_QUOTAS,
+  SECRETS,
+  type ControllerRevision,
+  type ResourceQuota,
+  type Secret,
+} from '../kube/objects.ts'
 import { References } from '../kube/references.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
 import type { Ended } from '../stats/tally.ts'
@@ -26,15 +34,16 @@ import { rolloutMetrics } from './rollout/metrics.ts'
 import { measuring } from './rollout/measuring.ts'
 import { Scaling } from './scaling/scaling.ts'
 import { CredentialStore } from './shared/credentials.ts'
-import { costMetrics, fleetMetrics } from './shared/metrics.ts'
+import { costMetrics, fleetMetrics, quotaMetrics } from './shared/metrics.ts'
 import { PRICES_OWNER, PriceTable } from './shared/prices.ts'
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from './shared/kinds.ts'
-import { bySwarm } from './shared/owners.ts'
+import { AGENT_INDEXERS, bySwarm } from './shared/owners.ts'
 import { sameMetadata } from './shared/same-metadata.ts'
 import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
 import { Costs } from './swarm/costs.ts'
 import { Graphs } from './swarm/graphs.ts'
+import { quotaOfAgents, Quotas } from './swarm/quotas.ts'
 import { reconcileSwarm, type SwarmDeps } from './swarm/index.ts'
 import { Publisher } from './topology/publisher.ts'
 
@@ -112,7 +121,8 @@ function build(options: RunOptions) {
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
   const { table, costs } = costsOf(options, stores, sightings)
   const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
-  const swarmDeps: SwarmDeps = { stores, costs, graphs: new Graphs(), publisher, ...rollouts }
+  const quotas = quotasOf(options, stores, costs, (key) => swarmController.enqueueAfter(key, GATHER_MS))
+  const swarmDeps: SwarmDeps = { stores, costs, quotas, graphs: new Graphs(), publisher, ...rollouts }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
     agentController.enqueue(key)
@@ -164,11 +174,12 @@ function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onR
   return {
     client,
     swarms: new Informer<Swarm>({ ...common, kind: SWARMS }),
-    agents: new Informer<Agent, 'swarm'>({ ...common, kind: AGENTS, indexers }),
+    agents: new Informer<Agent, 'swarm' | 'namespace'>({ ...common, kind: AGENTS, indexers: AGENT_INDEXERS }),
     revisions: new Informer<ControllerRevision, 'swarm'>({ ...common, kind: CONTROLLER_REVISIONS, labelSelector, indexers }),
     canaries: new Informer<CanaryRollout, 'target'>({ ...common, kind: CANARY_ROLLOUTS, indexers: byTarget }),
     blueGreens: new Informer<BlueGreenRollout, 'target'>({ ...common, kind: BLUE_GREEN_ROLLOUTS, indexers: byTarget }),
     tokens: new Informer<Secret>({ ...common, kind: SECRETS, fieldSelector: `type=${TOKENS_SECRET_TYPE}` }),
+    quotas: new Informer<ResourceQuota>({ ...common, kind: RESOURCE_QUOTAS, transform: quotaOfAgents }),
     references: new References({ client, log, metrics, onChange: onReference }),
     events: new EventRecorder({ client, component: 'swarm-operator', log, metrics }),
     routers,
@@ -187,6 +198,13 @@ function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, store
   })
   costMetrics(registry, () => costs.all)
   return { table, costs }
+}
+
+/** The caps of namespaces. */
+function quotasOf({ registry }: RunOptions, { quotas: informer, agents }: Stores, costs: Costs, wake: (key: string) => void): Quotas {
+  const quotas = new Quotas({ quotas: informer, agents, costs, wake })
+  quotaMetrics(registry, () => quotas.uses)
+  return quotas
 }
 
 function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {
@@ -248,8 +266,8 @@ function controllersOf(
 
 type Connections = { stores: Stores; swarmController: Controller; agentController: Controller; routers: RunOptions['routers'] }
 
-const informersOf = ({ swarms, agents, revisions, canaries, blueGreens, tokens }: Stores) =>
-  [swarms, agents, revisions, canaries, blueGreens, tokens] as const
+const informersOf = ({ swarms, agents, revisions, canaries, blueGreens, tokens, quotas }: Stores) =>
+  [swarms, agents, revisions, canaries, blueGreens, tokens, quotas] as const
 
 /** What wakes whom: each object its own pass, an agent also its swarm, a swarm's spec its agents. */
 function connect({ stores, swarmController, agentController, routers }: Connections): void {

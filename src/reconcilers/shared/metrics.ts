@@ -64,6 +64,28 @@ export function costMetrics(
   gauge('cost_accumulated_dollars', 'Dollars that the sandboxes of a swarm have cost, over restarts.', ({ units }) => dollarsOf(units))
 }
 
+/** What ResourceQuotas say of agents, and what is used of it. */
+export function quotaMetrics(
+  registry: Registry,
+  uses: () => readonly { namespace: string; quota: string; resource: string; hard: number; used: number }[],
+): void {
+  const name = 'swarmops_operator_quota'
+  registry.removeSingleMetric(name)
+  new Gauge({
+    name,
+    help: 'What a ResourceQuota allows of agents, and what is used of it.',
+    labelNames: ['namespace', 'quota', 'resource', 'type'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { hard, used, ...labels } of uses()) {
+        this.set({ ...labels, type: 'hard' }, hard)
+        this.set({ ...labels, type: 'used' }, used)
+      }
+    },
+  })
+}
+
 /** The health of agents as the swarms tell it. */
 function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
   const health = new Gauge({
@@ -98,7 +120,7 @@ function conditionMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): v
     })
   const massFailure = '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.'
   gauge('mass_failure', massFailure, 'MassFailure')
-  gauge('budget_exceeded', '1 while the budget of the swarm holds agents back.', 'BudgetExceeded')
+  gauge('budget_exceeded', '1 while the budget of the swarm, or a ResourceQuota of its namespace, holds agents back.', 'BudgetExceeded')
 }
 
 const HEALTH_COUNTS: readonly (keyof HealthCounts)[] = ['healthy', 'degraded', 'critical', 'failed']

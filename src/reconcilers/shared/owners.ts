@@ -10,3 +10,6 @@ export function bySwarm(object: KubeObject): string[] {
   const owner = controllerOf(object)
   return [owner ? owner.uid : orphansOf(namespace, labels?.[LABEL.swarm] ?? '')]
 }
+
+/** The indexes of agents. */
+export const AGENT_INDEXERS = { swarm: bySwarm, namespace: ({ metadata }: KubeObject): string[] => [metadata.namespace ?? ''] }

@@ -2,7 +2,7 @@ import type { Agent, BlueGreenRollout, CanaryRollout, Swarm } from '../../api/ob
 import type { KubeClient } from '../../kube/client.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import type { Informer } from '../../kube/informer.ts'
-import type { ControllerRevision, Secret } from '../../kube/objects.ts'
+import type { ControllerRevision, ResourceQuota, Secret } from '../../kube/objects.ts'
 import type { References } from '../../kube/references.ts'
 import type { Queue } from '../../scaling/share.ts'
 
@@ -35,11 +35,13 @@ export type RouterView = {
 export type Stores = {
   client: KubeClient
   swarms: Informer<Swarm>
-  agents: Informer<Agent, 'swarm'>
+  agents: Informer<Agent, 'swarm' | 'namespace'>
   revisions: Informer<ControllerRevision, 'swarm'>
   canaries: Informer<CanaryRollout, 'target'>
   blueGreens: Informer<BlueGreenRollout, 'target'>
   tokens: Informer<Secret>
+  /** Only what they say of agents. */
+  quotas: Informer<ResourceQuota>
   references: References
   events: EventRecorder
   routers: RouterView

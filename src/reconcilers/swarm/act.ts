@@ -1,12 +1,14 @@
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { LABEL, revisionName, SANDBOX_FINALIZER } from '../../api/names.ts'
 import type { Agent } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
 import { OperatorError } from '../../errors.ts'
+import { KubeApiError } from '../../kube/api-error.ts'
 import { CONTROLLER_REVISIONS, controllerReference } from '../../kube/objects.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
+import { isCreate, type Deed, type NamedCreate } from './deeds.ts'
 import { swarmLabels, type Seen } from './observe.ts'
 import type { Action, Made } from './world.ts'
 
@@ -16,24 +18,64 @@ const PARALLEL_WRITES = 16
 /** Revisions kept beside those in use, for going back. */
 const REVISIONS_KEPT = 10
 
-/** Does what the plan says. Goes on after a failure, so that one bad object holds nothing else up; returns the first failure. */
-export async function act(seen: Seen, actions: readonly Action[], stores: Stores, signal: AbortSignal): Promise<OperatorError | undefined> {
-  const failures: unknown[] = []
-  const pending = actions.values()
-  const work = async () => {
-    for (const action of pending) {
-      if (signal.aborted || failures.length > PARALLEL_WRITES) return
-      await actOn(seen, action, stores, signal).catch((error: unknown) => failures.push(error))
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_WRITES, actions.length) }, work))
-  if (failures.length === 0) tellEvents(seen, actions, stores)
-  const [bug] = failures.filter((error) => !(error instanceof OperatorError))
-  if (bug) throw bug
-  return failures.find((error) => error instanceof OperatorError)
+/** What came of a plan. */
+export type Done = {
+  /** The first failure. */
+  error?: OperatorError
+  /** Agents that the API server refused because of a quota, and which one that was, in its words. */
+  refused: readonly NamedCreate[]
+  quota?: string
+  /** Agents that were not made as far as is known. */
+  undone: readonly NamedCreate[]
+  /** The names of those of which it is not known. */
+  doubtful: readonly string[]
 }
 
-async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSignal): Promise<void> {
+/** Does what the plan says. Goes on after a failure, so that one bad object holds nothing else up. */
+export async function act(seen: Seen, deeds: readonly Deed[], stores: Stores, signal: AbortSignal): Promise<Done> {
+  const failures: unknown[] = []
+  const refused: NamedCreate[] = []
+  const undone = new Set(deeds.filter(isCreate))
+  const doubtful = new Set<string>()
+  let quota: string | undefined
+  const failed = (error: unknown, deed: Deed) => {
+    if (error instanceof KubeApiError && error.code >= 400 && error.code < 500) doubtful.delete(deed.name)
+    if (!isCreate(deed) || !(error instanceof KubeApiError) || error.quota === undefined) return void failures.push(error)
+    quota ??= error.quota
+    refused.push(deed)
+  }
+  const doOne = async (deed: Deed) => {
+    if (isCreate(deed)) doubtful.add(deed.name)
+    try {
+      await actOn(seen, deed, stores, signal)
+      doubtful.delete(deed.name)
+      if (isCreate(deed)) undone.delete(deed)
+    } catch (error) {
+      failed(error, deed)
+    }
+  }
+  const pending = deeds.values()
+  const work = async () => {
+    for (const deed of pending) {
+      if (signal.aborted || failures.length > PARALLEL_WRITES) return
+      if (isCreate(deed) && quota !== undefined) refused.push(deed)
+      else await doOne(deed)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_WRITES, deeds.length) }, work))
+  if (failures.length === 0)
+    tellEvents(
+      seen,
+      deeds.filter((deed) => !isCreate(deed) || !undone.has(deed)),
+      stores,
+    )
+  const [bug] = failures.filter((error) => !(error instanceof OperatorError))
+  if (bug) throw bug
+  const error = failures.find((each) => each instanceof OperatorError)
+  return { ...(error && { error }), refused, ...(quota !== undefined && { quota }), undone: [...undone], doubtful: [...doubtful] }
+}
+
+async function actOn(seen: Seen, action: Deed, stores: Stores, signal: AbortSignal): Promise<void> {
   if (action.do === 'createAgent') return createAgent(seen, { ...action, state: 'Running' }, stores, signal)
   if (action.do === 'warmAgent') return createAgent(seen, { ...action, group: '', place: 0, state: 'Warm' }, stores, signal)
   const agent = seen.agents.get(action.name)
@@ -55,17 +97,18 @@ async function actOn(seen: Seen, action: Action, stores: Stores, signal: AbortSi
   }
 }
 
-async function createAgent(seen: Seen, action: Made & Pick<Agent['spec'], 'state'>, stores: Stores, signal: AbortSignal): Promise<void> {
+type New = Made & Pick<Agent['spec'], 'state'> & { readonly name: string }
+
+async function createAgent(seen: Seen, action: New, stores: Stores, signal: AbortSignal): Promise<void> {
   const { metadata } = seen.swarm
   const data = dataOf(seen, action.revision)
-  const name = [metadata.name, action.group, randomName()].filter(Boolean).join('-')
   const nonce = randomUUID()
   stores.fresh.add(nonce) // before the watch can tell of the agent
   const made = await stores.client.create(
     AGENTS,
     {
       metadata: {
-        name,
+        name: action.name,
         namespace: metadata.namespace,
         labels: { ...swarmLabels(metadata.name), ...labelsOf(action) },
         ownerReferences: [controllerReference(seen.swarm)],
@@ -196,6 +239,3 @@ function ignoreReplaced(error: unknown): undefined {
   if (error instanceof OperatorError && (error.reason === 'NotFound' || error.reason === 'Conflict')) return undefined
   throw error
 }
-
-const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
-const randomName = () => Array.from({ length: 6 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')

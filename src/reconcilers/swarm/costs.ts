@@ -49,8 +49,11 @@ export class Costs {
     return kept.account.stored(groupsOf(spec).map((group) => group.name))
   }
 
-  /** What the budget of a swarm leaves when more agents of this revision come. Agents whose sandbox is yet to come count as well, paused and lost ones do not. */
-  limits(swarm: Swarm, agents: readonly Agent[], revision: string): readonly Limit[] {
+  /**
+   * What the budget of a swarm leaves when one more agent costs `rate`. Agents whose sandbox is yet to come count as well, paused and lost
+   * ones do not; `doubtful` are those that may have been made.
+   */
+  limits(swarm: Swarm, agents: readonly Agent[], { rate, doubtful }: { rate: Rate; doubtful: number }): readonly Limit[] {
     const { budget } = swarm.spec
     if (!budget) return []
     const { maxAgents, maxHourlyCost } = budget
@@ -58,19 +61,25 @@ export class Costs {
     const cost = maxHourlyCost === undefined ? undefined : parseDollars(maxHourlyCost)
     const caps: Cap[] = []
     if (maxAgents !== undefined)
-      caps.push({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: BigInt(maxAgents), used: BigInt(counted.length) })
+      caps.push({
+        by: 'Budget',
+        name: 'spec.budget.maxAgents',
+        counts: 'Sandboxes',
+        most: BigInt(maxAgents),
+        used: BigInt(counted.length + doubtful),
+      })
     if (cost !== undefined) {
-      const used = counted.reduce((sum, agent) => sum + this.rateOf(agent), 0n)
+      const used = counted.reduce((sum, agent) => sum + this.rateOf(agent), rate * BigInt(doubtful))
       caps.push({ by: 'Budget', name: 'spec.budget.maxHourlyCost', counts: 'Cost', most: rateOfMicros(cost), used })
     }
-    return caps.map((cap) => limitOf(cap, this.rateOfNext(swarm, counted, revision)))
+    return caps.map((cap) => limitOf(cap, rate))
   }
 
   /** What one more agent of this revision will cost beside these: as much as the dearest of them or of the groups that have agents. */
   rateOfNext(swarm: Swarm, agents: readonly Agent[], revision: string): Rate {
     const groups = groupsOf(swarm.spec).filter(({ replicas }) => replicas > 0)
     const next = groups.map(({ name }) => rateOf(this.#usualSize(swarm, { revision, group: name }) ?? DEFAULT_SIZE, this.#options.prices()))
-    return [...next, ...agents.map((agent) => this.rateOf(agent))].reduce((most, rate) => (rate > most ? rate : most), 0n)
+    return [...next, ...agents.filter(runs).map((agent) => this.rateOf(agent))].reduce((most, rate) => (rate > most ? rate : most), 0n)
   }
 
   /** What an agent costs while it runs, as far as its size is known. */
@@ -125,7 +134,7 @@ export class Costs {
 }
 
 /** It has a sandbox that runs, or is to have one. */
-const runs = ({ spec, status }: Agent) =>
+export const runs = ({ spec, status }: Agent) =>
   !status?.failed && spec.state !== 'Paused' && !(spec.state === 'Warm' && status?.sandbox?.state === 'Paused')
 
 /** Whether a cost is to be written now, though nothing else is: what it costs an hour has changed, or it has not been written for long. */

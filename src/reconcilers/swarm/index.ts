@@ -10,52 +10,36 @@ import { sameStatus } from '../shared/same-status.ts'
 import { passRollout, revisionsOfRollout, type Asked, type RolloutDeps, type WriteWeights } from '../rollout/pass.ts'
 import type { Publisher } from '../topology/publisher.ts'
 import { adopt } from './adopt.ts'
-import { act, keepRevisions } from './act.ts'
+import { act, keepRevisions, type Done } from './act.ts'
 import { isDue, TELL_COST_MS, type Costs } from './costs.ts'
+import { deedsOf, successorIn } from './deeds.ts'
 import type { Graphs, Linked } from './graphs.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, remainderOf, topologyStatus } from './links.ts'
-import { observeSwarm, type Seen } from './observe.ts'
+import { observeSwarm, sizedIn, type Seen } from './observe.ts'
 import { planSwarm } from './plan.ts'
+import type { Quotas } from './quotas.ts'
 import { FOLLOWED, statusOf, storedFailures, waitingStatus } from './status.ts'
 import type { Plan } from './world.ts'
 import { tellBudget, tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
-export type SwarmDeps = RolloutDeps & { graphs: Graphs; publisher: Publisher; costs: Costs }
+export type SwarmDeps = RolloutDeps & { graphs: Graphs; publisher: Publisher; costs: Costs; quotas: Quotas }
+
+/** How long agents that the API server has refused because of a quota wait, unless that changes before. Milliseconds. */
+const QUOTA_RETRY_MS = 30_000
 
 /** One pass over a swarm: look, decide, do, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
-  const { stores } = deps
-  const swarm = stores.swarms.get(key)
-  if (swarm && !swarm.metadata.deletionTimestamp) {
-    await defaultReplicas(swarm, stores, signal)
-    await adopt(swarm, stores, signal)
-  }
-  let seen: Seen | undefined
-  try {
-    seen = observeSwarm(key, stores, deps.costs)
-  } catch (error) {
-    if (error instanceof OperatorError) await tellWaiting(key, error, stores, signal)
+  const prepared = await prepare(key, deps, signal).catch((error: unknown) => {
+    deps.quotas.yield(key)
     throw error
-  }
-  if (!seen?.world.topology) forget(key, deps)
-  if (!seen) {
-    deps.analyst.forget(key)
-    deps.wroteAt.delete(key)
-    return {}
-  }
-  await keepRevisions(seen, revisionsOfRollout(seen.swarm, stores), stores, signal)
-  const current = seen.swarm
-  const writeWeights: WriteWeights = async (traffic) =>
-    writeStatus(current, { ...(current.status ?? UNSEEN), traffic: [...traffic] }, stores, signal)
-  const asked = await passRollout(seen, deps, writeWeights, signal)
-  if (asked) seen.world.rollout = asked.sides
-  const plan = planSwarm(seen.world)
-  const links = linksOf(key, { seen, plan }, deps)
-  await tellFirst(seen, { links, asked }, stores, signal)
-  const error = await act(seen, [...plan.actions, ...(plan.pool?.actions ?? [])], stores, signal)
+  })
+  if (!prepared) return {}
+  const { seen, asked } = prepared
+  const { stores } = deps
+  const { links, plan, done } = await carryOut(key, prepared, deps, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
-  const status = statusOf(seen.world, plan, error, {
+  const status = statusOf(seen.world, plan, done.error, {
     generation: metadata.generation,
     stored,
     selector: swarmSelector(metadata.name),
@@ -72,11 +56,79 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   const isNews = isDue(stored.cost, cost) || !sameStatus(seen.swarm.status, status)
   await writeStatus(seen.swarm, isNews && cost ? { ...status, cost } : status, stores, signal)
   if (links) publish(key, { seen, links }, deps)
-  if (error) throw error
+  if (done.error) throw done.error
   const tellCostMs = cost && Number(cost.hourly) > 0 ? TELL_COST_MS : undefined
-  const times = [plan.checkAgainMs, asked?.checkAgainMs, tellCostMs].filter((ms) => ms !== undefined)
+  const quotaMs = done.quota === undefined ? undefined : QUOTA_RETRY_MS
+  const times = [plan.checkAgainMs, asked?.checkAgainMs, tellCostMs, quotaMs].filter((ms) => ms !== undefined)
   if (seen.unread) throw dueAgain(seen.unread, times)
   return times.length === 0 ? {} : { requeueAfterMs: Math.min(...times) }
+}
+
+type Prepared = { seen: Seen; asked: Asked | undefined }
+
+/** All that comes before the plan: what is seen, what is adopted and kept, and what the rollout asks for. Undefined when the swarm is gone. */
+async function prepare(key: string, deps: SwarmDeps, signal: AbortSignal): Promise<Prepared | undefined> {
+  const { stores } = deps
+  const swarm = stores.swarms.get(key)
+  if (swarm && !swarm.metadata.deletionTimestamp) {
+    await defaultReplicas(swarm, stores, signal)
+    await adopt(swarm, stores, signal)
+  }
+  let seen: Seen | undefined
+  try {
+    seen = observeSwarm(key, stores)
+  } catch (error) {
+    if (error instanceof OperatorError) await tellWaiting(key, error, stores, signal)
+    throw error
+  }
+  if (!seen?.world.topology) forget(key, deps)
+  if (!seen) {
+    deps.analyst.forget(key)
+    deps.wroteAt.delete(key)
+    deps.quotas.forget(key)
+    return undefined
+  }
+  await keepRevisions(seen, revisionsOfRollout(seen.swarm, stores), stores, signal)
+  const current = seen.swarm
+  const writeWeights: WriteWeights = async (traffic) =>
+    writeStatus(current, { ...(current.status ?? UNSEEN), traffic: [...traffic] }, stores, signal)
+  const asked = await passRollout(seen, deps, writeWeights, signal)
+  if (asked) seen.world.rollout = asked.sides
+  return { seen, asked }
+}
+
+/** Plans, and does what is planned, with the room for it held from the moment of the plan on. */
+async function carryOut(key: string, { seen, asked }: Prepared, deps: SwarmDeps, signal: AbortSignal) {
+  const { stores, quotas, costs } = deps
+  const { swarm, world } = seen
+  // From here to the reservation nothing may be waited for: other passes would take the same room.
+  const agents = stores.agents.index('swarm', swarm.metadata.uid)
+  const rate = costs.rateOfNext(swarm, agents, seen.update.hash)
+  world.limits = [...costs.limits(swarm, agents, { rate, doubtful: quotas.doubtful(swarm) }), ...quotas.limits(swarm, rate)]
+  if (world.limits.some(({ cap }) => cap.counts === 'Cost')) world.sized = sizedIn(seen, costs)
+  world.owed = quotas.owed(key)
+  const plan = planSwarm(world)
+  const deeds = deedsOf(swarm, [...plan.actions, ...(plan.pool?.actions ?? [])])
+  const reservation = quotas.reserve(swarm, { plan, deeds, rate })
+  let doubtful: readonly string[] = []
+  try {
+    const links = linksOf(key, { seen, plan }, deps)
+    await tellFirst(seen, { links, asked }, stores, signal)
+    const done = await act(seen, deeds, stores, signal)
+    doubtful = done.doubtful
+    quotas.owe(key, plan.owed.concat(done.undone.flatMap(successorIn)))
+    if (done.quota !== undefined) quotas.refused(swarm)
+    return { links, plan: withRefused(plan, swarm, done), done }
+  } finally {
+    reservation.release(doubtful)
+  }
+}
+
+/** The plan as it was carried out: what the API server has refused is held back, too. */
+function withRefused(plan: Plan, { metadata }: Seen['swarm'], { refused, quota }: Done): Plan {
+  if (quota === undefined) return plan
+  const heldBy = plan.heldBy ?? { by: 'Quota', text: `a ResourceQuota in namespace ${metadata.namespace} (${quota})` }
+  return { ...plan, withheld: plan.withheld + refused.length, heldBy }
 }
 
 /** The same trouble, to be looked at again when something else is due before. */

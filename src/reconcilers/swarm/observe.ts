@@ -29,7 +29,7 @@ export type Seen = {
 }
 
 /** Looks at a swarm. Undefined when it is gone or going: what it owns follows by garbage collection. */
-export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | undefined {
+export function observeSwarm(key: string, stores: Stores): Seen | undefined {
   const swarm = stores.swarms.get(key)
   if (!swarm || swarm.metadata.deletionTimestamp) {
     stores.references.set(`swarm:${key}`, [])
@@ -47,7 +47,6 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
   const troubles = owned.flatMap(troubleOf)
   const isShort = troubles.some((t) => t.reason === REASON.quotaExceeded)
   const pool = poolSeen(owned, { ...around, isShort, revisions, update })
-  const limits = costs.limits(swarm, owned, update.hash)
   return {
     swarm,
     agents: new Map(owned.map((a) => [a.metadata.name, a])),
@@ -64,10 +63,6 @@ export function observeSwarm(key: string, stores: Stores, costs: Costs): Seen | 
       ...(spec.topology && { topology: { spec: spec.topology, groups: groupsOf(spec) } }),
       ...(swarm.status?.topology?.leader !== undefined && { leader: swarm.status.topology.leader }),
       isOrdered: spec.topology?.type === 'Ring' && spec.groups === undefined,
-      limits,
-      ...(limits.some(({ cap }) => cap.counts === 'Cost') && {
-        sized: costs.sized(swarm, kindsOf({ groups, revisions, update })).map(kindOf),
-      }),
       ...(restartsMs > nowMs && { restartsMs }),
       ...lossesOf({ swarm, groups, agents, nowMs }),
       agents,
@@ -218,6 +213,11 @@ function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
 }
 
 /** All that agents of a swarm may be made from. */
+/** What sandboxes of a swarm were made of before, so that what one more costs is known. */
+export function sizedIn({ swarm, world: { groups }, revisions, update }: Seen, costs: Costs): readonly string[] {
+  return costs.sized(swarm, kindsOf({ groups, revisions, update })).map(kindOf)
+}
+
 function kindsOf({ groups, revisions, update }: Pick<Seen, 'revisions' | 'update'> & Pick<World, 'groups'>) {
   const hashes = new Set([update.hash, ...revisions.flatMap(({ metadata }) => metadata.labels?.[LABEL.revision] ?? [])])
   const names = new Set(['', ...groups.map(({ name }) => name)]) // that of the warm pool as well

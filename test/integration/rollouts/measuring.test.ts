@@ -8,7 +8,7 @@ import type { Agent } from '../../../src/api/objects.ts'
 import { Informer } from '../../../src/kube/informer.ts'
 import { SECRETS } from '../../../src/kube/objects.ts'
 import { createLog } from '../../../src/log.ts'
-import { bySwarm } from '../../../src/reconcilers/shared/owners.ts'
+import { AGENT_INDEXERS } from '../../../src/reconcilers/shared/owners.ts'
 import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
 import { measuring, type Measuring } from '../../../src/reconcilers/rollout/measuring.ts'
 import { RouterTasks } from '../../../src/reconcilers/rollout/router-tasks.ts'
@@ -49,7 +49,7 @@ describe('measuring a rollout', () => {
   let fleet: TestFleet
   let router: RouterProcess
   let feed: RouterFeed
-  let agents: Informer<Agent, 'swarm'>
+  let agents: Informer<Agent, 'swarm' | 'namespace'>
   let lab: Measuring
 
   before(async () => {
@@ -57,7 +57,13 @@ describe('measuring a rollout', () => {
     fleet = await TestFleet.start()
     const { config, namespace, gateway, client } = fleet
     router = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, token: TOKEN })
-    agents = new Informer<Agent, 'swarm'>({ client, kind: AGENTS, namespaces: [namespace], indexers: { swarm: bySwarm }, log: LOG })
+    agents = new Informer<Agent, 'swarm' | 'namespace'>({
+      client,
+      kind: AGENTS,
+      namespaces: [namespace],
+      indexers: AGENT_INDEXERS,
+      log: LOG,
+    })
     agents.start()
     await agents.synced()
     const gone = new TestSource()
