@@ -36,8 +36,11 @@ describe('scaling of real sandboxes under load', function () {
   let lab: ScalingLab
   let counts: ReturnType<ScalingLab['system']['watchCounts']>
   afterEach(async () => {
-    await counts.stop()
-    await lab.stop()
+    try {
+      await counts.stop()
+    } finally {
+      await lab.stop()
+    }
   })
 
   /** A system with one swarm of agents that work, of which a watch counts how many there are. */

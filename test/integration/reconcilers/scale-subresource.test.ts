@@ -35,8 +35,11 @@ describe('autoscalers that go by /scale', function () {
     metrics = await ExternalMetrics.start(lab.system.client, lab.system.namespace)
   })
   after(async () => {
-    await metrics.stop()
-    await lab.stop()
+    try {
+      await metrics.stop()
+    } finally {
+      await lab.stop()
+    }
   })
 
   /** The autoscaler that docs/scaling.md shows, for this swarm, with a metric of its own, and quick to let agents go. */
