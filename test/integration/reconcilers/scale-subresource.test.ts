@@ -45,7 +45,9 @@ describe('autoscalers that go by /scale', function () {
   /** The autoscaler that docs/scaling.md shows, for this swarm, with a metric of its own, and quick to let agents go. */
   const autoscaler = async (name: string) => {
     const namespace = lab.system.namespace
-    const text = shownManifest('scaling.md', 'HorizontalPodAutoscaler').replaceAll('desk', name).replace('swarm_tasks', `${name}-tasks`)
+    const text = shownManifest('scaling.md', 'kind: HorizontalPodAutoscaler')
+      .replaceAll('desk', name)
+      .replace('swarm_tasks', `${name}-tasks`)
     const manifest = load(text.replace('stabilizationWindowSeconds: 60', 'stabilizationWindowSeconds: 0')) as Manifest
     await lab.system.client.create(AUTOSCALERS, { ...manifest, metadata: { name, namespace } })
   }
