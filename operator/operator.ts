@@ -55,12 +55,15 @@ async function main(config: OperatorConfig): Promise<void> {
   await election.run(stopping.signal, async (signal) => {
     const { feed, routers } = routersOf(config, log)
     feed.start()
-    const operatorId = await operatorIdOf(client, lease, signal)
-    log.info('leading', { identity: config.identity, operatorId })
-    const { namespaces, routerUrls, apiKey: ownKey, leaseNamespace } = config
-    const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, routerUrls }
-    await runReconcilers({ ...world, log, registry, metrics }, signal)
-    feed.stop()
+    try {
+      const operatorId = await operatorIdOf(client, lease, signal)
+      log.info('leading', { identity: config.identity, operatorId })
+      const { namespaces, routerUrls, apiKey: ownKey, leaseNamespace } = config
+      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, routerUrls }
+      await runReconcilers({ ...world, log, registry, metrics }, signal)
+    } finally {
+      feed.stop()
+    }
   })
   await health.stop()
   await providers.close()
@@ -114,4 +117,5 @@ try {
   else console.log(usage())
 } catch (error) {
   refuse(error, '--metrics-port')
+  process.exit() // what was started before keeps the process alive otherwise, and nobody would start it again
 }

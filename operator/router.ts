@@ -39,4 +39,5 @@ try {
   else await run(config)
 } catch (error) {
   refuse(error, '--port')
+  process.exit() // what was started before keeps the process alive otherwise, and nobody would start it again
 }

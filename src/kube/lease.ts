@@ -76,7 +76,8 @@ export class LeaderElection {
 
   /**
    * Waits for the lease and then calls `lead`, whose signal aborts when the lease is lost or `signal` does. When it was lost and `lead` has
-   * ended, contends again. Resolves when `signal` aborted and the lease is given back, or when `lead` returned by itself; rejects when it threw.
+   * ended, contends again. Resolves when `signal` aborted and the lease is given back, or when `lead` returned by itself; rejects when it threw
+   * while it led. An error of what was interrupted says only that.
    */
   async run(signal: AbortSignal, lead: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { log, name, identity } = this.#options
@@ -95,7 +96,10 @@ export class LeaderElection {
         lost.abort(new Error(`lost the lease ${name}`))
       }
       await leading.catch(() => undefined).then(() => this.#release())
-      await leading
+      await leading.catch((error: unknown) => {
+        if (!isLost && !signal.aborted) throw error
+        log.debug('what led was interrupted', { lease: name, error: error instanceof Error ? error.message : String(error) })
+      })
       if (!isLost) return
     }
   }

@@ -22,7 +22,7 @@ describe('runtime against a real API server', () => {
   after(() => endTest(test))
 
   describe('lease', () => {
-    /** A candidate that leads until told to stop; `times` is when it began and ended. */
+    /** A candidate that leads until told to stop, and fails as a request does that is interrupted. */
     function candidate(client: KubeClient, name: string, identity: string) {
       const stop = new AbortController()
       const election = new LeaderElection({ client, namespace: test.namespace, name, identity, log, durationMs: 3_000 })
@@ -32,6 +32,7 @@ describe('runtime against a real API server', () => {
         state.led += 1
         await new Promise((resolve) => signal.addEventListener('abort', resolve))
         state.isLeading = false
+        throw new Error('stopped before an answer')
       })
       return {
         election,
