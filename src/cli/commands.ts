@@ -1,0 +1,189 @@
+import { Command, CommanderError, Option } from 'commander'
+import type { Request } from '../api/rollout.ts'
+import { OperatorError } from '../errors.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { askRollout, revisionBefore } from './ask.ts'
+import { CliError, readFleet, readSwarm, readSwarms, type Ref } from './fleet.ts'
+import { costText, listText, statusText, type Look } from './show.ts'
+import { submit } from './submit.ts'
+import { inColour, plain } from './table.ts'
+import { follow } from './watch.ts'
+
+/** The flags by which a cluster is chosen. */
+export type ClusterFlags = { readonly kubeconfig?: string; readonly context?: string }
+
+/** The world outside, as the plugin sees it. */
+export type Surroundings = {
+  readonly write: (text: string) => void
+  readonly writeError: (text: string) => void
+  readonly readInput: () => Promise<string>
+  readonly isTerminal: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly user: string
+  /** A client, and the namespace of its context. */
+  readonly connect: (flags: ClusterFlags) => { client: KubeClient; namespace: string }
+  readonly signal: AbortSignal
+  readonly now: () => number
+}
+
+/** Done; not done, as the message says; not understood. */
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const
+
+type Common = ClusterFlags & { readonly namespace?: string; readonly output?: 'json' }
+type Place = { readonly client: KubeClient; readonly namespace: string }
+
+/** Clears the screen and goes to its beginning (ECMA-48). */
+const CLEAR = '\u001b[2J\u001b[H'
+
+/** Runs the plugin; gives its exit code, and never throws for what a person may do wrong. */
+export async function runCli(args: readonly string[], around: Surroundings): Promise<number> {
+  let code: number = EXIT.done
+  const program = programOf(around, (result) => (code = result))
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (!(error instanceof CliError || error instanceof OperatorError)) throw error
+    around.writeError(`${error.message}\n`)
+    return EXIT.failed
+  }
+}
+
+function programOf(around: Surroundings, ended: (code: number) => void): Command {
+  const program = new Command('kubectl swarm')
+    .description('Looks after fleets of agents: swarms, their rollouts and what they cost.')
+    .exitOverride()
+    .configureOutput({ writeOut: around.write, writeErr: around.writeError })
+  const add = (usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .option('-n, --namespace <NAME>', 'namespace (that of the context)')
+      .option('--context <NAME>', 'context of the kubeconfig')
+      .option('--kubeconfig <FILE>', 'kubeconfig to use')
+  addReading(add, around)
+  addAsking(add, around)
+  add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
+    .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
+    .option('--capability <NAME>', 'only agents of groups that have it')
+    .option('--session-key <KEY>', 'tasks with the same key go to the same agent')
+    .option('--timeout <DURATION>', 'such as 30s')
+    .option('--revision <HASH>', 'only agents of this revision')
+    .action(
+      async (
+        name: string,
+        input: string,
+        options: Common & Record<'router' | 'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>,
+      ) => {
+        const { router = around.env['SWARM_ROUTER_URL'], capability, sessionKey, timeout, revision } = options
+        if (!router) throw new CliError('no router is known; give its address with --router or SWARM_ROUTER_URL')
+        const text = input === '-' ? await around.readInput() : input
+        const ref = refOf(name, options, around)
+        const access = { url: router, token: around.env['SWARM_ROUTER_TOKEN'] }
+        const answer = await submit(ref, { input: text, capability, sessionKey, timeout, revision }, access)
+        ;(answer.done ? around.write : around.writeError)(`${answer.text}\n`)
+        if (!answer.done) ended(EXIT.failed)
+      },
+    )
+  return program
+}
+
+type Add = (usage: string, description: string) => Command
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
+const output = () => new Option('-o, --output <FORMAT>', 'json: what was read, for programs').choices(['json'])
+
+function addReading(add: Add, around: Surroundings): void {
+  add('list', 'lists swarms')
+    .alias('ls')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .addOption(output())
+    .action(async (options: Common & { allNamespaces?: boolean }) =>
+      within(options, around, async ({ client, namespace }) => {
+        const swarms = await readSwarms(client, options.allNamespaces ? undefined : namespace)
+        if (options.output) return around.write(json(swarms))
+        if (swarms.length === 0)
+          around.writeError(`there is no swarm in ${options.allNamespaces ? 'any namespace' : `namespace ${namespace}`}\n`)
+        else around.write(listText(swarms, lookOf(around), options.allNamespaces ?? false))
+      }),
+    )
+  add('status SWARM', 'shows a swarm as a tree: rollout, revisions, agents, warm pool, policies')
+    .option('-w, --watch', 'shows it again at every change')
+    .addOption(output())
+    .action(async (name: string, options: Common & { watch?: boolean }) =>
+      within(options, around, async ({ client, namespace }) => {
+        const show = async () => {
+          const fleet = await readFleet(client, { namespace, name })
+          const clear = options.watch && around.isTerminal ? CLEAR : ''
+          around.write(options.output ? json(fleet) : clear + statusText(fleet, lookOf(around)))
+        }
+        if (options.watch) await follow(client, namespace, show, around.signal)
+        else await show()
+      }),
+    )
+  add('cost [SWARM]', 'shows what swarms cost an hour and have cost, by group')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .addOption(output())
+    .action(async (name: string | undefined, options: Common & { allNamespaces?: boolean }) =>
+      within(options, around, async ({ client, namespace }) => {
+        const all = async () => readSwarms(client, options.allNamespaces ? undefined : namespace)
+        const swarms = name === undefined ? await all() : [await readSwarm(client, { namespace, name })]
+        const costs = swarms.map(({ metadata, status }) => ({ namespace: metadata.namespace, swarm: metadata.name, cost: status?.cost }))
+        around.write(options.output ? json(costs) : costText(swarms, lookOf(around)))
+      }),
+    )
+}
+
+function addAsking(add: Add, around: Surroundings): void {
+  const ask = (options: Common, name: string, action: Request['action'], revision?: string) =>
+    within(options, around, async ({ client, namespace }) => {
+      const asked = { action, by: around.user, ...(revision !== undefined && { revision }) }
+      around.write(`${await askRollout(client, { namespace, name }, asked)}\n`)
+    })
+  const plainly = (command: string, description: string, action: Request['action']) =>
+    add(`${command} SWARM`, description)
+      .option('--revision <HASH>', 'the new revision that is meant; with another one under way it is refused')
+      .action(async (name: string, options: Common & { revision?: string }) => ask(options, name, action, options.revision))
+  plainly('pause', 'stops its rollout where it is', 'Pause')
+  plainly('resume', 'lets its rollout go on', 'Resume')
+  plainly('skip', 'leaves out the step that its rollout is in', 'SkipStep')
+  plainly('abort', 'gives the new revision up: all tasks go back to the stable one', 'Abort')
+  plainly('retry', 'tries the revision again that was given up', 'Retry')
+  add('promote SWARM', 'ends the pause that its rollout waits in')
+    .option('--full', 'leaves out all remaining steps')
+    .option('--revision <HASH>', 'the new revision that is meant; with another one under way it is refused')
+    .action(async (name: string, options: Common & { full?: boolean; revision?: string }) =>
+      ask(options, name, options.full ? 'PromoteFully' : 'Promote', options.revision),
+    )
+  add('undo SWARM', 'rolls out an earlier revision, until the template changes')
+    .option('--to <HASH>', 'that revision (the one that was stable before)')
+    .action(async (name: string, options: Common & { to?: string }) => {
+      const before = async () => {
+        let revision = ''
+        await within(options, around, async ({ client, namespace }) => void (revision = await revisionBefore(client, { namespace, name })))
+        return revision
+      }
+      await ask(options, name, 'RollbackTo', options.to ?? (await before()))
+    })
+}
+
+/** Does something with a cluster, and lets go of it. */
+async function within(options: Common, around: Surroundings, work: (place: Place) => Promise<void>): Promise<void> {
+  const { client, namespace } = around.connect(options)
+  try {
+    await work({ client, namespace: options.namespace ?? namespace })
+  } finally {
+    await client.close()
+  }
+}
+
+function refOf(name: string, options: Common, around: Surroundings): Ref {
+  return { namespace: options.namespace ?? around.connect(options).namespace, name }
+}
+
+/** Colours only on a terminal, and not against NO_COLOR (no-color.org). */
+const lookOf = ({ isTerminal, env, now }: Surroundings): Look => ({
+  paint: isTerminal && !env['NO_COLOR'] ? inColour : plain,
+  nowMs: now(),
+})

@@ -1,0 +1,79 @@
+import { AGENT, BLUE_GREEN_ROLLOUT, CANARY_ROLLOUT, SCALING_POLICY, SWARM } from '../api/kinds.ts'
+import { LABEL } from '../api/names.ts'
+import type { Agent, BlueGreenRollout, CanaryRollout, Rollout, ScalingPolicy, Swarm } from '../api/objects.ts'
+import type { KubeClient } from '../kube/client.ts'
+import type { ResourceKind } from '../kube/objects.ts'
+
+const SWARMS: ResourceKind<Swarm> = { ...SWARM, namespaced: true }
+const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
+const CANARIES: ResourceKind<CanaryRollout> = { ...CANARY_ROLLOUT, namespaced: true }
+const BLUE_GREENS: ResourceKind<BlueGreenRollout> = { ...BLUE_GREEN_ROLLOUT, namespaced: true }
+const POLICIES: ResourceKind<ScalingPolicy> = { ...SCALING_POLICY, namespaced: true }
+
+/** All kinds that the status of a swarm is put together from. */
+export const WATCHED: readonly ResourceKind[] = [SWARMS, AGENTS, CANARIES, BLUE_GREENS, POLICIES]
+
+/** Something that a person asked for and that is not there, or cannot be done; the message says what to do instead. */
+export class CliError extends Error {}
+
+/** Where an object is. */
+export type Ref = { readonly namespace: string; readonly name: string }
+
+/** A swarm with all that belongs to it. */
+export type Fleet = {
+  readonly swarm: Swarm
+  readonly agents: readonly Agent[]
+  readonly rollout: Rollout | undefined
+  readonly policies: readonly ScalingPolicy[]
+}
+
+/** How rollouts of a kind are addressed. */
+export const rolloutKind = (kind: string): ResourceKind<Rollout> => (kind === 'CanaryRollout' ? CANARIES : BLUE_GREENS)
+
+/** The swarms of a namespace, or of all. */
+export async function readSwarms(client: KubeClient, namespace: string | undefined): Promise<Swarm[]> {
+  const { items } = await client.list(SWARMS, namespace === undefined ? {} : { namespace })
+  return items.sort((a, b) => compare(a.metadata.namespace, b.metadata.namespace) || compare(a.metadata.name, b.metadata.name))
+}
+
+/** A swarm. Throws a CliError that names those that there are. */
+export async function readSwarm(client: KubeClient, ref: Ref): Promise<Swarm> {
+  const swarm = await client.get(SWARMS, ref)
+  if (swarm) return swarm
+  const names = (await readSwarms(client, ref.namespace)).map(({ metadata }) => metadata.name)
+  const there = names.length === 0 ? 'there is none in it' : `there are ${listed(names)}`
+  throw new CliError(`namespace ${ref.namespace} has no swarm ${ref.name}; ${there}`)
+}
+
+/** A swarm with all that belongs to it. Throws a CliError when there is none. */
+export async function readFleet(client: KubeClient, ref: Ref): Promise<Fleet> {
+  const swarm = await readSwarm(client, ref)
+  const [agents, rollout, policies] = await Promise.all([
+    client.list(AGENTS, { namespace: ref.namespace, labelSelector: `${LABEL.swarm}=${ref.name}` }),
+    readRollout(client, swarm),
+    client.list(POLICIES, { namespace: ref.namespace }),
+  ])
+  return {
+    swarm,
+    agents: agents.items.sort((a, b) => compare(a.metadata.name, b.metadata.name)),
+    rollout,
+    policies: policies.items.filter(({ spec }) => spec.target.swarm === ref.name),
+  }
+}
+
+/** The rollout that a swarm follows, if it follows one. */
+export async function readRollout(client: KubeClient, { metadata, status }: Swarm): Promise<Rollout | undefined> {
+  const [kind, name] = status?.rollout?.split('/') ?? []
+  if (kind === undefined || name === undefined) return undefined
+  return client.get(rolloutKind(kind), { namespace: metadata.namespace, name })
+}
+
+const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)
+
+const MOST_NAMES = 10
+
+/** Some names, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
