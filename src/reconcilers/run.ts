@@ -196,6 +196,9 @@ function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, store
   swarms.onChange((type) => {
     if (type === 'deleted') costs.keepOnly(new Set(swarms.list().map((swarm) => swarm.metadata.uid)))
   })
+  stores.agents.onChange((type, agent) => {
+    if (type === 'deleted') costs.gone(agent, stores.now())
+  })
   costMetrics(registry, () => costs.all)
   return { table, costs }
 }

@@ -40,6 +40,15 @@ describe('the account of a swarm', () => {
     expect(spentBy(after)).to.equal('0.4356')
   })
 
+  it('charges what came and went between two looks, and what was seen only once', () => {
+    const account = new Account(undefined, START)
+    account.look({ running: [runs('a')] }, START)
+    account.gone(runs('b', START + HOUR / 4), START + HOUR / 2)
+    account.gone(runs('a'), START + HOUR / 2)
+    account.look({ running: [] }, START + HOUR / 2)
+    expect(spentBy(account)).to.equal('0.081675')
+  })
+
   describe('after a time in which nobody looked', () => {
     const opened = () => {
       const before = new Account(undefined, START)

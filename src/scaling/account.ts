@@ -120,6 +120,14 @@ export class Account {
     }
   }
 
+  /** Charges a sandbox that has gone and that no look has seen. One that was seen is charged until the next look. */
+  gone({ uid, group, rate, startedMs }: Pick<Costing, 'uid' | 'group' | 'rate' | 'startedMs'>, nowMs: number): void {
+    if (this.#known.has(uid) || this.#owed.has(uid)) return
+    const cost = rate * BigInt(Math.max(0, Math.round(nowMs - Math.max(startedMs, this.#openedMs))))
+    this.#total = { ...this.#total, units: this.#total.units + cost }
+    this.#purse(group).units += cost
+  }
+
   /** As it is stored. Groups that are gone stay in the total only. */
   stored(groups: readonly string[]): StoredCost {
     const { throughMs } = this.#total

@@ -106,6 +106,13 @@ export class Costs {
     }
   }
 
+  /** Charges an agent whose sandbox came and went between two looks. */
+  gone(agent: Agent, nowMs: number): void {
+    const { sandbox, failed } = agent.status ?? {}
+    if (sandbox?.state === 'Running' && !failed)
+      this.#kept.get(controllerOf(agent)?.uid ?? '')?.account.gone(this.#costing(agent, sandbox), nowMs)
+  }
+
   /** The accounts of all swarms, for metrics. */
   get all(): Iterable<Kept> {
     return this.#kept.values()
