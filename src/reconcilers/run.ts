@@ -86,8 +86,7 @@ export type RunOptions = {
 /** Runs the reconcilers until the signal ends; then waits for the passes that are under way. Called by the leader only. */
 export async function runReconcilers(options: RunOptions, signal: AbortSignal): Promise<void> {
   const parts = build(options)
-  const { stores, prober } = parts
-  const controllers = [parts.swarmController, parts.agentController, parts.rolloutController]
+  const { stores, prober, controllers } = parts
   const informers = informersOf(stores)
   for (const informer of informers) informer.start()
   for (const controller of controllers) controller.start()
@@ -100,6 +99,7 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   await parts.measurer.stop()
   await parts.scaling.stop()
   parts.publisher.stop()
+  parts.quotas.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
   await stores.events.stop()
@@ -163,7 +163,8 @@ function build(options: RunOptions) {
     scaling.used(agent, usage)
   }
   const sampler = new UsageSampler({ stores, credentials, log, onUsage })
-  return { stores, swarmController, agentController, rolloutController, measurer, prober, publisher, sweeper, sampler, vitals, scaling }
+  const controllers = [swarmController, agentController, rolloutController]
+  return { stores, controllers, quotas, measurer, prober, publisher, sweeper, sampler, vitals, scaling }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {

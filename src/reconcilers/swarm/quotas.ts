@@ -1,4 +1,5 @@
 import type { Agent, Swarm } from '../../api/objects.ts'
+import { SYSTEM_CLOCK, type Clock } from '../../kube/clock.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, parseKey, type ResourceQuota } from '../../kube/objects.ts'
 import { limitOf, PURPOSES, type Claim, type Limit } from '../../scaling/budget.ts'
@@ -20,6 +21,7 @@ export type QuotasOptions = {
   readonly costs: Costs
   /** Wants a pass over a swarm. */
   readonly wake: (key: string) => void
+  readonly clock?: Pick<Clock, 'after'>
 }
 
 /** An agent that is about to be made or woken, or may have been. */
@@ -46,12 +48,14 @@ export class Quotas {
   readonly #owed = new Map<string, readonly Successor[]>()
   /** Swarms that are worked on: what others wait for that cannot be planned is not left to them. */
   readonly #planned = new Set<string>()
+  readonly #timers = new Set<() => void>()
 
   constructor(options: QuotasOptions) {
     this.#options = options
     options.quotas.onChange((type, quota) => this.#changed(quota, type === 'deleted' ? [] : capsIn(quota)))
     options.agents.onChange((type, agent, old) => {
-      const { namespace } = agent.metadata
+      const { namespace, name } = agent.metadata
+      if (type === 'added') this.#pending.get(namespace)?.delete(name) // from now on it counts by itself
       if (this.#waiting.has(namespace) && (type === 'deleted' || (old && isLess(agent, old)))) this.#wake(namespace)
     })
   }
@@ -133,6 +137,10 @@ export class Quotas {
     this.#owed.delete(key)
   }
 
+  stop(): void {
+    for (const cancel of this.#timers) cancel()
+  }
+
   /** What is capped, for metrics. */
   get uses(): readonly QuotaUse[] {
     return [...this.#caps].flatMap(([namespace, quotas]) => {
@@ -204,12 +212,14 @@ export class Quotas {
 
   /** Counts agents that may exist no longer than they may come to exist. */
   #expire(namespace: string, names: readonly string[]): void {
-    const timer = setTimeout(() => {
+    const { clock = SYSTEM_CLOCK } = this.#options
+    const cancel = clock.after(DOUBTFUL_MS, () => {
+      this.#timers.delete(cancel)
       for (const name of names) this.#pending.get(namespace)?.delete(name)
       this.#tidy(namespace)
       this.#wake(namespace)
-    }, DOUBTFUL_MS)
-    timer.unref()
+    })
+    this.#timers.add(cancel)
   }
 
   #tidy(namespace: string): void {

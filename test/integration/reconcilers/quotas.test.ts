@@ -106,6 +106,36 @@ describe('quotas of a namespace', function () {
     expect((await use.stop()).sandboxes).to.equal(3)
   })
 
+  it('uses all of it and never more, whatever several swarms want and lose meanwhile', async () => {
+    await writeQuota(system, QUOTA, { 'swarmops.dev/agents': '6', 'count/agents.swarmops.dev': '7' })
+    const swarms = ['a', 'b', 'c', 'd']
+    for (const swarm of swarms) await system.apply(swarm, { replicas: 1, lifecycle: { onScaleDown: 'Pause', drainTimeout: '1s' } })
+    const use = watchUse(system)
+    const random = randomOf(20_261)
+    for (let round = 0; round < 40; round += 1) {
+      const swarm = swarms[random(4)] ?? ''
+      if (random(3) > 0) await system.scale(swarm, random(5))
+      else await kill((await system.agents(swarm)).find(({ status }) => status?.sandbox?.state === 'Running')).catch(() => undefined)
+    }
+    for (const swarm of swarms) await system.scale(swarm, 3)
+    await readyInAll(6)
+    const most = await use.stop()
+    expect([most.sandboxes, most.objects <= 7, most.atProvider <= 6], JSON.stringify(most)).to.deep.equal([6, true, true])
+  })
+
+  it('has warm sandboxes make room for the agents of another swarm', async () => {
+    await writeQuota(system, QUOTA, { 'swarmops.dev/agents': '4' })
+    await system.apply('a', { replicas: 1, warmPool: { replicas: 3 } })
+    await eventually('its pool is full', async () => (await system.swarm('a'))?.status?.warmPool?.readyReplicas === 3)
+    const use = watchUse(system)
+    await system.apply('b', { replicas: 2 })
+    await system.settled('b')
+    expect((await system.swarm('a'))?.status?.warmPool?.replicas).to.equal(1)
+    expect((await use.stop()).sandboxes).to.equal(4)
+    await system.scale('b', 0)
+    await eventually('its pool is full again', async () => (await system.swarm('a'))?.status?.warmPool?.readyReplicas === 3)
+  })
+
   it('counts what an hour costs over all swarms', async () => {
     await writeQuota(system, QUOTA, { 'swarmops.dev/hourly-cents': '40' })
     const use = watchUse(system)
@@ -177,6 +207,15 @@ describe('quotas of a namespace', function () {
     await system.told('a', 'WithinBudget', /holds nothing back/)
   })
 })
+
+/** Whole numbers below `n` that are the same each time. */
+function randomOf(seed: number): (n: number) => number {
+  let state = seed
+  return (n) => {
+    state = (state * 48_271) % 2_147_483_647
+    return state % n
+  }
+}
 
 const kindOf = (plural: string, kind: string): ResourceKind<KubeObject> => ({
   group: 'admissionregistration.k8s.io',
