@@ -119,9 +119,8 @@ function build(options: RunOptions) {
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
-  const { table, costs } = costsOf(options, stores, sightings)
+  const { table, costs, quotas } = costsOf(options, { stores, sightings }, (key) => swarmController.enqueueAfter(key, GATHER_MS))
   const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
-  const quotas = quotasOf(options, stores, costs, (key) => swarmController.enqueueAfter(key, GATHER_MS))
   const swarmDeps: SwarmDeps = { stores, costs, quotas, graphs: new Graphs(), publisher, ...rollouts }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
   const checked = (key: string) => {
@@ -189,9 +188,11 @@ function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onR
   }
 }
 
-/** What swarms cost, and the prices that it goes by, which are read once the table is started. */
-function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, stores: Stores, sightings: Sightings) {
-  const { references, swarms } = stores
+type Costly = { readonly stores: Stores; readonly sightings: Sightings }
+
+/** What swarms cost, the prices that it goes by, which are read once the table is started, and the caps of namespaces. */
+function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, { stores, sightings }: Costly, wake: (key: string) => void) {
+  const { references, swarms, agents, quotas: informer } = stores
   const table = new PriceTable({ references, namespace, log })
   const costs = new Costs({ prices: () => table.prices, sightings })
   swarms.onChange((type) => {
@@ -201,14 +202,9 @@ function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, store
     if (type === 'deleted') costs.gone(agent, stores.now())
   })
   costMetrics(registry, () => costs.all)
-  return { table, costs }
-}
-
-/** The caps of namespaces. */
-function quotasOf({ registry }: RunOptions, { quotas: informer, agents }: Stores, costs: Costs, wake: (key: string) => void): Quotas {
   const quotas = new Quotas({ quotas: informer, agents, costs, wake })
   quotaMetrics(registry, () => quotas.uses)
-  return quotas
+  return { table, costs, quotas }
 }
 
 function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {
