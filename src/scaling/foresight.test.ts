@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { Foresight } from './foresight.ts'
+import { Foresight, needOf } from './foresight.ts'
 import type { StoredHistory } from './history.ts'
 
 const SEASON_MS = 600_000
@@ -17,6 +17,31 @@ const stored = (foresight: Foresight, nowMs: number) => {
   if (!found) throw new Error('nothing is recorded')
   return found
 }
+
+describe('what is needed', () => {
+  const cases: Record<string, { answers: Parameters<typeof needOf>[0]; want: number | undefined }> = {
+    'is the largest answer': {
+      answers: [
+        { state: 'Fresh', wanted: 3 },
+        { state: 'Fresh', wanted: 7 },
+      ],
+      want: 7,
+    },
+    'is not known while a metric has failed that keeps what there is': {
+      answers: [
+        { state: 'Fresh', wanted: 3 },
+        { state: 'Stale', wanted: 7 },
+      ],
+      want: undefined,
+    },
+    'does not depend on one that is ignored while it has failed': {
+      answers: [{ state: 'Fresh', wanted: 3 }, { state: 'NoData' }],
+      want: 3,
+    },
+    'is not known when none has a say': { answers: [{ state: 'Fresh' }], want: undefined },
+  }
+  for (const [name, { answers, want }] of Object.entries(cases)) it(name, () => expect(needOf(answers)).to.equal(want))
+})
 
 describe('the load as it was', () => {
   it('is the same after a restart, with what it lets expect', () => {

@@ -1,9 +1,20 @@
+import type { Answer } from './answer.ts'
 import { forecast, type Forecast } from './forecast.ts'
 import { complete, emptyHistory, readHistory, record, writeHistory, type History, type StoredHistory } from './history.ts'
 import type { Settings } from './settings.ts'
 
 /** Shortest time between two writes of the recorded load, in milliseconds: what a crash costs at most, beside the step that it falls into. */
 const STORE_MS = 60_000
+
+/**
+ * Agents that are needed by what all metrics say; undefined while one that has a say has failed, since it then asks for what there is, or for
+ * a number that somebody wrote.
+ */
+export function needOf(answers: readonly Pick<Answer, 'state' | 'wanted'>[]): number | undefined {
+  const wanted = answers.flatMap((answer) => answer.wanted ?? [])
+  const isKnown = answers.every(({ state, wanted: asked }) => state === 'Fresh' || asked === undefined)
+  return isKnown && wanted.length > 0 ? Math.max(...wanted) : undefined
+}
 
 /** The load as it was, and what it lets expect. */
 export class Foresight {

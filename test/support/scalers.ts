@@ -1,7 +1,7 @@
 import { noRecommendations, withChange, type Change } from '../../src/scaling/behaviour.ts'
 import { decide } from '../../src/scaling/decide.ts'
 import { agentsAhead, type Forecast } from '../../src/scaling/forecast.ts'
-import { Foresight } from '../../src/scaling/foresight.ts'
+import { Foresight, needOf } from '../../src/scaling/foresight.ts'
 import { withSample, type Sample, type Series } from '../../src/scaling/reading.ts'
 import { changesKeptMs, samplesKeptMs, type Settings } from '../../src/scaling/settings.ts'
 import type { Scaler } from './scaling-simulation.ts'
@@ -37,8 +37,7 @@ export function policyScaler(settings: Settings): Scaler {
     })
     recent = decision.recent
     if (decision.apply) changes = withChange(changes, { atMs: ms, from: current, to: decision.replicas }, changesKeptMs(settings))
-    const asked = Math.max(...decision.answers.map(({ wanted = 0 }) => wanted))
-    if (settings.predictive.mode !== 'Off') ahead = foresight.see(settings.predictive, asked, ms)
+    if (settings.predictive.mode !== 'Off') ahead = foresight.see(settings.predictive, needOf(decision.answers), ms)
     return decision.replicas
   }
 }

@@ -5,6 +5,7 @@ import type { ScalingPolicyStatus } from '../../api/scaling-policy.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { withChange, type Change } from '../../scaling/behaviour.ts'
 import { decide, type Decision, type World } from '../../scaling/decide.ts'
+import { needOf } from '../../scaling/foresight.ts'
 import { changesKeptMs } from '../../scaling/settings.ts'
 import { FIELD_MANAGER, SCALING_MANAGER, SCALING_POLICIES } from '../shared/kinds.ts'
 import { sameStatus } from '../shared/same-status.ts'
@@ -93,12 +94,10 @@ async function pass(subject: Subject, deps: ScalingDeps, signal: AbortSignal): P
   return { requeueAfterMs: Math.min(...times.flatMap((ms) => ms ?? [])) }
 }
 
-/** Records what is asked for; it is not known while a metric has failed that would have a say. */
+/** Records what is asked for, and looks ahead. */
 function foreseen({ policy, memory: { foresight } }: Subject, { answers }: Decision, { settings, nowMs }: World): Foreseen {
   if (settings.predictive.mode === 'Off') return {}
-  const wanted = answers.flatMap((answer) => answer.wanted ?? [])
-  const isKnown = wanted.length > 0 && answers.every((answer) => answer.state === 'Fresh' || answer.wanted === undefined)
-  const forecast = foresight.see(settings.predictive, isKnown ? Math.max(...wanted) : undefined, nowMs)
+  const forecast = foresight.see(settings.predictive, needOf(answers), nowMs)
   return { forecast, recorded: foresight.stored(policy.status?.recorded, nowMs) }
 }
 
