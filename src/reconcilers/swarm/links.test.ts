@@ -6,40 +6,14 @@ import { TERM } from '../../topology/leader.ts'
 import { epochAfter } from '../../topology/succession.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
 import type { AgentSeen, World } from './world.ts'
+import { agent as agentSeen, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
-const agent = (name: string, over: Partial<AgentSeen> = {}): AgentSeen => ({
-  name,
-  group: 'lead',
-  place: 0,
-  revision: 'r1',
-  state: 'Running',
-  stateSinceMs: 0,
-  deleting: false,
-  ready: true,
-  wasReady: true,
-  isStarted: true,
-  attempt: 0,
-  inFlight: 0,
-  drained: false,
-  expiring: false,
-  ...over,
-})
+const agent = (name: string, over: Partial<AgentSeen> = {}) => agentSeen({ name, group: 'lead', ...over })
 const GROUPS: GroupSpec[] = [
   { name: 'lead', role: 'Coordinator', replicas: 2, capabilities: [] },
   { name: 'work', role: 'Worker', replicas: 1, capabilities: [] },
 ]
-const world = (agents: AgentSeen[], topology?: World['topology']): World => ({
-  groups: GROUPS,
-  updateRevision: 'r1',
-  maxSurge: 1,
-  maxUnavailable: 0,
-  drainTimeoutMs: 0,
-  onScaleDown: 'Delete',
-  isOrdered: false,
-  agents,
-  nowMs: 0,
-  ...(topology && { topology }),
-})
+const world = (agents: AgentSeen[], topology?: World['topology']) => worldSeen({ groups: GROUPS, agents, ...(topology && { topology }) })
 const STAR = { spec: { type: 'Star' as const }, groups: GROUPS }
 const MESH = { spec: { type: 'Mesh' as const }, groups: GROUPS }
 const stored = (epoch: number, leader?: string): TopologyStatus => ({ epoch, agents: 9, links: 9, ...(leader && { leader }) })

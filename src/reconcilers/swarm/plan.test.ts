@@ -4,39 +4,11 @@ import fc from 'fast-check'
 import { planSwarm } from './plan.ts'
 import { limitOf, type Counted } from '../../scaling/budget.ts'
 import type { Action, AgentSeen, Successor, World } from './world.ts'
+import { agent, NOW, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
-const NOW = 1_000_000
-const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
-  name: 'a',
-  group: '',
-  place: 0,
-  revision: 'r1',
-  state: 'Running',
-  stateSinceMs: NOW - 1_000,
-  deleting: false,
-  ready: true,
-  wasReady: true,
-  isStarted: true,
-  attempt: 0,
-  inFlight: 0,
-  drained: false,
-  expiring: false,
-  ...over,
-})
 /** With `maxAgents` the limit that a budget of so many sets. */
-const world = ({ maxAgents, ...over }: Partial<World> & { maxAgents?: number } = {}): World => ({
-  groups: [{ name: '', replicas: 1 }],
-  updateRevision: 'r1',
-  maxSurge: 1,
-  maxUnavailable: 0,
-  drainTimeoutMs: 30_000,
-  onScaleDown: 'Delete',
-  isOrdered: false,
-  agents: [],
-  nowMs: NOW,
-  ...over,
-  ...(maxAgents !== undefined && { limits: [budget(maxAgents, over.agents ?? [])] }),
-})
+const world = ({ maxAgents, ...over }: Partial<World> & { maxAgents?: number } = {}) =>
+  worldSeen({ ...over, ...(maxAgents !== undefined && { limits: [budget(maxAgents, over.agents ?? [])] }) })
 /** A budget of so many sandboxes, for these agents. */
 const budget = (maxAgents: number, agents: readonly AgentSeen[]) => {
   const used = BigInt(agents.filter((a) => a.state !== 'Paused' && !a.failed).length)

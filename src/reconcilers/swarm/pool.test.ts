@@ -5,25 +5,8 @@ import { limitOf } from '../../scaling/budget.ts'
 import { planSwarm } from './plan.ts'
 import { REFILL_AT_ONCE } from './pool.ts'
 import type { AgentSeen, PoolSeen, WarmSeen, World } from './world.ts'
+import { agent, NOW, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
-const NOW = 1_000_000
-const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
-  name: 'a',
-  group: '',
-  place: 0,
-  revision: 'r1',
-  state: 'Running',
-  stateSinceMs: NOW - 1_000,
-  deleting: false,
-  ready: true,
-  wasReady: true,
-  isStarted: true,
-  attempt: 0,
-  inFlight: 0,
-  drained: false,
-  expiring: false,
-  ...over,
-})
 const warm = (over: Partial<WarmSeen> = {}): WarmSeen => ({
   name: 'w1',
   shape: 'base',
@@ -44,19 +27,8 @@ const pool = (replicas: number, members: readonly WarmSeen[], over: Partial<Pool
   pool: { replicas, warm: members, shapes: SHAPES, isShort: false, ...over },
 })
 /** With `maxAgents` the limit that a budget of so many sets. */
-const world = ({ maxAgents, ...over }: Partial<World> & { maxAgents?: number } = {}): World => ({
-  ...(maxAgents !== undefined && { limits: [budget(maxAgents, over)] }),
-  groups: [{ name: '', replicas: 1 }],
-  updateRevision: 'r1',
-  maxSurge: 1,
-  maxUnavailable: 0,
-  drainTimeoutMs: 30_000,
-  onScaleDown: 'Delete',
-  isOrdered: false,
-  agents: [agent()],
-  nowMs: NOW,
-  ...over,
-})
+const world = ({ maxAgents, ...over }: Partial<World> & { maxAgents?: number } = {}) =>
+  worldSeen({ ...(maxAgents !== undefined && { limits: [budget(maxAgents, over)] }), agents: [agent()], ...over })
 const budget = (most: number, { agents = [agent()], pool: seen }: Partial<World>) => {
   const used = agents.length + (seen?.warm ?? []).filter((w) => w.state !== 'Paused' && !w.failed).length
   return limitOf({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: BigInt(most), used: BigInt(used) }, 1n)

@@ -8,37 +8,11 @@ import { limitOf } from '../../scaling/budget.ts'
 import { planSwarm } from './plan.ts'
 import type { AgentSeen, World } from './world.ts'
 import { statusOf, trafficOf, waitingStatus, type Trouble } from './status.ts'
+import { agent, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
 const NOW = '2026-01-01T00:00:00.000Z'
-const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
-  name: 'a',
-  group: '',
-  place: 0,
-  revision: 'r1',
-  state: 'Running',
-  stateSinceMs: 0,
-  deleting: false,
-  ready: true,
-  wasReady: true,
-  isStarted: true,
-  attempt: 0,
-  inFlight: 0,
-  drained: false,
-  expiring: false,
-  ...over,
-})
-const world = (over: Partial<World> = {}): World => ({
-  groups: [{ name: '', replicas: 2 }],
-  updateRevision: 'r1',
-  maxSurge: 1,
-  maxUnavailable: 0,
-  drainTimeoutMs: 30_000,
-  onScaleDown: 'Delete',
-  isOrdered: false,
-  agents: [agent(), agent({ name: 'b' })],
-  nowMs: 1_000,
-  ...over,
-})
+const world = (over: Partial<World> = {}) =>
+  worldSeen({ groups: [{ name: '', replicas: 2 }], agents: [agent(), agent({ name: 'b' })], nowMs: 1_000, ...over })
 const fresh = (over: Partial<AgentSeen> = {}) => agent({ ready: false, wasReady: false, ...over })
 const trouble = (over: Partial<Trouble> = {}): Trouble => ({
   agent: 'b',
