@@ -43,6 +43,7 @@ import type { RouterView, Stores } from './shared/stores.ts'
 import { TokenStore } from './shared/tokens.ts'
 import { Costs } from './swarm/costs.ts'
 import { Graphs } from './swarm/graphs.ts'
+import { QuotaUsage } from './swarm/quota-usage.ts'
 import { quotaOfAgents, Quotas } from './swarm/quotas.ts'
 import { reconcileSwarm, type SwarmDeps } from './swarm/index.ts'
 import { Publisher } from './topology/publisher.ts'
@@ -100,6 +101,7 @@ export async function runReconcilers(options: RunOptions, signal: AbortSignal): 
   await parts.scaling.stop()
   parts.publisher.stop()
   parts.quotas.stop()
+  parts.usage.stop()
   prober.stop()
   await Promise.all([stores.references, ...informers].map((source) => source.stop()))
   await stores.events.stop()
@@ -119,7 +121,7 @@ function build(options: RunOptions) {
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
   const { routerUrls, registry } = options
   const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
-  const { table, costs, quotas } = costsOf(options, { stores, sightings }, (key) => swarmController.enqueueAfter(key, GATHER_MS))
+  const { table, costs, quotas, usage } = costsOf(options, { stores, sightings }, (key) => swarmController.enqueueAfter(key, GATHER_MS))
   const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
   const swarmDeps: SwarmDeps = { stores, costs, quotas, graphs: new Graphs(), publisher, ...rollouts }
   const { agentController, swarmController, rolloutController } = controllersOf(options, deps, swarmDeps)
@@ -163,7 +165,7 @@ function build(options: RunOptions) {
   }
   const sampler = new UsageSampler({ stores, credentials, log, onUsage })
   const controllers = [swarmController, agentController, rolloutController]
-  return { stores, controllers, quotas, measurer, prober, publisher, sweeper, sampler, vitals, scaling }
+  return { stores, controllers, quotas, usage, measurer, prober, publisher, sweeper, sampler, vitals, scaling }
 }
 
 function storesOf({ client, log, metrics, namespaces, routers }: RunOptions, onReference: (owners: ReadonlySet<string>) => void): Stores {
@@ -192,7 +194,7 @@ type Costly = { readonly stores: Stores; readonly sightings: Sightings }
 
 /** What swarms cost, the prices that it goes by, which are read once the table is started, and the caps of namespaces. */
 function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, { stores, sightings }: Costly, wake: (key: string) => void) {
-  const { references, swarms, agents, quotas: informer } = stores
+  const { client, references, swarms, agents, quotas: informer } = stores
   const table = new PriceTable({ references, namespace, log })
   const costs = new Costs({ prices: () => table.prices, sightings })
   swarms.onChange((type) => {
@@ -202,9 +204,10 @@ function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, { sto
     if (type === 'deleted') costs.gone(agent, stores.now())
   })
   costMetrics(registry, () => costs.all)
-  const quotas = new Quotas({ quotas: informer, agents, costs, wake })
-  quotaMetrics(registry, () => quotas.uses)
-  return { table, costs, quotas }
+  const usage = new QuotaUsage({ client, quotas: informer, uses: (namespace) => quotas.uses([namespace]), log })
+  const quotas: Quotas = new Quotas({ quotas: informer, agents, costs, wake, onUse: (namespace) => usage.note(namespace) })
+  quotaMetrics(registry, () => quotas.uses())
+  return { table, costs, quotas, usage }
 }
 
 function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {

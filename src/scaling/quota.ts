@@ -59,6 +59,7 @@ export function mayHaveGrown(before: readonly QuotaCap[], now: readonly QuotaCap
   return now.some((cap, i) => {
     const old = before[i]
     if (old?.resource !== cap.resource || old.most !== cap.most) return true
+    if (QUOTA_RESOURCES[cap.resource] !== 'Objects') return false // what the operator has written itself
     return cap.told !== undefined && (old.told === undefined || old.told > cap.told)
   })
 }

@@ -78,7 +78,8 @@ export function quotaMetrics(
     registers: [registry],
     collect() {
       this.reset()
-      for (const { hard, used, ...labels } of uses()) {
+      for (const { hard, used, namespace, quota, resource } of uses()) {
+        const labels = { namespace, quota, resource }
         this.set({ ...labels, type: 'hard' }, hard)
         this.set({ ...labels, type: 'used' }, used)
       }

@@ -169,7 +169,7 @@ describe('room in a namespace', () => {
   it('is told with what is used of it', () => {
     quota({ 'swarmops.dev/agents': '5', 'swarmops.dev/hourly-cents': '100' })
     agent('a-1')
-    expect(room.uses).to.deep.equal([
+    expect(room.uses()).to.deep.equal([
       { namespace: NAMESPACE, quota: 'caps', resource: 'swarmops.dev/agents', hard: 5, used: 1 },
       { namespace: NAMESPACE, quota: 'caps', resource: 'swarmops.dev/hourly-cents', hard: 100, used: 10.89 },
     ])

@@ -21,6 +21,8 @@ export type QuotasOptions = {
   readonly costs: Costs
   /** Wants a pass over a swarm. */
   readonly wake: (key: string) => void
+  /** Hears that what is used in a namespace with quotas may have changed. */
+  readonly onUse?: (namespace: string) => void
   readonly clock?: Pick<Clock, 'after'>
 }
 
@@ -30,8 +32,15 @@ type Pending = { readonly swarm: string; readonly rate: Rate; readonly isThere: 
 /** Room that is held for what a pass is about to create. */
 export type Reservation = { release(doubtful: readonly string[]): void }
 
-/** What one quota caps, and what is used of it, for metrics. */
-export type QuotaUse = { namespace: string; quota: string; resource: QuotaResource; hard: number; used: number }
+/** What one quota caps, what is used of it, and what it says itself of that. */
+export type QuotaUse = {
+  readonly namespace: string
+  readonly quota: string
+  readonly resource: QuotaResource
+  readonly hard: number
+  readonly used: number
+  readonly told?: number
+}
 
 /**
  * Room for agents in namespaces with ResourceQuotas, over all of their swarms. Passes over several swarms run at once: what one has decided to
@@ -56,6 +65,7 @@ export class Quotas {
     options.agents.onChange((type, agent, old) => {
       const { namespace, name } = agent.metadata
       if (type === 'added') this.#pending.get(namespace)?.delete(name) // from now on it counts by itself
+      if (this.#caps.has(namespace)) options.onUse?.(namespace)
       if (this.#waiting.has(namespace) && (type === 'deleted' || (old && isLess(agent, old)))) this.#wake(namespace)
     })
   }
@@ -141,15 +151,22 @@ export class Quotas {
     for (const cancel of this.#timers) cancel()
   }
 
-  /** What is capped, for metrics. */
-  get uses(): readonly QuotaUse[] {
-    return [...this.#caps].flatMap(([namespace, quotas]) => {
+  /** What is capped in all namespaces, or in one. */
+  uses(namespaces: Iterable<string> = this.#caps.keys()): readonly QuotaUse[] {
+    return [...namespaces].flatMap((namespace) => {
       const use = this.#useOf(namespace)
-      return [...quotas.values()].flat().map((cap) => {
+      return [...(this.#caps.get(namespace)?.values() ?? [])].flat().map((cap) => {
         const { used } = capOf(cap, namespace, use)
         const isCost = QUOTA_RESOURCES[cap.resource] === 'Cost'
-        const { quota, resource, most } = cap
-        return { namespace, quota, resource, hard: Number(most), used: isCost ? Number(hourlyMicros(used)) / 1e4 : Number(used) }
+        const { quota, resource, most, told } = cap
+        return {
+          namespace,
+          quota,
+          resource,
+          hard: Number(most),
+          used: isCost ? Number(hourlyMicros(used)) / 1e4 : Number(used),
+          ...(told !== undefined && { told: Number(told) }),
+        }
       })
     })
   }
@@ -162,6 +179,7 @@ export class Quotas {
     else quotas.delete(name)
     if (quotas.size === 0) this.#caps.delete(namespace)
     if (mayHaveGrown(before, caps)) this.#wake(namespace)
+    if (caps.length > 0) this.#options.onUse?.(namespace)
   }
 
   #useOf(namespace: string): Use {

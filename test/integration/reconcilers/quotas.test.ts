@@ -63,6 +63,10 @@ describe('quotas of a namespace', function () {
       '5',
       '5',
     ])
+    await eventually('the quota shows it', async () => {
+      const { used } = (await system.client.get(RESOURCE_QUOTAS, { namespace: system.namespace, name: QUOTA }))?.status ?? {}
+      return used?.['swarmops.dev/agents'] === '5'
+    })
     expect(await use.stop()).to.deep.equal({ objects: 5, sandboxes: 5, atProvider: 5 })
     const more = watchUse(system)
     await writeQuota(system, QUOTA, { 'swarmops.dev/agents': '12' })
@@ -145,6 +149,10 @@ describe('quotas of a namespace', function () {
     await eventually('somebody is held back', async () => {
       const told = await Promise.all(['a', 'b'].map(condition))
       return told.some((each) => each !== undefined && holds.test(each.message))
+    })
+    await eventually('the quota shows it, in whole cents', async () => {
+      const { used } = (await system.client.get(RESOURCE_QUOTAS, { namespace: system.namespace, name: QUOTA }))?.status ?? {}
+      return used?.['swarmops.dev/hourly-cents'] === '33'
     })
     expect((await use.stop()).sandboxes).to.equal(3)
     await writeQuota(system, QUOTA, { 'swarmops.dev/hourly-cents': '66' })
