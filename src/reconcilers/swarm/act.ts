@@ -103,28 +103,29 @@ async function createAgent(seen: Seen, action: New, stores: Stores, signal: Abor
   const { metadata } = seen.swarm
   const data = dataOf(seen, action.revision)
   const nonce = randomUUID()
-  stores.fresh.add(nonce) // before the watch can tell of the agent
-  const made = await stores.client.create(
-    AGENTS,
-    {
-      metadata: {
-        name: action.name,
-        namespace: metadata.namespace,
-        labels: { ...swarmLabels(metadata.name), ...labelsOf(action) },
-        ownerReferences: [controllerReference(seen.swarm)],
-        finalizers: [SANDBOX_FINALIZER],
-      },
-      spec: {
-        swarm: metadata.name,
-        ...intentOf(seen, action),
-        nonce,
-        state: action.state,
-        ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),
-      },
+  const manifest = {
+    metadata: {
+      name: action.name,
+      namespace: metadata.namespace,
+      labels: { ...swarmLabels(metadata.name), ...labelsOf(action) },
+      ownerReferences: [controllerReference(seen.swarm)],
+      finalizers: [SANDBOX_FINALIZER],
     },
-    { fieldManager: FIELD_MANAGER, signal },
-  )
-  stores.agents.wrote(made)
+    spec: {
+      swarm: metadata.name,
+      ...intentOf(seen, action),
+      nonce,
+      state: action.state,
+      ...(data?.credentialsSecretRef && { credentialsSecretRef: data.credentialsSecretRef }),
+    },
+  }
+  stores.fresh.add(nonce) // before the watch can tell of the agent
+  try {
+    stores.agents.wrote(await stores.client.create(AGENTS, manifest, { fieldManager: FIELD_MANAGER, signal }))
+  } catch (error) {
+    stores.fresh.delete(nonce) // should it have been made all the same, its sandbox is looked for first
+    throw error
+  }
 }
 
 const labelsOf = ({ group, revision }: Made) => ({ ...(group && { [LABEL.group]: group }), [LABEL.revision]: revision })

@@ -57,6 +57,8 @@ export class Quotas {
   readonly #owed = new Map<string, readonly Successor[]>()
   /** Swarms that are worked on: what others wait for that cannot be planned is not left to them. */
   readonly #planned = new Set<string>()
+  /** Swarms that the API server has refused agents. */
+  readonly #refused = new Set<string>()
   readonly #timers = new Set<() => void>()
 
   constructor(options: QuotasOptions) {
@@ -122,7 +124,8 @@ export class Quotas {
         for (const { name } of names) if (!doubtful.includes(name)) pending.delete(name)
         this.#tidy(namespace)
         if (doubtful.length > 0) this.#expire(namespace, doubtful)
-        this.#wake(namespace, key)
+        // One that was refused would only be refused again, and its release would wake the next one.
+        this.#wake(namespace, (other) => other !== key && !this.#refused.has(other))
       },
     }
   }
@@ -132,13 +135,14 @@ export class Quotas {
     const { namespace } = metadata
     const waiting = this.#waiting.get(namespace) ?? new Map<string, readonly Claim[]>()
     this.#waiting.set(namespace, waiting.set(keyOf({ metadata }), waiting.get(keyOf({ metadata })) ?? []))
+    this.#refused.add(keyOf({ metadata }))
   }
 
   /** A swarm cannot be planned just now: others need not leave anything to it. */
   yield(key: string): void {
     const { namespace } = parseKey(key)
     this.#wait(namespace, key, { claims: [], isHeld: false, hasSome: false })
-    if (this.#planned.delete(key)) this.#wake(namespace, key)
+    if (this.#planned.delete(key)) this.#wake(namespace, (other) => other !== key)
   }
 
   /** A swarm is gone. */
@@ -218,7 +222,8 @@ export class Quotas {
     if (hasSome || !isHeld) waiting.delete(key)
     if (isHeld) this.#waiting.set(namespace, waiting.set(key, claims))
     if (waiting.size === 0) this.#waiting.delete(namespace)
-    if (before && before.length > 0 && claims.length === 0) this.#wake(namespace, key)
+    this.#refused.delete(key)
+    if (before && before.length > 0 && claims.length === 0) this.#wake(namespace, (other) => other !== key)
     if (claimed(claims) > claimed(before ?? [])) this.#askPools(namespace, key)
   }
 
@@ -244,9 +249,9 @@ export class Quotas {
     if (this.#pending.get(namespace)?.size === 0) this.#pending.delete(namespace)
   }
 
-  /** Wakes all swarms of a namespace that wait, but for one. */
-  #wake(namespace: string, but?: string): void {
-    for (const key of this.#waiting.get(namespace)?.keys() ?? []) if (key !== but) this.#options.wake(key)
+  /** Wakes the swarms of a namespace that wait. */
+  #wake(namespace: string, which: (key: string) => boolean = () => true): void {
+    for (const key of this.#waiting.get(namespace)?.keys() ?? []) if (which(key)) this.#options.wake(key)
   }
 }
 
