@@ -19,6 +19,8 @@ export type Cap = {
   /** Agents; for a cost a rate. */
   readonly most: bigint
   readonly used: bigint
+  /** Objects among the used ones that are gone, and still counted for a moment. */
+  readonly gone?: bigint
 }
 
 /** What somebody else waits for under the same cap. */
@@ -93,6 +95,8 @@ export class Allowance {
   readonly asked: Tally = emptyTally()
   readonly missed: Tally = emptyTally()
   #withheld = 0
+  /** How many of them for want of an object. */
+  heldObjects = 0
   /** The first limit that refused. */
   #heldBy: Limit | undefined
 
@@ -133,6 +137,7 @@ export class Allowance {
   hold(limit: Limit, agents = 1): void {
     this.#withheld += agents
     this.#heldBy ??= limit
+    if (limit.cap.counts === 'Objects') this.heldObjects += agents
   }
 
   /** Whether these limits would have refused nothing of what was asked for. */

@@ -50,7 +50,7 @@ export function capOf({ resource, quota, most, told }: QuotaCap, namespace: stri
   if (counts === 'Cost') return { ...named, unit: 'cents', most: rateOfCents(most), used: use.rate }
   if (counts === 'Sandboxes') return { ...named, most, used: BigInt(use.sandboxes) }
   const objects = BigInt(use.objects)
-  return { ...named, most, used: told === undefined || objects > told ? objects : told }
+  return told === undefined || objects >= told ? { ...named, most, used: objects } : { ...named, most, used: told, gone: told - objects }
 }
 
 /** Whether there may be more room under these caps than there was, or they say something else. */

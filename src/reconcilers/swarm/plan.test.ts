@@ -2,7 +2,7 @@ import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { planSwarm } from './plan.ts'
-import { limitOf, type Counted } from '../../scaling/budget.ts'
+import { limitOf, type Claim, type Counted } from '../../scaling/budget.ts'
 import type { Action, AgentSeen, Successor, World } from './world.ts'
 import { agent, NOW, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
@@ -15,8 +15,8 @@ const budget = (maxAgents: number, agents: readonly AgentSeen[]) => {
   return limitOf({ by: 'Budget', name: 'spec.budget.maxAgents', counts: 'Sandboxes', most: BigInt(maxAgents), used }, 0n)
 }
 /** A quota of the namespace, of which so many are used. */
-const quota = (counts: Counted, most: number, used: number) =>
-  limitOf({ by: 'Quota', name: 'quota', counts, most: BigInt(most), used: BigInt(used) }, 0n)
+const quota = (counts: Counted, most: number, used: number, claims: readonly Claim[] = []) =>
+  limitOf({ by: 'Quota', name: 'quota', counts, most: BigInt(most), used: BigInt(used) }, 0n, claims)
 const successor = (over: Partial<Successor> = {}): Successor => ({
   group: '',
   place: 0,
@@ -404,6 +404,37 @@ const CASES: Record<string, Case> = {
     want: [],
     withheld: 1,
   },
+  'lets agents that sleep go where others lack the objects that they hold': {
+    world: world({
+      groups: [
+        { name: '', replicas: 1 },
+        { name: 'g', replicas: 1 },
+      ],
+      limits: [quota('Objects', 3, 3)],
+      agents: [agent(), agent({ name: 'p', state: 'Paused' }), agent({ name: 'q', state: 'Paused' })],
+    }),
+    want: [{ do: 'deleteAgent', name: 'p', reason: 'MadeRoom' }],
+    withheld: 1,
+  },
+  'lets them go for another swarm, too': {
+    world: world({
+      limits: [quota('Objects', 3, 3, [{ purpose: 'Scale', sandboxes: 1, objects: 1, rate: 0n }])],
+      agents: [agent(), agent({ name: 'p', state: 'Paused' }), agent({ name: 'q', state: 'Paused' })],
+    }),
+    want: [{ do: 'deleteAgent', name: 'p', reason: 'MadeRoom' }],
+  },
+  'keeps them while an object that is gone is still counted, and where a quota is only lowered': {
+    world: world({
+      groups: [
+        { name: '', replicas: 1 },
+        { name: 'g', replicas: 1 },
+      ],
+      limits: [limitOf({ by: 'Quota', name: 'quota', counts: 'Objects', most: 2n, used: 3n, gone: 1n }, 0n)],
+      agents: [agent(), agent({ name: 'p', state: 'Paused' })],
+    }),
+    want: [],
+    withheld: 1,
+  },
   'wakes agents that sleep where no object more may be made': {
     world: world({ ...replicas(2), limits: [quota('Objects', 2, 2)], agents: [agent(), agent({ name: 'p', state: 'Paused', place: 1 })] }),
     want: [{ do: 'resumeAgent', name: 'p' }],
@@ -480,6 +511,21 @@ describe('planSwarm', () => {
         expect(new Set(named).size, JSON.stringify(actions)).to.equal(named.length)
         const added = actions.filter((a) => a.do === 'createAgent' || a.do === 'resumeAgent').length
         expect(added === 0 || added <= (w.limits?.[0]?.left.Scale ?? Infinity)).to.equal(true)
+      }),
+    )
+  })
+
+  it('never creates beyond the quotas of its namespace, and still does one thing at most to each agent', () => {
+    fc.assert(
+      fc.property(aWorld, fc.nat(6), fc.nat(6), fc.nat(3), (w, sandboxes, objects, claimed) => {
+        const claims = [{ purpose: 'Scale' as const, sandboxes: claimed, objects: claimed, rate: 0n }]
+        const quotas = [quota('Sandboxes', sandboxes, 0, claims), quota('Objects', objects, 0, claims)]
+        const { actions } = planSwarm({ ...w, limits: [...(w.limits ?? []), ...quotas] })
+        const named = actions.flatMap((a) => ('name' in a ? [a.name] : []))
+        expect(new Set(named).size, JSON.stringify(actions)).to.equal(named.length)
+        const created = actions.filter((a) => a.do === 'createAgent').length
+        expect(created).to.be.at.most(objects)
+        expect(created + actions.filter((a) => a.do === 'resumeAgent').length).to.be.at.most(sandboxes)
       }),
     )
   })

@@ -3,6 +3,7 @@ import { Allowance, type Limit, type Purpose } from '../../scaling/budget.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
 import { Places } from './places.ts'
 import { planPool, Pool } from './pool.ts'
+import { planSpares } from './spares.ts'
 import { successorOf } from './successor.ts'
 import {
   awaitsSize,
@@ -63,6 +64,7 @@ function planWith(world: World, allowance: Allowance): Plan {
   for (const agent of sparing(leftOver(world), brake)) if (!elsewhere.includes(agent)) retire(agent, 'Outdated', actions)
   for (const agent of world.agents) finishDraining(agent, { world, actions, times })
   const warm = planPool(world, pool, allowance)
+  actions.push(...planSpares(world, [...actions, ...(warm?.actions ?? [])], allowance))
   const capped = sum(world.groups) - sum(wanted)
   if (capped > 0 && budget) allowance.hold(budget, capped)
   const next = Math.min(...[...times, warm?.checkAgainMs ?? Infinity].filter((ms) => ms > 0))

@@ -96,8 +96,9 @@ type Filled = { actions: Action[]; withheld: number; heldBy?: Limit; checkAgainM
 /** How many sandboxes, or objects, others need that have none: agents of this swarm, or of others in its namespace. */
 function roomNeeded({ limits = [], pool }: World, { held, heldBy }: Allowance): { needed: number; ofObjects: boolean } {
   const exceeded = limits.filter(({ left }) => left.WarmPool < 0)
+  const gone = Math.max(0, ...limits.map(({ cap }) => Number(cap.gone ?? 0n)))
   return {
-    needed: Math.max(held.withheld, Number(pool?.isShort ?? false), ...exceeded.map(({ left }) => -left.WarmPool)),
+    needed: -gone + Math.max(held.withheld, Number(pool?.isShort ?? false), ...exceeded.map(({ left }) => -left.WarmPool)),
     ofObjects: [...exceeded, ...(heldBy ? [heldBy] : [])].some(({ cap }) => cap.counts === 'Objects'),
   }
 }

@@ -224,13 +224,14 @@ export class Quotas {
     if (waiting.size === 0) this.#waiting.delete(namespace)
     this.#refused.delete(key)
     if (before && before.length > 0 && claims.length === 0) this.#wake(namespace, (other) => other !== key)
-    if (claimed(claims) > claimed(before ?? [])) this.#askPools(namespace, key)
+    if (claimed(claims) > claimed(before ?? [])) this.#askForRoom(namespace, key)
   }
 
-  /** Lets swarms with warm sandboxes look whether those must make room: agents that are wanted come before those that may be. */
-  #askPools(namespace: string, but: string): void {
-    const warm = this.#options.agents.index('namespace', namespace).filter((a) => a.spec.state === 'Warm' && !a.metadata.deletionTimestamp)
-    for (const key of new Set(warm.map(({ spec }) => `${namespace}/${spec.swarm}`))) if (key !== but) this.#options.wake(key)
+  /** Lets swarms look whether what is only kept ready must make room: warm sandboxes, and agents that sleep. */
+  #askForRoom(namespace: string, but: string): void {
+    const isKept = ({ spec, metadata }: Agent) => ['Warm', 'Paused'].includes(spec.state) && !metadata.deletionTimestamp
+    const kept = this.#options.agents.index('namespace', namespace).filter(isKept)
+    for (const key of new Set(kept.map(({ spec }) => `${namespace}/${spec.swarm}`))) if (key !== but) this.#options.wake(key)
   }
 
   /** Counts agents that may exist no longer than they may come to exist. */

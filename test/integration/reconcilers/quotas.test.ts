@@ -16,7 +16,7 @@ describe('quotas of a namespace', function () {
   this.timeout(240_000)
   let system: System
   before(async () => {
-    system = await System.start({ e2b: { light: true } })
+    system = await System.start({ router: true, e2b: { light: true } })
   })
   after(async () => system.stop())
   afterEach(async () => {
@@ -113,7 +113,7 @@ describe('quotas of a namespace', function () {
   it('uses all of it and never more, whatever several swarms want and lose meanwhile', async () => {
     await writeQuota(system, QUOTA, { 'swarmops.dev/agents': '6', 'count/agents.swarmops.dev': '7' })
     const swarms = ['a', 'b', 'c', 'd']
-    for (const swarm of swarms) await system.apply(swarm, { replicas: 1, lifecycle: { onScaleDown: 'Pause', drainTimeout: '1s' } })
+    for (const swarm of swarms) await system.apply(swarm, { replicas: 1, lifecycle: { onScaleDown: 'Pause' } })
     const use = watchUse(system)
     const random = randomOf(20_261)
     for (let round = 0; round < 60; round += 1) {
@@ -142,6 +142,19 @@ describe('quotas of a namespace', function () {
     expect((await use.stop()).sandboxes).to.equal(4)
     await system.scale('b', 0)
     await eventually('its pool is full again', async () => (await system.swarm('a'))?.status?.warmPool?.readyReplicas === 3)
+  })
+
+  it('has agents that sleep make room where the objects that they hold are all that may be made', async () => {
+    await system.apply('a', { replicas: 3, lifecycle: { onScaleDown: 'Pause' } })
+    await system.settled('a')
+    await system.scale('a', 1)
+    await eventually('two sleep', async () => (await system.swarm('a'))?.status?.groups?.[0]?.pausedReplicas === 2)
+    await writeQuota(system, QUOTA, { 'count/agents.swarmops.dev': '3' })
+    const use = watchUse(system)
+    await system.apply('b', { replicas: 1 })
+    await system.settled('b')
+    expect((await use.stop()).objects).to.equal(3)
+    expect((await system.swarm('a'))?.status?.groups?.[0]?.pausedReplicas).to.equal(1)
   })
 
   it('counts what an hour costs over all swarms', async () => {
