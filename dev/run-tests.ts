@@ -70,7 +70,9 @@ async function runFiles(files: readonly string[], options: RunOptions): Promise<
   const directory = mkdtempSync(join(tmpdir(), 'swarm-tests-'))
   const report = join(directory, 'counts.json')
   const reporter = join(ROOT, 'dev/count-reporter.cjs')
-  const isDone = await runs('mocha', ['--reporter', reporter, '--reporter-option', `output=${report}`, ...files], options)
+  // A test that fails may leave something open, which must not keep the run from its end.
+  const args = ['--exit', '--reporter', reporter, '--reporter-option', `output=${report}`, ...files]
+  const isDone = await runs('mocha', args, options)
   const counts = readCounts(report)
   rmSync(directory, { recursive: true, force: true })
   return isDone || counts.failed > 0 ? counts : { ...counts, failed: counts.failed + 1, failures: ['the run broke off, see above'] }
