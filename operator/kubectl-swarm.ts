@@ -12,8 +12,6 @@ function connect({ kubeconfig: file, context }: ClusterFlags) {
   return { client: new KubeClient(config, { userAgent: 'kubectl-swarm' }), namespace }
 }
 
-const asked = new AbortController()
-process.once('SIGINT', () => asked.abort())
 // A reader that has seen enough, such as head, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
 
@@ -26,7 +24,6 @@ try {
     env: process.env,
     user: userInfo().username,
     connect,
-    signal: asked.signal,
     now: Date.now,
   })
 } catch (error) {

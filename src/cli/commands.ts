@@ -22,7 +22,6 @@ export type Surroundings = {
   readonly user: string
   /** A client, and the namespace of its context. */
   readonly connect: (flags: ClusterFlags) => { client: KubeClient; namespace: string }
-  readonly signal: AbortSignal
   readonly now: () => number
 }
 
@@ -79,7 +78,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
         const { router = around.env['SWARM_ROUTER_URL'], capability, sessionKey, timeout, revision } = options
         if (!router) throw new CliError('no router is known; give its address with --router or SWARM_ROUTER_URL')
         const text = input === '-' ? await around.readInput() : input
-        const ref = refOf(name, options, around)
+        const ref = await refOf(name, options, around)
         const access = { url: router, token: around.env['SWARM_ROUTER_TOKEN'] }
         const answer = await submit(ref, { input: text, capability, sessionKey, timeout, revision }, access)
         ;(answer.done ? around.write : around.writeError)(`${answer.text}\n`)
@@ -118,7 +117,7 @@ function addReading(add: Add, around: Surroundings): void {
           const clear = options.watch && around.isTerminal ? CLEAR : ''
           around.write(options.output ? json(fleet) : clear + statusText(fleet, lookOf(around)))
         }
-        if (options.watch) await follow(client, namespace, show, around.signal)
+        if (options.watch) await follow(client, namespace, show)
         else await show()
       }),
     )
@@ -159,27 +158,25 @@ function addAsking(add: Add, around: Surroundings): void {
   add('undo SWARM', 'rolls out an earlier revision, until the template changes')
     .option('--to <HASH>', 'that revision (the one that was stable before)')
     .action(async (name: string, options: Common & { to?: string }) => {
-      const before = async () => {
-        let revision = ''
-        await within(options, around, async ({ client, namespace }) => void (revision = await revisionBefore(client, { namespace, name })))
-        return revision
-      }
+      const before = async () => within(options, around, async ({ client, namespace }) => revisionBefore(client, { namespace, name }))
       await ask(options, name, 'RollbackTo', options.to ?? (await before()))
     })
 }
 
 /** Does something with a cluster, and lets go of it. */
-async function within(options: Common, around: Surroundings, work: (place: Place) => Promise<void>): Promise<void> {
+async function within<T>(options: Common, around: Surroundings, work: (place: Place) => Promise<T>): Promise<T> {
   const { client, namespace } = around.connect(options)
   try {
-    await work({ client, namespace: options.namespace ?? namespace })
+    return await work({ client, namespace: options.namespace ?? namespace })
   } finally {
     await client.close()
   }
 }
 
-function refOf(name: string, options: Common, around: Surroundings): Ref {
-  return { namespace: options.namespace ?? around.connect(options).namespace, name }
+/** Where a swarm is; the kubeconfig is not needed when its namespace is given. */
+async function refOf(name: string, options: Common, around: Surroundings): Promise<Ref> {
+  const namespace = options.namespace ?? (await within(options, around, (place) => Promise.resolve(place.namespace)))
+  return { namespace, name }
 }
 
 /** Colours only on a terminal, and not against NO_COLOR (no-color.org). */
