@@ -1,12 +1,12 @@
 # Everything a developer or a newcomer runs. Each target sets up what it needs first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo example test bench lint format generate verify clean
+.PHONY: help setup up down demo example test test-install bench lint format generate verify clean
 # Node 24 of the checkout comes first when there is one, then the tools of the packages.
 export PATH := $(CURDIR)/dev/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 help: ## Show this
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@./dev/setup.sh
@@ -28,6 +28,9 @@ down: setup ## End what `make up` started
 
 test: setup ## Run every check and test; the last line is the sum
 	@node dev/run-tests.ts
+
+test-install: setup ## Run what needs root, Debian packages and programs of others: image, chart, GitOps, alerts
+	@node dev/run-tests.ts install
 
 bench: setup ## Run the benchmarks; writes bench/results/latest.json and latest.md
 	@node bench/run.ts

@@ -102,14 +102,25 @@ const STEPS: readonly Step[] = [
   suite('end-to-end tests', ['test/e2e/**/*.test.ts'], 20 * MINUTE_MS),
 ]
 
+/** What needs root, Debian packages and programs of others: a whole machine rather than a checkout. */
+const INSTALLATION: readonly Step[] = [
+  check('Debian packages', join(ROOT, 'dev/debian-packages.sh'), []),
+  suite('installation tests', ['test/install/**/*.test.ts'], 40 * MINUTE_MS),
+]
+
+const PARTS_OF: Readonly<Record<string, readonly Step[]>> = { unit: [UNIT], install: INSTALLATION }
+
 async function main(): Promise<void> {
-  const isUnitOnly = process.argv[2] === 'unit'
-  if (!isUnitOnly)
+  const part = process.argv[2] ?? ''
+  const steps = part === '' ? STEPS : PARTS_OF[part]
+  if (!steps)
+    throw new Error(`there is no part ${JSON.stringify(part)}: ${Object.keys(PARTS_OF).join(', ')}, or nothing for all but install`)
+  if (part !== 'unit')
     await ensureControlPlaneBinaries((line) => console.log(`[cluster] ${line}`)).catch((error: unknown) => console.log(String(error)))
   const total = { passed: 0, failed: 0 }
   const failed: string[] = []
   const lines: string[] = []
-  for (const step of isUnitOnly ? [UNIT] : STEPS) {
+  for (const step of steps) {
     console.log(`\n── ${step.name}`)
     const from = Date.now()
     const outcome = await step.run()
