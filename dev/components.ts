@@ -36,7 +36,7 @@ export function componentsOf(kubeconfig: string, secrets: Secrets): readonly Com
       name: 'operator',
       port: PORTS.operatorMetrics,
       healthPath: '/readyz',
-      args: ['operator/operator.ts', '--metrics-port', String(PORTS.operatorMetrics)].concat([
+      args: ['operator/operator.ts', '--metrics-auth', 'none', '--metrics-port', String(PORTS.operatorMetrics)].concat([
         '--router-urls',
         `http://127.0.0.1:${PORTS.router}`,
         '--create-rate',
@@ -48,7 +48,7 @@ export function componentsOf(kubeconfig: string, secrets: Secrets): readonly Com
       name: 'router',
       port: PORTS.router,
       healthPath: '/readyz',
-      args: ['operator/router.ts', '--port', String(PORTS.router)],
+      args: ['operator/router.ts', '--auth', 'none', '--port', String(PORTS.router)],
       env: internal,
     },
   ]

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
-import { ConfigError, namespacesOf } from './refusals.ts'
+import { authModeOf, ConfigError, namespacesOf, type AuthMode } from './refusals.ts'
 import { parseDuration } from '../src/api/duration.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -12,6 +12,7 @@ export type OperatorConfig = {
   namespaces: string[]
   metricsHost: string
   metricsPort: number
+  metricsAuth: AuthMode
   leaseNamespace: string
   leaseName: string
   leaseMs: number
@@ -31,6 +32,11 @@ const OPTIONS = {
   namespace: { type: 'string', multiple: true, help: 'Namespace to look after; repeat it for several (default: all)' },
   'metrics-host': { type: 'string', default: '127.0.0.1', help: 'Address of /metrics, /healthz and /readyz' },
   'metrics-port': { type: 'string', default: '18080', help: 'Port of /metrics, /healthz and /readyz' },
+  'metrics-auth': {
+    type: 'string',
+    default: 'kubernetes',
+    help: 'kubernetes: /metrics needs a bearer token whose user may get that path; none: open',
+  },
   'lease-namespace': { type: 'string', default: 'default', help: 'Namespace of the Lease by which one of several operators leads' },
   'lease-name': { type: 'string', default: 'swarm-operator', help: 'Name of that Lease' },
   'lease-duration': { type: 'string', default: '15s', help: 'Time after which another operator takes over from one that is silent' },
@@ -76,6 +82,7 @@ export function readConfig(
     namespaces: namespacesOf(values.namespace ?? []),
     metricsHost: values['metrics-host'],
     metricsPort: portOf('metrics-port', values['metrics-port']),
+    metricsAuth: authModeOf('--metrics-auth', values['metrics-auth']),
     leaseNamespace: values['lease-namespace'],
     leaseName: values['lease-name'],
     leaseMs: leaseMs(values['lease-duration']),

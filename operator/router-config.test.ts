@@ -15,6 +15,7 @@ const DEFAULTS = {
   kubeconfig: undefined,
   sandboxUrl: undefined,
   internalToken: undefined,
+  auth: 'kubernetes',
 }
 
 describe('configuration of the router', () => {
@@ -56,6 +57,7 @@ describe('configuration of the router', () => {
     'a port that is too large': { args: ['--port', '70000'], env: {} },
     'an unknown flag': { args: ['--prot', '1'], env: {} },
     'a word too many': { args: ['x'], env: {} },
+    'an unknown way to know users': { args: ['--auth', 'ldap'], env: {} },
     'an unknown log format': { args: ['--log-format', 'xml'], env: {} },
     'a namespace that cannot be': { args: ['--namespace', 'A b'], env: {} },
     'a sandbox address with a path': { args: [], env: { E2B_SANDBOX_URL: 'http://x/y' } },

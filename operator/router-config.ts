@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { ConfigError, namespacesOf } from './refusals.ts'
+import { authModeOf, ConfigError, namespacesOf, type AuthMode } from './refusals.ts'
 
 /** How a router is run. Everything comes from flags, what is secret from the environment. */
 export type RouterConfig = {
@@ -14,6 +14,7 @@ export type RouterConfig = {
   readonly kubeconfig: string | undefined
   readonly sandboxUrl: string | undefined
   readonly internalToken: string | undefined
+  readonly auth: AuthMode
 }
 
 /** What `--help` prints. */
@@ -25,6 +26,8 @@ Takes tasks over HTTP and gives them to the agents of swarms.
   --host ADDRESS          address to listen on (127.0.0.1)
   --namespace NAME        namespace to watch, may be given again (all)
   --selector LABELS       only Swarms, Agents and token Secrets with these labels
+  --auth MODE             kubernetes: tasks, live views and metrics need a bearer token that the
+                          API server knows and whose user may do this; none: open (kubernetes)
   --max-in-flight N       tasks open at once; more get 429 (10000)
   --probes-per-second N   probes of agents that are sent at most (100)
   --drain-seconds N       time that open tasks get at the end (30)
@@ -39,6 +42,7 @@ const OPTIONS = {
   host: { type: 'string', default: '127.0.0.1' },
   namespace: { type: 'string', multiple: true },
   selector: { type: 'string' },
+  auth: { type: 'string', default: 'kubernetes' },
   'max-in-flight': { type: 'string', default: '10000' },
   'probes-per-second': { type: 'string', default: '100' },
   'drain-seconds': { type: 'string', default: '30' },
@@ -61,6 +65,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
     logFormat,
+    auth: authModeOf('--auth', values.auth),
     kubeconfig: env['KUBECONFIG'] || undefined,
     sandboxUrl: origin('E2B_SANDBOX_URL', env['E2B_SANDBOX_URL'] || undefined),
     internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,

@@ -136,12 +136,12 @@ async function startPrograms(context: Context, place: Place): Promise<Pick<Bed, 
     SWARM_INTERNAL_TOKEN: randomBytes(24).toString('hex'),
     ...(profileDir !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` }),
   }
-  const routerArgs = ['--port', '0', '--log-format', 'json', '--namespace', namespace]
+  const routerArgs = ['--port', '0', '--auth', 'none', '--log-format', 'json', '--namespace', namespace]
   const router = hasRouter ? await start({ file: 'operator/router.ts', args: routerArgs, env, listening: '"router listens"' }) : undefined
   const operator = await start({
     file: 'operator/operator.ts',
     args: [
-      ...'--metrics-port 0 --create-rate 0 --log-format json --lease-namespace'.split(' '),
+      ...'--metrics-auth none --metrics-port 0 --create-rate 0 --log-format json --lease-namespace'.split(' '),
       namespace,
       '--namespace',
       namespace,

@@ -117,6 +117,8 @@ export class System {
       String(instead?.port ?? 0),
       '--log-format',
       'json',
+      '--auth',
+      'none',
       ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
     ]
     const env = { KUBECONFIG: this.kubeconfig, E2B_SANDBOX_URL: this.e2b.url, SWARM_INTERNAL_TOKEN: this.#token }
@@ -129,7 +131,7 @@ export class System {
   async startOperator(): Promise<void> {
     const own = this.#options.ownKey
     const args = [
-      ...'--metrics-port 0 --create-rate 0 --lease-duration 2s --log-format json --lease-namespace'.split(' '),
+      ...'--metrics-auth none --metrics-port 0 --create-rate 0 --lease-duration 2s --log-format json --lease-namespace'.split(' '),
       this.namespace,
       ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
       ...(this.router ? ['--router-urls', this.routers.map(urlOf).join(',')] : []),

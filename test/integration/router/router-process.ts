@@ -84,7 +84,7 @@ export class RouterProcess {
     const kubeconfig = join(this.#directory, 'kubeconfig')
     writeFileSync(kubeconfig, kubeconfigOf(options), { mode: 0o600 })
     const main = join(import.meta.dirname, '../../../operator/router.ts')
-    const args = [main, '--port', '0', '--namespace', options.namespace, '--log-format', 'json', ...(options.args ?? [])]
+    const args = [main, '--port', '0', '--auth', 'none', '--namespace', options.namespace, '--log-format', 'json', ...(options.args ?? [])]
     const env = {
       PATH: process.env['PATH'],
       KUBECONFIG: kubeconfig,
