@@ -19,6 +19,9 @@ export type OperatorConfig = {
   identity: string
   createsPerSecond: number
   routerUrls: string[]
+  routerService: { namespace: string; name: string } | undefined
+  routerCaFile: string | undefined
+  routerTokenFile: string | undefined
   internalToken: string | undefined
   apiKey: string | undefined
   endpoints: { apiUrl?: string; sandboxUrl?: string; domain?: string }
@@ -41,7 +44,16 @@ const OPTIONS = {
   'lease-name': { type: 'string', default: 'swarm-operator', help: 'Name of that Lease' },
   'lease-duration': { type: 'string', default: '15s', help: 'Time after which another operator takes over from one that is silent' },
   'create-rate': { type: 'string', default: '5', help: 'Sandboxes created per second and API key; 0 for no limit' },
-  'router-urls': { type: 'string', default: '', help: 'Addresses of the routers, separated by commas' },
+  'router-urls': { type: 'string', default: '', help: 'Addresses of routers that are always there, separated by commas' },
+  'router-service': {
+    type: 'string',
+    help: 'NAMESPACE/NAME of a Service in front of routers; each that serves is found by its EndpointSlices',
+  },
+  'router-tls-ca-file': {
+    type: 'string',
+    help: 'Certificates that vouch for the routers of that Service, which then speak https as NAME.NAMESPACE.svc',
+  },
+  'router-token-file': { type: 'string', help: 'Bearer token for the routers, read again when it is renewed' },
   'log-level': { type: 'string', default: 'info', help: 'error, warn, info or debug' },
   'log-format': { type: 'string', help: 'json or text (default: text on a terminal)' },
   help: { type: 'boolean', default: false, help: 'Show this' },
@@ -93,6 +105,9 @@ export function readConfig(
       .map((url) => url.trim())
       .filter(Boolean)
       .map(checkedUrl),
+    routerService: serviceOf(values['router-service'], values['router-tls-ca-file']),
+    routerCaFile: values['router-tls-ca-file'],
+    routerTokenFile: values['router-token-file'],
     internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
     apiKey: env['E2B_API_KEY'] || undefined,
     endpoints: {
@@ -132,6 +147,18 @@ function leaseMs(text: string): number {
   if (ms === undefined || ms < 1_000 || ms > 300_000)
     throw new ConfigError(`--lease-duration must be from 1s to 5m, not ${JSON.stringify(text)}`)
   return ms
+}
+
+function serviceOf(text: string | undefined, caFile: string | undefined): OperatorConfig['routerService'] {
+  if (text === undefined) {
+    if (caFile === undefined) return undefined
+    throw new ConfigError(
+      '--router-tls-ca-file needs --router-service NAMESPACE/NAME: the name is what the certificates are checked against',
+    )
+  }
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9-]{0,62})$/.exec(text) ?? []
+  if (namespace !== undefined && name !== undefined) return { namespace, name }
+  throw new ConfigError(`--router-service must be NAMESPACE/NAME such as swarm-system/swarm-router, not ${JSON.stringify(text)}`)
 }
 
 function checkedUrl(url: string): string {

@@ -8,15 +8,19 @@ import { HealthServer } from '../src/kube/health-server.ts'
 import { LeaderElection } from '../src/kube/lease.ts'
 import { runReconcilers } from '../src/reconcilers/run.ts'
 import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
+import { followedFile, type RouterAccess } from '../src/router-client/access.ts'
+import { Discovery } from '../src/router-client/discovery.ts'
+import type { RouterEndpoint } from '../src/router-client/endpoints.ts'
 import { RouterFeed } from '../src/router-client/feed.ts'
 import type { Ended } from '../src/stats/tally.ts'
 import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
-import { clusterConfig, refuse } from './refusals.ts'
+import { clusterConfig, ConfigError, refuse } from './refusals.ts'
 
 /** Passes that are under way at the end get this long. Milliseconds. */
 const EXIT_MS = 20_000
 
 async function main(config: OperatorConfig): Promise<void> {
+  const access = routerAccess(config)
   const log = createLog({ level: config.logLevel, shape: config.logShape })
   const stopping = new AbortController()
   const stop = (signal: string) => {
@@ -53,16 +57,18 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('health server started', { port: await health.start() })
 
   await election.run(stopping.signal, async (signal) => {
-    const { feed, routers } = routersOf(config, log)
+    const { feed, routers, discovery, entrances } = routersOf({ ...config, access }, client, log)
     feed.start()
+    discovery?.start()
     try {
       const operatorId = await operatorIdOf(client, lease, signal)
       log.info('leading', { identity: config.identity, operatorId })
-      const { namespaces, routerUrls, apiKey: ownKey, leaseNamespace } = config
-      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, routerUrls }
+      const { namespaces, apiKey: ownKey, leaseNamespace } = config
+      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, entrances }
       await runReconcilers({ ...world, log, registry, metrics }, signal)
     } finally {
       feed.stop()
+      await discovery?.stop()
     }
   })
   await health.stop()
@@ -72,14 +78,17 @@ async function main(config: OperatorConfig): Promise<void> {
 }
 
 /** What the routers say, and who hears of agents that have drained, of tasks that have ended, and of shares and trips of swarms. */
-function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
+function routersOf(config: OperatorConfig & { access: RouterAccess }, client: KubeClient, log: Logger) {
+  const { routerUrls, routerService: service, access } = config
   const listeners: ((namespace: string, agent: string) => void)[] = []
   const endedListeners: ((ended: readonly Ended[]) => void)[] = []
   const swarmListeners: ((namespace: string, swarm: string) => void)[] = []
   const changeListeners: ((namespace: string, swarm: string) => void)[] = []
+  const hasRouters = routerUrls.length > 0 || service !== undefined
   const feed = new RouterFeed({
     urls: routerUrls,
-    token: internalToken ?? '',
+    hasOthers: service !== undefined,
+    access,
     log,
     now: Date.now,
     onChange: (agents) => {
@@ -98,8 +107,8 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
   const routers = {
     inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
     // Nobody says what agents still have to do when no router is known: they get all of spec.lifecycle.drainTimeout.
-    isDrained: (namespace: string, agent: string) => routerUrls.length > 0 && feed.isDrained(namespace, agent),
-    isConnected: () => routerUrls.length === 0 || feed.connected,
+    isDrained: (namespace: string, agent: string) => hasRouters && feed.isDrained(namespace, agent),
+    isConnected: () => !hasRouters || feed.connected,
     waiting: (namespace: string, swarm: string, group: string) => feed.waiting(namespace, swarm, group),
     onSwarm: (listener: (namespace: string, swarm: string) => void) => swarmListeners.push(listener),
     inForce: (namespace: string, swarm: string) => feed.shares(namespace, swarm),
@@ -108,7 +117,29 @@ function routersOf({ routerUrls, internalToken }: OperatorConfig, log: Logger) {
     onEnded: (listener: (ended: readonly Ended[]) => void) => endedListeners.push(listener),
     onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
   }
-  return { feed, routers }
+  const onRouters = (found: readonly RouterEndpoint[]) => feed.found(found)
+  const scheme = access.tls ? 'https' : 'http'
+  const discovery = service && new Discovery({ client, service, scheme, log, onRouters })
+  return { feed, routers, discovery, entrances: { urls: () => feed.urls, access } }
+}
+
+/** Files are read once at the start, so that one that is not there ends the program with its name. */
+function routerAccess({ routerService, routerCaFile, routerTokenFile, internalToken = '' }: OperatorConfig): RouterAccess {
+  const token = routerTokenFile === undefined ? () => internalToken : fileOf('--router-token-file', routerTokenFile)
+  if (!routerService || routerCaFile === undefined) return { token: () => token().trim() }
+  const ca = fileOf('--router-tls-ca-file', routerCaFile)
+  const servername = `${routerService.name}.${routerService.namespace}.svc`
+  return { token: () => token().trim(), tls: () => ({ ca: ca(), servername }) }
+}
+
+function fileOf(flag: string, path: string): () => string {
+  const text = followedFile(path, Date.now)
+  try {
+    text()
+  } catch (error) {
+    throw new ConfigError(`${flag} ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+  return text
 }
 
 try {

@@ -102,6 +102,16 @@ export interface ResourceQuota extends KubeObject {
   readonly status?: { readonly used?: Readonly<Record<string, string>> }
 }
 
+/** A discovery.k8s.io/v1 EndpointSlice: some of the addresses behind a Service. */
+export interface EndpointSlice extends KubeObject {
+  readonly addressType: 'IPv4' | 'IPv6' | 'FQDN'
+  readonly endpoints?: readonly {
+    readonly addresses: readonly string[]
+    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean }
+  }[]
+  readonly ports?: readonly { readonly name?: string; readonly port?: number }[]
+}
+
 export const SECRETS: ResourceKind<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
 export const CONFIG_MAPS: ResourceKind<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true }
 export const EVENTS: ResourceKind<CoreEvent> = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
@@ -117,6 +127,13 @@ export const LEASES: ResourceKind<Lease> = {
   version: 'v1',
   plural: 'leases',
   kind: 'Lease',
+  namespaced: true,
+}
+export const ENDPOINT_SLICES: ResourceKind<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
   namespaced: true,
 }
 export const CONTROLLER_REVISIONS: ResourceKind<ControllerRevision> = {

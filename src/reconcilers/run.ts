@@ -32,6 +32,7 @@ import { connectRollouts } from './rollout/connect.ts'
 import { reconcileRollout } from './rollout/index.ts'
 import { rolloutMetrics } from './rollout/metrics.ts'
 import { measuring } from './rollout/measuring.ts'
+import type { Routers } from './rollout/router-tasks.ts'
 import { Scaling } from './scaling/scaling.ts'
 import { CredentialStore } from './shared/credentials.ts'
 import { costMetrics, fleetMetrics, quotaMetrics } from './shared/metrics.ts'
@@ -77,8 +78,8 @@ export type RunOptions = {
     /** Hears of weights in force that have changed, and of guards that have tripped, in any router. */
     onSwarmChange(listener: (namespace: string, swarm: string) => void): void
   }
-  /** Where the routers are. */
-  routerUrls: readonly string[]
+  /** Where tasks are sent to warm up agents. */
+  entrances: Routers
   log: Logger
   registry: Registry
   metrics: RuntimeMetrics
@@ -119,8 +120,8 @@ function build(options: RunOptions) {
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
   const deps: AgentDeps = { stores, credentials, sightings, prepared, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
-  const { routerUrls, registry } = options
-  const measurer = measuring({ stores, routerUrls, registry, log, wake: (key) => swarmController.enqueue(key) })
+  const { entrances, registry } = options
+  const measurer = measuring({ stores, entrances, registry, log, wake: (key) => swarmController.enqueue(key) })
   const { table, costs, quotas, usage } = costsOf(options, { stores, sightings }, (key) => swarmController.enqueueAfter(key, GATHER_MS))
   const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
   const swarmDeps: SwarmDeps = { stores, costs, quotas, graphs: new Graphs(), publisher, ...rollouts }

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { Mirror, type Changes } from '../stats/mirror.ts'
 import { Tally, type Ended } from '../stats/tally.ts'
 import { decodeFrame, type AgentStats, type Frame, type SwarmRef, type SwarmStats } from '../stats/wire.ts'
+import type { RouterAccess } from './access.ts'
 import { CONNECT_MS, MAX_LINE_CHARS, RECONNECT_MS, SILENCE_MS } from './limits.ts'
 import { Lines } from './lines.ts'
 
@@ -15,7 +16,7 @@ export interface FeedLog {
 /** What one connection works with. */
 export type ConnectionOptions = {
   readonly url: string
-  readonly token: string
+  readonly access: RouterAccess
   readonly log: FeedLog
   readonly now: () => number
   readonly random: () => number
@@ -60,6 +61,11 @@ export class Connection {
     return stats && { stats, agoMs: nowMs - (this.#toldMs.get(`${namespace}/${swarm}`) ?? nowMs) }
   }
 
+  /** All that the router says: agents, and swarms with shares in force or a trip. */
+  get everything(): Changes {
+    return this.#mirror.everything
+  }
+
   start(): void {
     if (this.#isRunning) return
     this.#isRunning = true
@@ -76,15 +82,22 @@ export class Connection {
   }
 
   #open(): void {
-    const url = new URL('/internal/stats', this.#o.url)
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const request = send(url, { agent: false, headers: { authorization: `Bearer ${this.#o.token}`, accept: 'application/x-ndjson' } })
+    const request = this.#ask()
     this.#request = request
     this.#expect(CONNECT_MS, 'it did not answer in time')
     request.on('response', (response) => this.#read(request, response))
     request.on('error', (error: NodeJS.ErrnoException) => this.#lost(request, error.code ?? error.name))
     request.on('close', () => this.#lost(request, 'the connection ended'))
     request.end()
+  }
+
+  #ask(): ClientRequest {
+    const url = new URL('/internal/stats', this.#o.url)
+    const { token, tls } = this.#o.access
+    const headers = { authorization: `Bearer ${token()}`, accept: 'application/x-ndjson' }
+    return url.protocol === 'https:'
+      ? httpsRequest(url, { agent: false, headers, ...tls?.() })
+      : httpRequest(url, { agent: false, headers })
   }
 
   #read(request: ClientRequest, response: IncomingMessage): void {

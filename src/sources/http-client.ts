@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { addressOf, shownAddress } from './address.ts'
 import { headersOf, type Header } from './headers.ts'
 import { CONNECTIONS, KEEP_ALIVE_MS, MAX_ANSWER_BYTES } from './limits.ts'
@@ -28,16 +28,22 @@ export type HttpAnswer = {
   readonly address: string
 }
 
+/** `tls`: whom to trust and which name to expect, asked for at each new connection. */
+export type HttpClientOptions = {
+  readonly connections?: number
+  readonly tls?: () => { readonly ca: string; readonly servername: string }
+}
+
 /** HTTP to whatever users name: bounded connections, answers and times; redirects are not followed. */
 export class HttpClient {
   readonly #agent: Agent
 
-  constructor({ connections = CONNECTIONS }: { readonly connections?: number } = {}) {
+  constructor({ connections = CONNECTIONS, tls }: HttpClientOptions = {}) {
     this.#agent = new Agent({
       connections,
       pipelining: 1,
       allowH2: false,
-      connect: { lookup: lookupOthers },
+      connect: (target, done) => buildConnector({ lookup: lookupOthers, ...tls?.() })(target, done),
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0, // one time bounds all

@@ -384,7 +384,13 @@ export class System {
   async taskInHand(swarm: string, input: unknown): Promise<{ busy: string[]; answer: ReturnType<System['task']> }> {
     const log = { info: () => undefined, warn: () => undefined }
     const urls = this.routers.map(urlOf)
-    const feed = new RouterFeed({ urls, token: this.#token, onChange: () => undefined, log, now: () => performance.now() })
+    const feed = new RouterFeed({
+      urls,
+      access: { token: () => this.#token },
+      onChange: () => undefined,
+      log,
+      now: () => performance.now(),
+    })
     feed.start()
     try {
       await eventually('the routers tell what they do', () => feed.connected)

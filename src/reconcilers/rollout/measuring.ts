@@ -7,14 +7,15 @@ import type { EndedTasks } from '../agent/vitals.ts'
 import type { RouterView, Stores } from '../shared/stores.ts'
 import { Analyst } from './analyst.ts'
 import { measureOutside } from './outside.ts'
-import { RouterTasks } from './router-tasks.ts'
+import { RouterTasks, type Routers } from './router-tasks.ts'
 import { readSecret } from './secrets.ts'
 import { warmUp } from './warm-up.ts'
 
 /** What rollouts are measured with. `wake` asks for a pass over a swarm, `namespace/name`. */
 export type MeasuringOptions = {
   readonly stores: Pick<Stores, 'client' | 'agents' | 'now'> & { readonly routers: Pick<RouterView, 'isConnected'> }
-  readonly routerUrls: readonly string[]
+  /** Where tasks are sent to warm up agents. */
+  readonly entrances: Routers
   readonly registry: Registry
   readonly log: Logger
   readonly wake: (key: string) => void
@@ -29,9 +30,9 @@ export type Measuring = {
 }
 
 /** Connects an analyst to routers, sources, Secrets and metrics. */
-export function measuring({ stores, routerUrls, registry, log, wake }: MeasuringOptions): Measuring {
+export function measuring({ stores, entrances, registry, log, wake }: MeasuringOptions): Measuring {
   const sources = new Sources()
-  const tasks = new RouterTasks(routerUrls)
+  const tasks = new RouterTasks(entrances)
   const measurements = measurementsOf(registry)
   const deps = { sources, tasks, readSecret: async (...[ref, signal]: SecretRead) => readSecret(stores.client, ref, signal) }
   const { now } = stores

@@ -1,3 +1,4 @@
+import type { RouterAccess } from '../../router-client/access.ts'
 import { excerptOf, jsonOf } from '../../sources/answer.ts'
 import type { Header } from '../../sources/headers.ts'
 import { HttpClient, type HttpAnswer } from '../../sources/http-client.ts'
@@ -23,19 +24,27 @@ export type RouterTask = {
 export type RouterOutcome =
   { readonly state: 'done'; readonly answer: HttpAnswer } | { readonly state: 'failed' | 'notNow'; readonly message: string }
 
+/** Where routers are at the moment, and how they are spoken with. */
+export type Routers = { readonly urls: () => readonly string[]; readonly access: RouterAccess }
+
 /** Sends tasks as any client does: to the first router that answers, and to the next one when that does not or is about to stop. */
 export class RouterTasks {
-  readonly #urls: readonly string[]
-  readonly #http = new HttpClient({ connections: CONNECTIONS })
+  readonly #routers: Routers
+  readonly #http: HttpClient
 
-  constructor(urls: readonly string[]) {
-    this.#urls = urls
+  constructor(routers: Routers) {
+    this.#routers = routers
+    const { tls } = routers.access
+    this.#http = new HttpClient({ connections: CONNECTIONS, ...(tls && { tls }) })
   }
 
   /** Sends a task and waits for its end. Throws the reason of the signal once that has aborted. */
   async send(task: RouterTask, signal: AbortSignal): Promise<RouterOutcome> {
-    let last: RouterOutcome = { state: 'notNow', message: 'the operator knows no router; start it with --router-urls' }
-    for (const url of this.#urls) {
+    let last: RouterOutcome = {
+      state: 'notNow',
+      message: 'the operator knows no router that serves; see --router-service and --router-urls',
+    }
+    for (const url of this.#routers.urls()) {
       last = await this.#sendTo(url, task, signal)
       if (last.state !== 'notNow') return last
     }
@@ -58,6 +67,7 @@ export class RouterTasks {
         headers,
         body: text,
         contentType: 'application/json',
+        token: this.#routers.access.token() || undefined,
         timeoutMs: timeoutMs + GRACE_MS,
       } as const
       return outcomeOf(await this.#http.send(request, signal))

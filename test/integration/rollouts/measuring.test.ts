@@ -71,14 +71,14 @@ describe('measuring a rollout', () => {
     await gone.stop()
     lab = measuring({
       stores: { client, agents, now: Date.now, routers: { isConnected: () => feed.connected } },
-      routerUrls: [gone.url, router.url],
+      entrances: { urls: () => [gone.url, router.url], access: { token: () => TOKEN } },
       registry,
       log: LOG,
       wake: (key) => woken.add(key),
     })
     feed = new RouterFeed({
       urls: [router.url],
-      token: TOKEN,
+      access: { token: () => TOKEN },
       log: { info: () => undefined, warn: () => undefined },
       now: () => performance.now(),
       onChange: () => undefined,
@@ -380,7 +380,7 @@ describe('measuring a rollout', () => {
     })
 
     it('is an error when nobody takes its tasks for too long', async () => {
-      const tasks = new RouterTasks([])
+      const tasks = new RouterTasks({ urls: () => [], access: { token: () => '' } })
       const { signal } = new AbortController()
       const asking = {
         rollout: { kind: 'BlueGreenRollout', namespace: fleet.namespace, name: 'x' },
@@ -393,7 +393,7 @@ describe('measuring a rollout', () => {
       const going = { signal, onDone: () => undefined }
       expect(await warmUp(spec, asking, going, { tasks, now: Date.now, patienceMs: 0 })).to.deep.equal({
         state: 'Error',
-        message: 'warm-up task 1 of 10 is taken by nobody: the operator knows no router; start it with --router-urls',
+        message: 'warm-up task 1 of 10 is taken by nobody: the operator knows no router that serves; see --router-service and --router-urls',
       })
       expect((await warmUp({ ...spec, input: 'words' }, asking, going, { tasks, now: Date.now })).message).to.contain(
         'warmUp.input is not JSON',

@@ -42,7 +42,7 @@ describe('the feed from routers that misbehave', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     feed = new RouterFeed({
       urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
-      token: 't',
+      access: { token: () => 't' },
       log: { info: (message) => logged.push(message), warn: (message) => logged.push(message) },
       now: () => nowMs,
       random: () => 0,
@@ -151,7 +151,13 @@ describe('the feed from routers that misbehave', () => {
   })
 
   it('knows no shares where there is no router', () => {
-    const none = new RouterFeed({ urls: [], token: '', log: { info: () => 0, warn: () => 0 }, now: () => 0, onChange: () => undefined })
+    const none = new RouterFeed({
+      urls: [],
+      access: { token: () => '' },
+      log: { info: () => 0, warn: () => 0 },
+      now: () => 0,
+      onChange: () => undefined,
+    })
     expect([none.shares('n', 's'), none.trips('n', 's')]).to.deep.equal([undefined, []])
   })
 })

@@ -32,7 +32,7 @@ describe('a revision that is guarded', () => {
     routers = await Promise.all([start(), start()])
     feed = new RouterFeed({
       urls: routers.map((router) => router.url),
-      token: TOKEN,
+      access: { token: () => TOKEN },
       log: { info: () => undefined, warn: () => undefined },
       now: () => performance.now(),
       onChange: () => undefined,

@@ -99,7 +99,7 @@ describe('the process of the router', () => {
       routers = await Promise.all([start({ token }), start({ token })])
       feed = new RouterFeed({
         urls: routers.map((router) => router.url),
-        token,
+        access: { token: () => token },
         log: silent,
         now,
         onChange: (list) => changed.push(...list.map((agent) => agent.agent)),

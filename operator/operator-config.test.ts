@@ -1,0 +1,39 @@
+import { describe, it } from 'mocha'
+import { expect } from 'chai'
+import { readConfig, usage } from './operator-config.ts'
+import { ConfigError } from './refusals.ts'
+
+const read = (...args: string[]) => readConfig(args, {}, false)
+
+describe('configuration of the operator', () => {
+  it('knows no router unless told', () => {
+    const { routerUrls, routerService, routerCaFile, routerTokenFile } = read() ?? {}
+    expect({ routerUrls, routerService, routerCaFile, routerTokenFile }).to.deep.equal({
+      routerUrls: [],
+      routerService: undefined,
+      routerCaFile: undefined,
+      routerTokenFile: undefined,
+    })
+  })
+
+  it('takes a Service in front of routers, and how to speak with them', () => {
+    const config = read('--router-service', 'swarms/router', '--router-tls-ca-file', '/ca', '--router-token-file', '/token')
+    expect(config).to.include({ routerCaFile: '/ca', routerTokenFile: '/token' })
+    expect(config?.routerService).to.deep.equal({ namespace: 'swarms', name: 'router' })
+  })
+
+  it('is complete in what --help prints', () => expect(usage()).to.match(/--router-service +NAMESPACE\/NAME of a Service/))
+
+  const wrong: Record<string, [string[], string]> = {
+    'a Service without a namespace': [
+      ['--router-service', 'router'],
+      '--router-service must be NAMESPACE/NAME such as swarm-system/swarm-router, not "router"',
+    ],
+    'a Service that is an address': [['--router-service', 'http://router/x'], '--router-service must be NAMESPACE/NAME such as'],
+    'certificates without a name to check': [['--router-tls-ca-file', '/ca'], '--router-tls-ca-file needs --router-service NAMESPACE/NAME'],
+    'an address that is none': [['--router-urls', 'router:1'], '--router-urls must hold http addresses'],
+    'a flag that is none': [['--rooter'], "Unknown option '--rooter'"],
+  }
+  for (const [name, [args, message]] of Object.entries(wrong))
+    it(`refuses ${name}`, () => expect(() => read(...args)).to.throw(ConfigError, message))
+})
