@@ -393,7 +393,8 @@ describe('measuring a rollout', () => {
       const going = { signal, onDone: () => undefined }
       expect(await warmUp(spec, asking, going, { tasks, now: Date.now, patienceMs: 0 })).to.deep.equal({
         state: 'Error',
-        message: 'warm-up task 1 of 10 is taken by nobody: the operator knows no router that serves; see --router-service and --router-urls',
+        message:
+          'warm-up task 1 of 10 is taken by nobody: the operator knows no router that serves; see --router-service and --router-urls',
       })
       expect((await warmUp({ ...spec, input: 'words' }, asking, going, { tasks, now: Date.now })).message).to.contain(
         'warmUp.input is not JSON',
