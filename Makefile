@@ -1,7 +1,7 @@
 # Everything a developer or a newcomer runs. Each target sets up what it needs first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo example test test-install bench lint format generate verify clean
+.PHONY: help setup up down demo example test test-install image bench lint format generate verify clean
 # Node 24 of the checkout comes first when there is one, then the tools of the packages.
 export PATH := $(CURDIR)/dev/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -31,6 +31,9 @@ test: setup ## Run every check and test; the last line is the sum
 
 test-install: setup ## Run what needs root, Debian packages and programs of others: image, chart, GitOps, alerts
 	@node dev/run-tests.ts install
+
+image: setup ## Build the image with Docker or buildah, and the list of what is in it; .dev/image has both
+	@node dev/image/main.ts
 
 bench: setup ## Run the benchmarks; writes bench/results/latest.json and latest.md
 	@node bench/run.ts
