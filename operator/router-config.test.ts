@@ -15,6 +15,7 @@ const DEFAULTS = {
   kubeconfig: undefined,
   sandboxUrl: undefined,
   internalToken: undefined,
+  tracing: undefined,
   auth: 'kubernetes',
 }
 
@@ -50,6 +51,13 @@ describe('configuration of the router', () => {
     })
   })
 
+  it('takes a collector of traces by flag or as OpenTelemetry names it', () => {
+    const asked = parseRouterConfig(['--otlp-endpoint', 'http://c:4318/', '--trace-ratio', '0.1'], {})
+    expect(asked).to.deep.include({ tracing: { endpoint: 'http://c:4318', ratio: 0.1 } })
+    const named = parseRouterConfig([], { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/otlp' })
+    expect(named).to.deep.include({ tracing: { endpoint: 'https://c/otlp', ratio: 1 } })
+  })
+
   it('can only ask for help', () => expect(parseRouterConfig(['--help'], {})).to.equal('help'))
 
   const bad = {
@@ -60,6 +68,9 @@ describe('configuration of the router', () => {
     'an unknown way to know users': { args: ['--auth', 'ldap'], env: {} },
     'an unknown log format': { args: ['--log-format', 'xml'], env: {} },
     'a namespace that cannot be': { args: ['--namespace', 'A b'], env: {} },
+    'a collector that is none': { args: ['--otlp-endpoint', 'collector:4318'], env: {} },
+    'a collector with a password': { args: [], env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:b@c' } },
+    'a part of tasks above one': { args: ['--trace-ratio', '2'], env: {} },
     'a sandbox address with a path': { args: [], env: { E2B_SANDBOX_URL: 'http://x/y' } },
     'a sandbox address that is none': { args: [], env: { E2B_SANDBOX_URL: 'x' } },
   }

@@ -15,6 +15,8 @@ export type RouterConfig = {
   readonly sandboxUrl: string | undefined
   readonly internalToken: string | undefined
   readonly auth: AuthMode
+  /** Absent: tasks are not recorded. `ratio` is that of tasks that are part of no trace yet. */
+  readonly tracing: { readonly endpoint: string; readonly ratio: number } | undefined
 }
 
 /** What `--help` prints. */
@@ -31,10 +33,15 @@ Takes tasks over HTTP and gives them to the agents of swarms.
   --max-in-flight N       tasks open at once; more get 429 (10000)
   --probes-per-second N   probes of agents that are sent at most (100)
   --drain-seconds N       time that open tasks get at the end (30)
+  --otlp-endpoint URL     collector of traces, OTLP over HTTP (no traces)
+  --trace-ratio N         part of the tasks that are traced, 0 to 1; a client that sends a
+                          traceparent has decided already (1)
   --log-format FORMAT     json or text (text on a terminal)
 
 Environment: KUBECONFIG; E2B_SANDBOX_URL: one address for all sandboxes;
-SWARM_INTERNAL_TOKEN: opens /internal/stats to those who send it as a bearer token.
+SWARM_INTERNAL_TOKEN: opens /internal/stats to those who send it as a bearer token;
+OTEL_EXPORTER_OTLP_ENDPOINT: as --otlp-endpoint; OTEL_EXPORTER_OTLP_HEADERS,
+OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME: as OpenTelemetry has them.
 `
 
 const OPTIONS = {
@@ -46,6 +53,8 @@ const OPTIONS = {
   'max-in-flight': { type: 'string', default: '10000' },
   'probes-per-second': { type: 'string', default: '100' },
   'drain-seconds': { type: 'string', default: '30' },
+  'otlp-endpoint': { type: 'string' },
+  'trace-ratio': { type: 'string', default: '1' },
   'log-format': { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const
@@ -68,6 +77,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     auth: authModeOf('--auth', values.auth),
     kubeconfig: env['KUBECONFIG'] || undefined,
     sandboxUrl: origin('E2B_SANDBOX_URL', env['E2B_SANDBOX_URL'] || undefined),
+    tracing: tracingOf(values['otlp-endpoint'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'], values['trace-ratio']),
     internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
   }
 }
@@ -78,6 +88,15 @@ function read(args: readonly string[]) {
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
   }
+}
+
+function tracingOf(endpoint: string | undefined, text: string): RouterConfig['tracing'] {
+  const ratio = /^[\d.]+$/.test(text) ? Number(text) : NaN
+  if (!(ratio >= 0 && ratio <= 1)) throw new ConfigError(`--trace-ratio must be a number from 0 to 1, not ${text}`)
+  if (!endpoint) return undefined
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
+  if (url && /^https?:$/.test(url.protocol) && !url.search && !url.username) return { endpoint: endpoint.replace(/\/+$/, ''), ratio }
+  throw new ConfigError('--otlp-endpoint must be an address such as http://collector:4318, without /v1/traces and without a password')
 }
 
 function integer(flag: string, text: string, min: number, max: number): number {

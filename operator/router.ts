@@ -13,7 +13,9 @@ async function run(config: RouterConfig): Promise<void> {
   const metrics = runtimeMetrics(registry)
   // The list of files in KUBECONFIG is read by the client library itself.
   const client = new KubeClient(clusterConfig({}), { userAgent: 'swarm-router', observe: observeRequests(metrics) })
-  const router = new Router({ ...config, client, log, registry, runtimeMetrics: metrics })
+  // Loaded only where it is wanted: it is larger than the router.
+  const tracing = config.tracing && (await import('../src/tracing/otlp.ts')).startTracing({ ...config.tracing, log, registry })
+  const router = new Router({ ...config, client, log, registry, runtimeMetrics: metrics, tracer: tracing?.tracer })
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -30,6 +32,7 @@ async function run(config: RouterConfig): Promise<void> {
   await asked
   ready.abort()
   await router.stop(config.drainMs)
+  await tracing?.stop()
   await client.close()
 }
 

@@ -190,12 +190,15 @@ export class Dispatcher {
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
     if (number === 1 && !request.isMirrored) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)
+    const { trace, id } = request
+    const { name: agent, group, revision } = slot.facts
+    const span = trace.span?.attempt({ agent, group, revision, number, call: id.slice(TASK_ID_CHARS) })
     const exchange = this.#o.upstream.send(
       {
         address: host.address,
         method: 'POST',
         path: '/tasks',
-        headers: this.#headers(request, leftMs, epoch),
+        headers: this.#headers(request, span?.traceparent ?? traceparentOf(trace), leftMs, epoch),
         body: `{${request.bodyFields},"attempt":${number},"epoch":${epoch}}`,
         maxBytes: MAX_ANSWER_BYTES,
       },
@@ -209,6 +212,7 @@ export class Dispatcher {
     }
     const ended = (reading: Reading, answer: Answer | undefined) => {
       if (!host.running.delete(running)) return
+      span?.end(reading.outcome, reading.status)
       call.stopAttempt = undefined
       call.runningOn = undefined
       this.#attemptEnded({ call, host, startedMs: nowMs, reading, answer })
@@ -219,12 +223,12 @@ export class Dispatcher {
     this.#o.observer.attemptBegan(entry, host)
   }
 
-  #headers(request: CallRequest, leftMs: number, epoch: number): string[] {
+  #headers(request: CallRequest, traceparent: string, leftMs: number, epoch: number): string[] {
     const headers = [
       'content-type',
       'application/json',
       'traceparent',
-      traceparentOf(request.trace),
+      traceparent,
       'idempotency-key',
       request.idempotencyKey,
       'swarm-timeout-ms',
@@ -327,6 +331,9 @@ export class Dispatcher {
 /** Whether somebody may become free, or ready, for whom a call that has no agent now is meant to wait. */
 const mayWait = ({ request }: Call, choice: Slot | readonly Slot[] | Refusal) =>
   (choice === 'Busy' && !request.isMirrored) || (choice === 'NoAgentReady' && !request.isImpatient)
+
+/** Characters of the id of a task, a UUID, and of what stands between it and the name of a part of it. */
+const TASK_ID_CHARS = 37
 
 const STOPPED = {
   Hung: 'it stopped answering its probes',

@@ -20,6 +20,7 @@ import { Prober } from './prober.ts'
 import { StatsHub } from './stats-hub.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { Tasks, swarmNotFound } from './tasks.ts'
+import type { Tracer } from './trace.ts'
 import { Upstream } from './upstream.ts'
 import { Watch } from './watch.ts'
 import { World } from './world.ts'
@@ -40,6 +41,8 @@ export type RouterOptions = {
   readonly sandboxUrl: string | undefined
   /** Opens the statistics; without it they are closed. */
   readonly internalToken: string | undefined
+  /** Records tasks, where somebody wants that. */
+  readonly tracer?: Tracer | undefined
 }
 
 const ALIVE = new Set(['Done', 'Rejected', 'NotNow', 'AgentError', 'InvalidAnswer', 'AnswerTooLarge'])
@@ -110,6 +113,7 @@ export class Router {
       maxOpen: options.maxInFlight,
       isKnowing: () => this.#watch.hasSynced,
       broken: (error, response) => this.#broken(error, response),
+      tracer: options.tracer,
     })
     this.#front = new Front(this.#routes())
     this.#listen()

@@ -9,7 +9,7 @@ import type { SwarmEntry } from './swarm-entry.ts'
 import { Repeats } from './repeats.ts'
 import { keyedOf, keyHeader, keyReused, scopeOf, type Keyed } from './task-key.ts'
 import { parseTask, type TaskRequest } from './task-request.ts'
-import { traceOf } from './trace.ts'
+import { parentOf, traceOf, type Trace, type Tracer } from './trace.ts'
 import { checkDirection } from './work/admission.ts'
 import { startWork } from './work/start.ts'
 import { saysNothingWasDone } from './work/unknown.ts'
@@ -24,6 +24,8 @@ export type TasksOptions = {
   readonly metrics: RouterMetrics
   readonly maxOpen: number
   readonly isKnowing: () => boolean
+  /** Records tasks, where somebody wants that. */
+  readonly tracer: Tracer | undefined
   readonly broken: (error: unknown, response: ServerResponse) => void
 }
 
@@ -35,6 +37,7 @@ type OpenTask = {
   readonly waiting: ServerResponse[]
   /** Where repeats find it; absent without an idempotency key. */
   readonly key: string | undefined
+  readonly trace: Trace
   work?: Work
   hasEnded: boolean
 }
@@ -148,10 +151,10 @@ export class Tasks {
     const { desk } = this.#o
     const id = randomUUID()
     const timeoutMs = entry.settings?.timeoutMs ?? 0
-    const trace = traceOf(keyHeader(headers['traceparent'], 'traceparent'))
     const { isIdempotent, capability, sessionKey, direction } = asked
     checkDirection(entry, direction)
-    const task: OpenTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, hasEnded: false }
+    const trace = this.#traceOf(id, entry, keyHeader(headers['traceparent'], 'traceparent'))
+    const task: OpenTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, trace, hasEnded: false }
     if (keyed) this.#repeats.begin(keyed.key, keyed.fingerprint, task)
     try {
       task.work = startWork(
@@ -177,11 +180,17 @@ export class Tasks {
       )
     } catch (error) {
       if (keyed) this.#repeats.drop(keyed.key, task)
+      trace.span?.end(error instanceof Problem ? error.code : 'InternalError')
       throw error
     }
     if (task.hasEnded) return undefined
     this.#tasks.set(id, task)
     return task
+  }
+
+  #traceOf(id: string, { namespace, name: swarm }: SwarmEntry<Call>, traceparent: string | undefined): Trace {
+    const { tracer } = this.#o
+    return tracer ? tracer.begin({ id, namespace, swarm }, parentOf(traceparent)) : traceOf(traceparent)
   }
 
   /** A task of a tester goes to the revision that is being rolled out. */
@@ -200,6 +209,7 @@ export class Tasks {
     if (isDone) entry.done += 1
     else entry.failed += 1
     if (entry.settings) this.#count(task, result)
+    task.trace.span?.end(isDone ? 'Done' : result.code, isDone ? result : undefined)
     const answer = isDone ? textOf(id, result) : result
     for (const response of task.waiting) this.#send(response, answer)
     if (key === undefined) return
@@ -238,6 +248,7 @@ export class Tasks {
       return
     }
     task.hasEnded = true
+    task.trace.span?.end('Cancelled')
     this.#tasks.delete(task.id)
     if (key !== undefined) this.#repeats.drop(key, task)
     work?.cancel()
