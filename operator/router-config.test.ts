@@ -17,6 +17,7 @@ const DEFAULTS = {
   internalToken: undefined,
   tracing: undefined,
   auth: 'kubernetes',
+  audiences: [],
 }
 
 describe('configuration of the router', () => {

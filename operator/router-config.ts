@@ -15,6 +15,7 @@ export type RouterConfig = {
   readonly sandboxUrl: string | undefined
   readonly internalToken: string | undefined
   readonly auth: AuthMode
+  readonly audiences: readonly string[]
   /** Absent: tasks are not recorded. `ratio` is that of tasks that are part of no trace yet. */
   readonly tracing: { readonly endpoint: string; readonly ratio: number } | undefined
 }
@@ -30,6 +31,8 @@ Takes tasks over HTTP and gives them to the agents of swarms.
   --selector LABELS       only Swarms, Agents and token Secrets with these labels
   --auth MODE             kubernetes: tasks, live views and metrics need a bearer token that the
                           API server knows and whose user may do this; none: open (kubernetes)
+  --token-audience NAME   audience that tokens must be meant for, may be given again (that of the
+                          API server)
   --max-in-flight N       tasks open at once; more get 429 (10000)
   --probes-per-second N   probes of agents that are sent at most (100)
   --drain-seconds N       time that open tasks get at the end (30)
@@ -50,6 +53,7 @@ const OPTIONS = {
   namespace: { type: 'string', multiple: true },
   selector: { type: 'string' },
   auth: { type: 'string', default: 'kubernetes' },
+  'token-audience': { type: 'string', multiple: true },
   'max-in-flight': { type: 'string', default: '10000' },
   'probes-per-second': { type: 'string', default: '100' },
   'drain-seconds': { type: 'string', default: '30' },
@@ -75,6 +79,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
     logFormat,
     auth: authModeOf('--auth', values.auth),
+    audiences: values['token-audience'] ?? [],
     kubeconfig: env['KUBECONFIG'] || undefined,
     sandboxUrl: origin('E2B_SANDBOX_URL', env['E2B_SANDBOX_URL'] || undefined),
     tracing: tracingOf(values['otlp-endpoint'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'], values['trace-ratio']),

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { Access } from '../src/access/access.ts'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { KubeClient } from '../src/kube/client.ts'
 import { createLog } from '../src/log.ts'
@@ -13,9 +14,10 @@ async function run(config: RouterConfig): Promise<void> {
   const metrics = runtimeMetrics(registry)
   // The list of files in KUBECONFIG is read by the client library itself.
   const client = new KubeClient(clusterConfig({}), { userAgent: 'swarm-router', observe: observeRequests(metrics) })
+  const access = config.auth === 'kubernetes' ? new Access({ client, log, registry, audiences: config.audiences }) : undefined
   // Loaded only where it is wanted: it is larger than the router.
   const tracing = config.tracing && (await import('../src/tracing/otlp.ts')).startTracing({ ...config.tracing, log, registry })
-  const router = new Router({ ...config, client, log, registry, runtimeMetrics: metrics, tracer: tracing?.tracer })
+  const router = new Router({ ...config, access, client, log, registry, runtimeMetrics: metrics, tracer: tracing?.tracer })
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -142,6 +142,17 @@ export class KubeClient {
     })
   }
 
+  /** Creates what belongs to an object and has no name of its own, such as a token of a ServiceAccount. `manifest` names its own kind. */
+  async createFor<R extends object>(
+    kind: ResourceKind,
+    ref: ObjectRef,
+    { subresource, manifest }: { readonly subresource: string; readonly manifest: object },
+    options: CallOptions = {},
+  ): Promise<R> {
+    const path = pathOf(kind, ref, subresource)
+    return this.#call<R>('create', kind, ref, { method: 'POST', path, body: JSON.stringify(manifest), contentType: JSON_TYPE, ...options })
+  }
+
   /** Server-side apply: creates the object or makes the given fields ours. */
   async apply<T extends KubeObject>(kind: ResourceKind<T>, manifest: Manifest, options: ApplyOptions): Promise<T> {
     const path = pathOf(kind, manifest.metadata, options.subresource) + writeQuery(options, options.force)

@@ -9,9 +9,9 @@ export interface Routes {
   swarms(namespace: string, response: ServerResponse): void
   swarm(place: SwarmPlace, response: ServerResponse): void
   events(place: SwarmPlace, response: ServerResponse): void
-  stats(request: IncomingMessage, response: ServerResponse): void
+  stats(response: ServerResponse): void
   health(path: '/healthz' | '/readyz', response: ServerResponse): void
-  metrics(response: ServerResponse): Promise<void>
+  metrics(response: ServerResponse): void
   /** Something threw that nobody expected. */
   broken(error: unknown, response: ServerResponse): void
 }
@@ -60,12 +60,7 @@ export class Front {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    try {
-      this.#route(request, response)
-    } catch (error) {
-      if (error instanceof Problem) sendProblem(response, error)
-      else this.#routes.broken(error, response)
-    }
+    attempt(this.#routes, response, () => this.#route(request, response))
   }
 
   #route(request: IncomingMessage, response: ServerResponse): void {
@@ -82,11 +77,19 @@ export class Front {
       if (action === 'tasks') return allow(method, 'POST', () => this.#routes.task(place, request, response))
     }
     if (path === '/healthz' || path === '/readyz') return allow(method, 'GET', () => this.#routes.health(path, response))
-    if (path === '/internal/stats') return allow(method, 'GET', () => this.#routes.stats(request, response))
-    if (path === '/metrics') {
-      return allow(method, 'GET', () => void this.#routes.metrics(response).catch((error: unknown) => this.#routes.broken(error, response)))
-    }
+    if (path === '/internal/stats') return allow(method, 'GET', () => this.#routes.stats(response))
+    if (path === '/metrics') return allow(method, 'GET', () => this.#routes.metrics(response))
     throw new Problem('NotFound', { detail: 'tasks go to POST /v1/namespaces/{namespace}/swarms/{swarm}/tasks' })
+  }
+}
+
+/** Does something that ends in an answer, whatever it throws. */
+export function attempt(routes: Pick<Routes, 'broken'>, response: ServerResponse, then: () => void): void {
+  try {
+    then()
+  } catch (error) {
+    if (error instanceof Problem) sendProblem(response, error)
+    else routes.broken(error, response)
   }
 }
 

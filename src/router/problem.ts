@@ -32,8 +32,10 @@ const PROBLEMS = {
   NestedSubtasks: [502, 'Subtasks were planned where none may be'],
   AnswerTooLarge: [502, 'The answer of the agent is too large'],
   TaskTimeout: [504, 'The time of the task was up'],
-  Unauthorized: [401, 'The token is not the right one'],
-  Forbidden: [403, 'This is not open'],
+  Unauthorized: [401, 'The request has no token that is accepted'],
+  Forbidden: [403, 'This is not allowed'],
+  AccessUnknown: [503, 'Nobody can tell now whether this is allowed'],
+  TooManyChecks: [429, 'Too many tokens or rights are to be checked'],
   Cancelled: [499, 'The client went away'],
   Internal: [500, 'The router made a mistake'],
 } as const satisfies Record<string, readonly [number, string]>

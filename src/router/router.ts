@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
+import type { Access } from '../access/access.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
-import { isAuthorised } from './authorised.ts'
 import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
+import { guardedRoutes } from './guarded.ts'
 import type { Host } from './host.ts'
 import { isLed } from '../topology/parts.ts'
 import { Leaders, type LeaderChange } from './leadership.ts'
@@ -39,7 +40,9 @@ export type RouterOptions = {
   readonly probesPerSecond: number
   /** The one address of all sandboxes; without it each port has its own host name. */
   readonly sandboxUrl: string | undefined
-  /** Opens the statistics; without it they are closed. */
+  /** Who may do what; absent where everybody may do all. */
+  readonly access: Access | undefined
+  /** Opens the statistics; without it, and without access, they are closed. */
   readonly internalToken: string | undefined
   /** Records tasks, where somebody wants that. */
   readonly tracer?: Tracer | undefined
@@ -115,7 +118,8 @@ export class Router {
       broken: (error, response) => this.#broken(error, response),
       tracer: options.tracer,
     })
-    this.#front = new Front(this.#routes())
+    const { access, internalToken } = options
+    this.#front = new Front(guardedRoutes(this.#routes(), { access, internalToken, metrics: this.#metrics }))
     this.#listen()
   }
 
@@ -283,15 +287,7 @@ export class Router {
         if (this.#views.isFull) throw tooManyStreams()
         this.#views.serve(entry, response)
       },
-      stats: (request, response) => {
-        const { internalToken } = this.#o
-        if (!internalToken)
-          throw new Problem('Forbidden', { detail: 'the statistics are closed; start the router with SWARM_INTERNAL_TOKEN' })
-        if (!isAuthorised(request.headers.authorization, internalToken)) {
-          throw new Problem('Unauthorized', {
-            detail: 'send Authorization: Bearer with the token that SWARM_INTERNAL_TOKEN gives the router',
-          })
-        }
+      stats: (response) => {
         if (this.#stats.isFull) throw tooManyStreams()
         this.#stats.serve(response)
       },
@@ -300,9 +296,12 @@ export class Router {
         const isFine = path === '/healthz' || why === undefined
         response.writeHead(isFine ? 200 : 503, { 'content-type': 'text/plain' }).end(isFine ? 'ok\n' : `${why}\n`)
       },
-      metrics: async (response) => {
-        const text = await this.#o.registry.metrics()
-        response.writeHead(200, { 'content-type': this.#o.registry.contentType }).end(text)
+      metrics: (response) => {
+        const { registry } = this.#o
+        registry.metrics().then(
+          (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+          (error: unknown) => this.#broken(error, response),
+        )
       },
       broken: (error, response) => this.#broken(error, response),
     }
