@@ -1,9 +1,15 @@
 #!/usr/bin/env node
+import { once } from 'node:events'
 import { userInfo } from 'node:os'
 import { text } from 'node:stream/consumers'
-import { runCli, EXIT, type ClusterFlags } from '../src/cli/commands.ts'
+import { runCli } from '../src/cli/commands.ts'
+import { EXIT, type ClusterFlags, type Terminal } from '../src/cli/surroundings.ts'
 import { KubeClient } from '../src/kube/client.ts'
+import { endpointsOf } from './operator-config.ts'
 import { clusterConfig, ConfigError } from './refusals.ts'
+
+/** Time for what is done when somebody ends the plugin. Milliseconds. */
+const EXIT_MS = 3_000
 
 /** The plugin of kubectl: with this file as `kubectl-swarm` in the PATH, `kubectl swarm` runs it. */
 function connect({ kubeconfig: file, context }: ClusterFlags) {
@@ -12,18 +18,57 @@ function connect({ kubeconfig: file, context }: ClusterFlags) {
   return { client: new KubeClient(config, { userAgent: 'kubectl-swarm' }), namespace }
 }
 
+async function providers() {
+  const [{ Providers }, { Registry }] = await Promise.all([import('../src/e2b/providers.ts'), import('prom-client')])
+  const all = new Providers({ endpoints: endpointsOf(process.env), createsPerSecond: 0, registry: new Registry() })
+  return (apiKey: string) => all.for(apiKey)
+}
+
+let stopping: AbortController | undefined
+const stop = (code: number) => {
+  if (!stopping) process.exit(code)
+  stopping.abort()
+  setTimeout(() => process.exit(code), EXIT_MS).unref()
+}
+
+function interrupted(): AbortSignal {
+  if (stopping) return stopping.signal
+  stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop(EXIT.interrupted))
+  return stopping.signal
+}
+
+const write = (stream: NodeJS.WriteStream) => async (output: string | Uint8Array) => {
+  if (!stream.write(output)) await once(stream, 'drain')
+}
+
+const { stdin, stdout } = process
+const terminal: Terminal = {
+  size: () => ({ cols: stdout.columns || 80, rows: stdout.rows || 24 }),
+  onSize: (listener) => {
+    const tell = () => listener(terminal.size())
+    stdout.on('resize', tell)
+    return () => stdout.off('resize', tell)
+  },
+  setRaw: (isRaw) => void stdin.setRawMode(isRaw),
+}
+
 // A reader that has seen enough, such as head, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
+stdout.on('error', (error: NodeJS.ErrnoException) => stop(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
 
 try {
   process.exitCode = await runCli(process.argv.slice(2), {
-    write: (output) => process.stdout.write(output),
-    writeError: (output) => process.stderr.write(output),
-    readInput: async () => text(process.stdin),
-    isTerminal: process.stdout.isTTY ?? false,
+    write: write(stdout),
+    writeError: write(process.stderr),
+    readInput: async () => text(stdin),
+    input: stdin,
+    isTerminal: stdout.isTTY ?? false,
+    terminal: stdin.isTTY && stdout.isTTY ? terminal : undefined,
     env: process.env,
     user: userInfo().username,
     connect,
+    providers,
+    interrupted,
     now: Date.now,
   })
 } catch (error) {

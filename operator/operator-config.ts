@@ -110,15 +110,18 @@ export function readConfig(
     routerTokenFile: values['router-token-file'],
     internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
     apiKey: env['E2B_API_KEY'] || undefined,
-    endpoints: {
-      ...(env['E2B_API_URL'] && { apiUrl: env['E2B_API_URL'] }),
-      ...(env['E2B_SANDBOX_URL'] && { sandboxUrl: env['E2B_SANDBOX_URL'] }),
-      ...(env['E2B_DOMAIN'] && { domain: env['E2B_DOMAIN'] }),
-    },
+    endpoints: endpointsOf(env),
     logLevel,
     logShape: format,
   }
 }
+
+/** Where E2B is, as the environment says; where nothing is said it is the cloud. */
+export const endpointsOf = (env: Readonly<Record<string, string | undefined>>): OperatorConfig['endpoints'] => ({
+  ...(env['E2B_API_URL'] && { apiUrl: env['E2B_API_URL'] }),
+  ...(env['E2B_SANDBOX_URL'] && { sandboxUrl: env['E2B_SANDBOX_URL'] }),
+  ...(env['E2B_DOMAIN'] && { domain: env['E2B_DOMAIN'] }),
+})
 
 function parse(args: readonly string[]) {
   try {

@@ -1,38 +1,13 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import type { Request } from '../api/rollout.ts'
 import { OperatorError } from '../errors.ts'
-import type { KubeClient } from '../kube/client.ts'
 import { askRollout, revisionBefore } from './ask.ts'
-import { CliError, readFleet, readSwarm, readSwarms, type Ref } from './fleet.ts'
-import { costText, listText, statusText, type Look } from './show.ts'
+import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
+import { addInside } from './inside.ts'
+import { costText, listText, statusText } from './show.ts'
 import { submit } from './submit.ts'
-import { inColour, plain } from './table.ts'
+import { CLEAR, EXIT, json, lookOf, output, refOf, within, type Add, type Common, type Surroundings } from './surroundings.ts'
 import { follow } from './watch.ts'
-
-/** The flags by which a cluster is chosen. */
-export type ClusterFlags = { readonly kubeconfig?: string; readonly context?: string }
-
-/** The world outside, as the plugin sees it. */
-export type Surroundings = {
-  readonly write: (text: string) => void
-  readonly writeError: (text: string) => void
-  readonly readInput: () => Promise<string>
-  readonly isTerminal: boolean
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly user: string
-  /** A client, and the namespace of its context. */
-  readonly connect: (flags: ClusterFlags) => { client: KubeClient; namespace: string }
-  readonly now: () => number
-}
-
-/** Done; not done, as the message says; not understood. */
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const
-
-type Common = ClusterFlags & { readonly namespace?: string; readonly output?: 'json' }
-type Place = { readonly client: KubeClient; readonly namespace: string }
-
-/** Clears the screen and goes to its beginning (ECMA-48). */
-const CLEAR = '\u001b[2J\u001b[H'
 
 /** Runs the plugin; gives its exit code, and never throws for what a person may do wrong. */
 export async function runCli(args: readonly string[], around: Surroundings): Promise<number> {
@@ -44,7 +19,7 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     if (!(error instanceof CliError || error instanceof OperatorError)) throw error
-    around.writeError(`${error.message}\n`)
+    await around.writeError(`${error.message}\n`)
     return EXIT.failed
   }
 }
@@ -63,6 +38,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
       .option('--kubeconfig <FILE>', 'kubeconfig to use')
   addReading(add, around)
   addAsking(add, around)
+  addInside(add, around, ended)
   add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
     .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
     .option('--capability <NAME>', 'only agents of groups that have it')
@@ -81,17 +57,12 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
         const ref = await refOf(name, options, around)
         const access = { url: router, token: around.env['SWARM_ROUTER_TOKEN'] }
         const answer = await submit(ref, { input: text, capability, sessionKey, timeout, revision }, access)
-        ;(answer.done ? around.write : around.writeError)(`${answer.text}\n`)
+        await (answer.done ? around.write : around.writeError)(`${answer.text}\n`)
         if (!answer.done) ended(EXIT.failed)
       },
     )
   return program
 }
-
-type Add = (usage: string, description: string) => Command
-
-const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
-const output = () => new Option('-o, --output <FORMAT>', 'json: what was read, for programs').choices(['json'])
 
 function addReading(add: Add, around: Surroundings): void {
   add('list', 'lists swarms')
@@ -101,10 +72,10 @@ function addReading(add: Add, around: Surroundings): void {
     .action(async (options: Common & { allNamespaces?: boolean }) =>
       within(options, around, async ({ client, namespace }) => {
         const swarms = await readSwarms(client, options.allNamespaces ? undefined : namespace)
-        if (options.output) return around.write(json(swarms))
+        if (options.output) return await around.write(json(swarms))
         if (swarms.length === 0)
-          around.writeError(`there is no swarm in ${options.allNamespaces ? 'any namespace' : `namespace ${namespace}`}\n`)
-        else around.write(listText(swarms, lookOf(around), options.allNamespaces ?? false))
+          await around.writeError(`there is no swarm in ${options.allNamespaces ? 'any namespace' : `namespace ${namespace}`}\n`)
+        else await around.write(listText(swarms, lookOf(around), options.allNamespaces ?? false))
       }),
     )
   add('status SWARM', 'shows a swarm as a tree: rollout, revisions, agents, warm pool, policies')
@@ -115,7 +86,7 @@ function addReading(add: Add, around: Surroundings): void {
         const show = async () => {
           const fleet = await readFleet(client, { namespace, name })
           const clear = options.watch && around.isTerminal ? CLEAR : ''
-          around.write(options.output ? json(fleet) : clear + statusText(fleet, lookOf(around)))
+          await around.write(options.output ? json(fleet) : clear + statusText(fleet, lookOf(around)))
         }
         if (options.watch) await follow(client, namespace, show)
         else await show()
@@ -129,7 +100,7 @@ function addReading(add: Add, around: Surroundings): void {
         const all = async () => readSwarms(client, options.allNamespaces ? undefined : namespace)
         const swarms = name === undefined ? await all() : [await readSwarm(client, { namespace, name })]
         const costs = swarms.map(({ metadata, status }) => ({ namespace: metadata.namespace, swarm: metadata.name, cost: status?.cost }))
-        around.write(options.output ? json(costs) : costText(swarms, lookOf(around)))
+        await around.write(options.output ? json(costs) : costText(swarms, lookOf(around)))
       }),
     )
 }
@@ -138,7 +109,7 @@ function addAsking(add: Add, around: Surroundings): void {
   const ask = (options: Common, name: string, action: Request['action'], revision?: string) =>
     within(options, around, async ({ client, namespace }) => {
       const asked = { action, by: around.user, ...(revision !== undefined && { revision }) }
-      around.write(`${await askRollout(client, { namespace, name }, asked)}\n`)
+      await around.write(`${await askRollout(client, { namespace, name }, asked)}\n`)
     })
   const plainly = (command: string, description: string, action: Request['action']) =>
     add(`${command} SWARM`, description)
@@ -162,25 +133,3 @@ function addAsking(add: Add, around: Surroundings): void {
       await ask(options, name, 'RollbackTo', options.to ?? (await before()))
     })
 }
-
-/** Does something with a cluster, and lets go of it. */
-async function within<T>(options: Common, around: Surroundings, work: (place: Place) => Promise<T>): Promise<T> {
-  const { client, namespace } = around.connect(options)
-  try {
-    return await work({ client, namespace: options.namespace ?? namespace })
-  } finally {
-    await client.close()
-  }
-}
-
-/** Where a swarm is; the kubeconfig is not needed when its namespace is given. */
-async function refOf(name: string, options: Common, around: Surroundings): Promise<Ref> {
-  const namespace = options.namespace ?? (await within(options, around, (place) => Promise.resolve(place.namespace)))
-  return { namespace, name }
-}
-
-/** Colours only on a terminal, and not against NO_COLOR (no-color.org). */
-const lookOf = ({ isTerminal, env, now }: Surroundings): Look => ({
-  paint: isTerminal && !env['NO_COLOR'] ? inColour : plain,
-  nowMs: now(),
-})

@@ -5,7 +5,8 @@ import type { KubeClient } from '../kube/client.ts'
 import type { ResourceKind } from '../kube/objects.ts'
 
 const SWARMS: ResourceKind<Swarm> = { ...SWARM, namespaced: true }
-const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
+/** How agents are addressed. */
+export const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
 const CANARIES: ResourceKind<CanaryRollout> = { ...CANARY_ROLLOUT, namespaced: true }
 const BLUE_GREENS: ResourceKind<BlueGreenRollout> = { ...BLUE_GREEN_ROLLOUT, namespaced: true }
 const POLICIES: ResourceKind<ScalingPolicy> = { ...SCALING_POLICY, namespaced: true }
@@ -45,17 +46,39 @@ export async function readSwarm(client: KubeClient, ref: Ref): Promise<Swarm> {
   throw new CliError(`namespace ${ref.namespace} has no swarm ${ref.name}; ${there}`)
 }
 
+/** An agent. Throws a CliError that says how to see those that there are. */
+export async function readAgent(client: KubeClient, ref: Ref): Promise<Agent> {
+  const agent = await client.get(AGENTS, ref)
+  if (agent) return agent
+  throw new CliError(`namespace ${ref.namespace} has no agent ${ref.name}; kubectl swarm status SWARM shows those of a swarm`)
+}
+
+/** The agents of a swarm by name, or all of a namespace. */
+export async function readAgents(client: KubeClient, namespace: string, swarm?: string): Promise<Agent[]> {
+  const selection = { namespace, ...(swarm !== undefined && { labelSelector: `${LABEL.swarm}=${swarm}` }) }
+  const { items } = await client.list(AGENTS, selection)
+  return items.sort((a, b) => compare(a.metadata.name, b.metadata.name))
+}
+
+/** An agent of this name, or the agents of the swarm of this name. Throws a CliError when there is neither. */
+export async function readAgentOrSwarm(client: KubeClient, ref: Ref): Promise<{ agents: Agent[]; isSwarm: boolean }> {
+  const agent = await client.get(AGENTS, ref)
+  if (agent) return { agents: [agent], isSwarm: false }
+  if (await client.get(SWARMS, ref)) return { agents: await readAgents(client, ref.namespace, ref.name), isSwarm: true }
+  throw new CliError(`namespace ${ref.namespace} has neither an agent nor a swarm ${ref.name}; kubectl swarm list shows the swarms`)
+}
+
 /** A swarm with all that belongs to it. Throws a CliError when there is none. */
 export async function readFleet(client: KubeClient, ref: Ref): Promise<Fleet> {
   const swarm = await readSwarm(client, ref)
   const [agents, rollout, policies] = await Promise.all([
-    client.list(AGENTS, { namespace: ref.namespace, labelSelector: `${LABEL.swarm}=${ref.name}` }),
+    readAgents(client, ref.namespace, ref.name),
     readRollout(client, swarm),
     client.list(POLICIES, { namespace: ref.namespace }),
   ])
   return {
     swarm,
-    agents: agents.items.sort((a, b) => compare(a.metadata.name, b.metadata.name)),
+    agents,
     rollout,
     policies: policies.items.filter(({ spec }) => spec.target.swarm === ref.name),
   }

@@ -2,6 +2,7 @@ import type { components, ConnectionOpts } from 'e2b'
 import { REASON } from '../api/reasons.ts'
 import { StalledError, TransientError } from '../errors.ts'
 import { Api } from './api.ts'
+import type { Run, TerminalRun } from './beside.ts'
 import type { Credential } from './credential.ts'
 import { deadline } from './deadline.ts'
 import { AmbiguousCreateError, classifySandboxError, type Doing, SandboxGoneError } from './errors.ts'
@@ -195,6 +196,15 @@ export class Provider {
   async exitOf(session: Session, options: CallOptions = {}): Promise<Exit> {
     const doing = { what: 'looking at the command in sandbox', about: session.sandboxId }
     return this.#inside('exit', doing, options, (limit) => session.exit(limit))
+  }
+
+  /** Runs a command beside the agent, in a terminal or without one; gives its exit code. It may last as long as it likes. */
+  async runBeside(session: Session, request: Run | TerminalRun): Promise<number> {
+    try {
+      return await ('size' in request ? session.runInTerminal(request) : session.run(request))
+    } catch (cause) {
+      throw classifySandboxError(cause, { what: 'running a command in sandbox', about: session.sandboxId })
+    }
   }
 
   /** Checks a port of a sandbox; never throws. */

@@ -1,5 +1,6 @@
 import { type ConnectionOpts, Sandbox } from 'e2b'
 import { inspect } from 'node:util'
+import { run, runInTerminal, type Run, type TerminalRun } from './beside.ts'
 import type { Exit, SandboxFile, StartRequest } from './types.ts'
 import { exitFrom, LOOK_COMMAND, startCommand } from './start-script.ts'
 
@@ -65,6 +66,16 @@ export class Session {
     const exit = exitFrom((await this.#sandbox.commands.run(LOOK_COMMAND, options)).stdout)
     if (!exit) throw new Error('the look at the command gave no answer')
     return exit
+  }
+
+  /** Runs a command beside the agent to its end; gives its exit code. */
+  async run(request: Run): Promise<number> {
+    return run(this.#sandbox, request)
+  }
+
+  /** The same with a terminal. */
+  async runInTerminal(request: TerminalRun): Promise<number> {
+    return runInTerminal(this.#sandbox, request)
   }
 
   /** For `console.log` and loggers. */

@@ -7,6 +7,9 @@ const BLOCK_BYTES = 4_096
 /** Blocks until the log's writer looks at the size of the log. */
 const BLOCKS = 256
 
+/** Seconds between two looks at a log that is followed; shells without fractions take a whole one. */
+const LOOK_SECONDS = 0.3
+
 /**
  * Runs its arguments after the first as the agent, once for each value of the first: `mkdir` either makes the lock or
  * fails, whoever asks at the same time. The lock carries the sandbox's id, because a template may have been made from
@@ -48,6 +51,33 @@ elif [ -s "$d/exit" ]; then cat "$d/exit"
 else echo gone
 fi
 cat "$d/agent.log.1" "$d/agent.log" 2>/dev/null | tail -c ${LOG_TAIL_BYTES}`
+
+/**
+ * Shows the end of the log, both of its files together, and perhaps what comes: it keeps the file open and reads on, to its end also
+ * when the log is turned over, which `tail -F` does not. Nothing in the script comes from outside.
+ */
+const LOG = `d="$HOME/.swarm"
+lines() { if [ "$1" = all ]; then cat; else tail -n "$1"; fi; }
+if [ "$2" != follow ]; then cat "$d/agent.log.1" "$d/agent.log" 2>/dev/null | lines "$1"; exit 0; fi
+until [ -e "$d/agent.log" ]; do sleep 1; done
+exec 3<"$d/agent.log"
+{ cat "$d/agent.log.1" 2>/dev/null; cat <&3; } | lines "$1"
+while :; do
+  sleep ${LOOK_SECONDS} 2>/dev/null || sleep 1
+  [ -e "$d/agent.log" ] || continue
+  if [ /proc/self/fd/3 -ef "$d/agent.log" ]; then cat <&3; continue; fi
+  cat <&3
+  [ /proc/self/fd/3 -ef "$d/agent.log.1" ] || echo 'output came faster than it was read: some of it is missing here' >&2
+  exec 3<"$d/agent.log"
+done`
+
+/** The shell command that shows the last lines of the agent's output, or all that is kept of it, and perhaps all that comes. */
+export function logCommand({ tail, follow }: { readonly tail?: number | undefined; readonly follow?: boolean | undefined }): string {
+  return ['exec', 'sh', '-c', quote(LOG), 'swarm-log', tail ?? 'all', follow ? 'follow' : 'once'].join(' ')
+}
+
+/** The words of a command as one for a shell, which it replaces. */
+export const execCommand = (words: readonly string[]): string => ['exec', ...words.map(quote)].join(' ')
 
 /** One word for a POSIX shell, whatever is in it. A NUL cannot be in an argument of a process. */
 export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`

@@ -1,51 +1,24 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { Plugin } from '../../support/plugin.ts'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
 import { eventually } from '../../support/wait.ts'
-
-const PLUGIN = join(import.meta.dirname, '../../../operator/kubectl-swarm.ts')
 
 describe('kubectl swarm', function () {
   this.timeout(120_000)
   let here: RolloutSystem
-  let directory = ''
+  let plugin: Plugin
   before(async () => {
     here = await RolloutSystem.start('CanaryRollout', { scaleDownDelay: '0s', steps: [{ setWeight: 50 }, { pause: {} }] })
-    directory = mkdtempSync(join(tmpdir(), 'swarm-plugin-'))
-    chmodSync(PLUGIN, 0o755)
-    symlinkSync(PLUGIN, join(directory, 'kubectl-swarm'))
+    plugin = new Plugin(here.system)
   })
   after(async () => {
-    rmSync(directory, { recursive: true, force: true })
+    plugin.remove()
     await here.stop()
   })
 
-  const start = (args: readonly string[], env: Record<string, string> = {}) => {
-    const { kubeconfig, namespace } = here.system
-    const path = [directory, process.env['PATH']].join(delimiter)
-    return spawn('kubectl', ['swarm', ...args, '--namespace', namespace], {
-      env: { PATH: path, HOME: directory, KUBECONFIG: kubeconfig, SWARM_ROUTER_URL: here.system.routerUrl, ...env },
-    })
-  }
-
-  /** Runs it as a person does; with what it is given to read. */
-  async function run(args: readonly string[], { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}) {
-    const child = start(args, env)
-    child.stdin.end(input)
-    const code = new Promise<number | null>((resolve) => child.on('close', resolve))
-    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
-    return { code: await code, out, err }
-  }
-  const says = async (args: readonly string[]) => {
-    const { code, out, err } = await run(args)
-    expect([code, err]).to.deep.equal([0, ''])
-    return out
-  }
+  const says = async (args: readonly string[]) => plugin.says(args)
+  const run: Plugin['run'] = async (args, options) => plugin.run(args, options)
 
   it('lists swarms, and shows one as a tree with its rollout and its agents', async () => {
     expect(await says(['list'])).to.match(
@@ -96,7 +69,7 @@ describe('kubectl swarm', function () {
   })
 
   it('shows a swarm again at every change', async () => {
-    const child = start(['status', SWARM, '--watch'])
+    const child = plugin.start(['status', SWARM, '--watch'])
     let seen = ''
     child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
     const closed = new Promise((resolve) => child.on('close', resolve))

@@ -1,0 +1,137 @@
+import { LABEL } from '../api/names.ts'
+import type { Agent } from '../api/objects.ts'
+import { logCommand } from '../e2b/start-script.ts'
+import type { Provider } from '../e2b/provider.ts'
+import { OperatorError } from '../errors.ts'
+import { Informer } from '../kube/informer.ts'
+import { createLog } from '../log.ts'
+import { enter, type Keys } from './access.ts'
+import { AGENTS, CliError, readAgentOrSwarm, type Ref } from './fleet.ts'
+
+/** How much is shown, and whether it goes on. `prefix` puts the agent's name before each line. */
+export type LogOptions = { readonly tail?: number | undefined; readonly follow: boolean; readonly prefix: boolean }
+
+/** Where output goes. */
+export type Out = {
+  readonly write: (text: string) => void | Promise<void>
+  readonly writeError: (text: string) => void | Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** Agents whose output is read at once, each over a connection of its own. */
+const MOST_AGENTS = 100
+
+/** Lines shown of each agent of a swarm when no number is given; of a single agent it is all. */
+const LINES_OF_MANY = 10
+
+/** Longest time that output is followed: nothing is left running for ever in a sandbox after a plugin that was killed. Milliseconds. */
+const MOST_MS = 4 * 60 * 60_000
+
+/** Characters of a line without an end that are kept; a longer one is shown in parts. */
+const MOST_KEPT = 64 * 1024
+
+/** Shows what an agent, or every agent of a swarm, has written to its standard output and standard error. */
+export async function showLogs(ref: Ref, options: LogOptions, keys: Keys, out: Out): Promise<void> {
+  const { agents, isSwarm } = await readAgentOrSwarm(keys.client, ref)
+  if (!isSwarm) return void (await Promise.all(agents.map(async (agent) => showOne(agent, options, keys, out))))
+  const many = { ...options, tail: options.tail ?? LINES_OF_MANY }
+  if (options.follow) return followSwarm(ref, many, keys, out)
+  const open = agents.filter(hasOutput)
+  if (open.length > MOST_AGENTS)
+    throw new CliError(`swarm ${ref.name} has ${open.length} agents; name one, at most ${MOST_AGENTS} are read at once`)
+  if (open.length === 0) throw new CliError(`no agent of swarm ${ref.name} runs; kubectl swarm status ${ref.name} shows them`)
+  await Promise.all(open.map(async (agent) => showOne(agent, many, keys, out)))
+}
+
+const hasOutput = ({ status }: Agent): boolean =>
+  status?.sandbox?.state === 'Running' && status.sandbox.commandStarted && status.failed === undefined
+
+/** Follows all agents of a swarm, those that come later as well, until somebody ends it. */
+async function followSwarm({ namespace, name }: Ref, options: LogOptions, keys: Keys, out: Out): Promise<void> {
+  const followed = new Set<string>()
+  const failure = Promise.withResolvers<never>()
+  const ended = new Promise<void>((resolve) => out.signal.addEventListener('abort', () => resolve(), { once: true }))
+  const informer = new Informer<Agent>({
+    client: keys.client,
+    kind: AGENTS,
+    namespaces: [namespace],
+    labelSelector: `${LABEL.swarm}=${name}`,
+    log: createLog({ level: 'error', shape: 'text' }),
+  })
+  informer.onChange((_type, agent) => {
+    const { uid } = agent.metadata
+    if (followed.has(uid) || !hasOutput(agent) || agent.metadata.deletionTimestamp) return
+    if (followed.size >= MOST_AGENTS) return failure.reject(new CliError(`at most ${MOST_AGENTS} agents are followed at once; name one`))
+    followed.add(uid)
+    showOne(agent, options, keys, out)
+      .catch(failure.reject)
+      .finally(() => followed.delete(uid))
+  })
+  informer.start()
+  try {
+    await Promise.race([ended, failure.promise])
+  } finally {
+    await informer.stop()
+  }
+}
+
+async function showOne(agent: Agent, { tail, follow, prefix }: LogOptions, keys: Keys, out: Out): Promise<void> {
+  const lines = prefix ? new Lines(`[${agent.metadata.name}] `, out.write) : undefined
+  const { provider, session } = await enter(agent, keys)
+  const run = { command: logCommand({ tail, follow }), stdout: lines ? async (text: string) => lines.add(text) : out.write }
+  let failure: OperatorError | undefined
+  try {
+    await provider.runBeside(session, { ...run, stderr: out.writeError, signal: out.signal, timeoutMs: MOST_MS })
+  } catch (error) {
+    if (!follow || !(error instanceof OperatorError)) throw error
+    failure = error
+  }
+  await lines?.end()
+  if (!follow || out.signal.aborted) return
+  // Nothing but the end of its sandbox ends what follows it, or a connection that broke.
+  const why = await whyOver(agent, provider, keys)
+  if (why === undefined)
+    throw failure ?? new CliError(`the output of agent ${agent.metadata.name} has ended before its time; follow it again`)
+  await out.writeError(`agent ${agent.metadata.name} ${why}\n`)
+}
+
+/** Why the output of an agent is over; undefined when it still runs as it did. */
+async function whyOver({ metadata, status }: Agent, provider: Provider, { client }: Keys): Promise<string | undefined> {
+  const now = await client.get(AGENTS, metadata)
+  if (!now || now.metadata.uid !== metadata.uid || now.metadata.deletionTimestamp) return 'has ended'
+  if (now.status?.failed) return `is lost: ${now.status.failed.reason}`
+  const sandbox = await provider.get(status?.sandbox?.id ?? '')
+  if (!sandbox) return 'is lost: its sandbox is gone'
+  return sandbox.state === 'paused' ? 'was paused' : undefined
+}
+
+/** Puts a word before every line, however the text comes in pieces. */
+export class Lines {
+  readonly #prefix: string
+  readonly #write: (text: string) => void | Promise<void>
+  #rest = ''
+
+  constructor(prefix: string, write: (text: string) => void | Promise<void>) {
+    this.#prefix = prefix
+    this.#write = write
+  }
+
+  /** Writes the lines that are whole by now. */
+  async add(text: string): Promise<void> {
+    const lines = (this.#rest + text).split('\n')
+    this.#rest = lines.pop() ?? ''
+    if (this.#rest.length > MOST_KEPT) lines.push(this.#take())
+    if (lines.length > 0) await this.#write(lines.map((line) => `${this.#prefix}${line}\n`).join(''))
+  }
+
+  /** Writes what has no end. */
+  async end(): Promise<void> {
+    if (this.#rest !== '') await this.#write(`${this.#prefix}${this.#take()}\n`)
+  }
+
+  #take(): string {
+    const rest = this.#rest
+    this.#rest = ''
+    return rest
+  }
+}
