@@ -23,7 +23,8 @@ const POLL_MS = 50
 export async function installCrds(kubeconfig: string, directory: string): Promise<string[]> {
   const manifests = globSync(join(directory, '*.yaml'))
     .toSorted()
-    .map((file) => load(readFileSync(file, 'utf8')) as Manifest)
+    .map((file) => load(readFileSync(file, 'utf8')) as Manifest & { readonly kind?: string })
+    .filter(({ kind }) => kind === DEFINITIONS.kind) // others keep a kustomization beside them
   const client = new KubeClient(loadKubeConfig({ file: kubeconfig }))
   try {
     await Promise.all(

@@ -26,7 +26,8 @@ import { keepAsking, type Load } from './load.ts'
 import { Program } from './programs.ts'
 import { eventually } from './wait.ts'
 
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+/** Namespaces as the API server has them. */
+export const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 /** The kinds of rollouts as the API server has them. */
 export const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
   CanaryRollout: CANARY_ROLLOUTS,
