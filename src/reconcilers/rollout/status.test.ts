@@ -53,7 +53,12 @@ describe('the status of a rollout', () => {
     expect(rest).to.deep.equal({ observedGeneration: 4 })
     expect(conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason}`)).to.deep.equal([
       'Ready=False SwarmNotFound',
-      'Stalled=True SwarmNotFound',
+      'Reconciling=True SwarmNotFound',
+    ])
+    const other = idleStatus(stored, { reason: 'AnotherRollout', message: 'it follows one' }, { generation: 4, now: NOW })
+    expect(other.conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason}`)).to.deep.equal([
+      'Ready=False AnotherRollout',
+      'Stalled=True AnotherRollout',
     ])
   })
 })

@@ -1,5 +1,6 @@
 import type { MetricStatus } from '../../api/analysis.ts'
 import { merge, type Draft } from '../../api/conditions.ts'
+import { REASON } from '../../api/reasons.ts'
 import type { RolloutStatus } from '../../api/rollout-status.ts'
 import { conditionsOf, stepText } from '../../rollouts/conditions.ts'
 import type { Course } from '../../rollouts/course.ts'
@@ -36,7 +37,10 @@ export function rolloutStatus(course: Course, plan: Plan, { generation, stored, 
   }
 }
 
-/** The status of a rollout that no swarm follows. What it knew of an earlier time stays, for people; it is not followed any more. */
+/**
+ * The status of a rollout that no swarm follows. What it knew of an earlier time stays, for people; it is not followed any more. A Swarm that
+ * is not there may be about to come, applied together with it; that another rollout is followed, a person must change.
+ */
 export function idleStatus(
   stored: RolloutStatus | undefined,
   draft: Pick<Draft, 'reason' | 'message'>,
@@ -45,7 +49,7 @@ export function idleStatus(
   const { state: _, weights: __, step: ___, metrics: ____, ...rest } = stored ?? { observedGeneration: -1 }
   const drafts: Draft[] = [
     { type: 'Ready', status: 'False', ...draft },
-    { type: 'Stalled', status: 'True', ...draft },
+    { type: draft.reason === REASON.swarmNotFound ? 'Reconciling' : 'Stalled', status: 'True', ...draft },
   ]
   return { ...rest, observedGeneration: at.generation, conditions: merge(stored?.conditions ?? [], drafts, at.generation, at.now) }
 }
