@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
-import { authModeOf, ConfigError, namespacesOf, type AuthMode } from './refusals.ts'
+import { authModeOf, tlsFilesOf, type AuthMode, type TlsFiles } from './ports.ts'
+import { ConfigError, namespacesOf } from './refusals.ts'
 import { parseDuration } from '../src/api/duration.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -13,6 +14,7 @@ export type OperatorConfig = {
   metricsHost: string
   metricsPort: number
   metricsAuth: AuthMode
+  metricsTls: TlsFiles | undefined
   leaseNamespace: string
   leaseName: string
   leaseMs: number
@@ -40,6 +42,8 @@ const OPTIONS = {
     default: 'kubernetes',
     help: 'kubernetes: /metrics needs a bearer token whose user may get that path; none: open',
   },
+  'metrics-tls-cert-file': { type: 'string', help: 'Certificate in PEM, with which that port speaks HTTPS; read again when it changes' },
+  'metrics-tls-key-file': { type: 'string', help: 'Its key' },
   'lease-namespace': { type: 'string', default: 'default', help: 'Namespace of the Lease by which one of several operators leads' },
   'lease-name': { type: 'string', default: 'swarm-operator', help: 'Name of that Lease' },
   'lease-duration': { type: 'string', default: '15s', help: 'Time after which another operator takes over from one that is silent' },
@@ -63,7 +67,7 @@ const OPTIONS = {
 export function usage(): string {
   const lines = Object.entries(OPTIONS).map(
     ([name, o]) =>
-      `  --${name.padEnd(18)} ${o.help}${'default' in o && typeof o.default === 'string' && o.default ? ` (default: ${o.default})` : ''}`,
+      `  --${name.padEnd(22)} ${o.help}${'default' in o && typeof o.default === 'string' && o.default ? ` (default: ${o.default})` : ''}`,
   )
   return [
     'Usage: operator [flags]',
@@ -95,6 +99,7 @@ export function readConfig(
     metricsHost: values['metrics-host'],
     metricsPort: portOf('metrics-port', values['metrics-port']),
     metricsAuth: authModeOf('--metrics-auth', values['metrics-auth']),
+    metricsTls: tlsFilesOf('--metrics-', values['metrics-tls-cert-file'], values['metrics-tls-key-file']),
     leaseNamespace: values['lease-namespace'],
     leaseName: values['lease-name'],
     leaseMs: leaseMs(values['lease-duration']),

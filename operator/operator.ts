@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import type { Logger } from 'winston'
+import { Access } from '../src/access/access.ts'
+import { metricsGuard } from '../src/access/metrics-guard.ts'
 import { createLog } from '../src/log.ts'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { Providers } from '../src/e2b/providers.ts'
@@ -14,6 +16,7 @@ import type { RouterEndpoint } from '../src/router-client/endpoints.ts'
 import { RouterFeed } from '../src/router-client/feed.ts'
 import type { Ended } from '../src/stats/tally.ts'
 import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
+import { certificateOf } from './ports.ts'
 import { clusterConfig, ConfigError, refuse } from './refusals.ts'
 
 /** Passes that are under way at the end get this long. Milliseconds. */
@@ -47,7 +50,10 @@ async function main(config: OperatorConfig): Promise<void> {
     log,
     metrics,
   })
+  const certificate = certificateOf(config.metricsTls, { log, registry })
   const health = new HealthServer({
+    guard: config.metricsAuth === 'kubernetes' ? metricsGuard(new Access({ client, log, registry })) : undefined,
+    serve: certificate && ((options, listener) => certificate.serve(options, listener)),
     host: config.metricsHost,
     port: config.metricsPort,
     registry,
@@ -72,6 +78,7 @@ async function main(config: OperatorConfig): Promise<void> {
     }
   })
   await health.stop()
+  certificate?.stop()
   await providers.close()
   await Promise.all([client.close(), leaseClient.close()])
   log.info('stopped')

@@ -29,15 +29,6 @@ export function namespacesOf(names: readonly string[]): string[] {
   return [...names]
 }
 
-/** Who may use a port: users whom the API server knows, as far as their roles go, or everybody who reaches it. */
-export type AuthMode = 'kubernetes' | 'none'
-
-/** Reads such a flag. Throws a ConfigError. */
-export function authModeOf(flag: string, text: string): AuthMode {
-  if (text === 'kubernetes' || text === 'none') return text
-  throw new ConfigError(`${flag} must be kubernetes or none, not ${JSON.stringify(text)}`)
-}
-
 /** Says in a line why a program cannot start, and sets its exit code. What nobody foresaw is thrown on. */
 export function refuse(error: unknown, portFlag: string): void {
   if (error instanceof ConfigError) {

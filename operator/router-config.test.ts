@@ -18,6 +18,7 @@ const DEFAULTS = {
   tracing: undefined,
   auth: 'kubernetes',
   audiences: [],
+  tls: undefined,
 }
 
 describe('configuration of the router', () => {
@@ -67,6 +68,7 @@ describe('configuration of the router', () => {
     'an unknown flag': { args: ['--prot', '1'], env: {} },
     'a word too many': { args: ['x'], env: {} },
     'an unknown way to know users': { args: ['--auth', 'ldap'], env: {} },
+    'a certificate without a key': { args: ['--tls-cert-file', 'tls.crt'], env: {} },
     'an unknown log format': { args: ['--log-format', 'xml'], env: {} },
     'a namespace that cannot be': { args: ['--namespace', 'A b'], env: {} },
     'a collector that is none': { args: ['--otlp-endpoint', 'collector:4318'], env: {} },

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { authModeOf, ConfigError, namespacesOf, type AuthMode } from './refusals.ts'
+import { authModeOf, tlsFilesOf, type AuthMode, type TlsFiles } from './ports.ts'
+import { ConfigError, namespacesOf } from './refusals.ts'
 
 /** How a router is run. Everything comes from flags, what is secret from the environment. */
 export type RouterConfig = {
@@ -15,6 +16,8 @@ export type RouterConfig = {
   readonly sandboxUrl: string | undefined
   readonly internalToken: string | undefined
   readonly auth: AuthMode
+  /** Absent: plain HTTP. */
+  readonly tls: TlsFiles | undefined
   readonly audiences: readonly string[]
   /** Absent: tasks are not recorded. `ratio` is that of tasks that are part of no trace yet. */
   readonly tracing: { readonly endpoint: string; readonly ratio: number } | undefined
@@ -33,6 +36,9 @@ Takes tasks over HTTP and gives them to the agents of swarms.
                           API server knows and whose user may do this; none: open (kubernetes)
   --token-audience NAME   audience that tokens must be meant for, may be given again (that of the
                           API server)
+  --tls-cert-file FILE    certificate in PEM, with which the port speaks HTTPS; read again when
+                          it changes (plain HTTP)
+  --tls-key-file FILE     its key
   --max-in-flight N       tasks open at once; more get 429 (10000)
   --probes-per-second N   probes of agents that are sent at most (100)
   --drain-seconds N       time that open tasks get at the end (30)
@@ -54,6 +60,8 @@ const OPTIONS = {
   selector: { type: 'string' },
   auth: { type: 'string', default: 'kubernetes' },
   'token-audience': { type: 'string', multiple: true },
+  'tls-cert-file': { type: 'string' },
+  'tls-key-file': { type: 'string' },
   'max-in-flight': { type: 'string', default: '10000' },
   'probes-per-second': { type: 'string', default: '100' },
   'drain-seconds': { type: 'string', default: '30' },
@@ -79,6 +87,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
     logFormat,
     auth: authModeOf('--auth', values.auth),
+    tls: tlsFilesOf('--', values['tls-cert-file'], values['tls-key-file']),
     audiences: values['token-audience'] ?? [],
     kubeconfig: env['KUBECONFIG'] || undefined,
     sandboxUrl: origin('E2B_SANDBOX_URL', env['E2B_SANDBOX_URL'] || undefined),

@@ -3,7 +3,9 @@ import { Access } from '../src/access/access.ts'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { KubeClient } from '../src/kube/client.ts'
 import { createLog } from '../src/log.ts'
+import type { Serve } from '../src/router/front.ts'
 import { Router } from '../src/router/router.ts'
+import { certificateOf } from './ports.ts'
 import { clusterConfig, refuse } from './refusals.ts'
 import { parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
 
@@ -17,7 +19,9 @@ async function run(config: RouterConfig): Promise<void> {
   const access = config.auth === 'kubernetes' ? new Access({ client, log, registry, audiences: config.audiences }) : undefined
   // Loaded only where it is wanted: it is larger than the router.
   const tracing = config.tracing && (await import('../src/tracing/otlp.ts')).startTracing({ ...config.tracing, log, registry })
-  const router = new Router({ ...config, access, client, log, registry, runtimeMetrics: metrics, tracer: tracing?.tracer })
+  const certificate = certificateOf(config.tls, { log, registry })
+  const serve: Serve | undefined = certificate && ((options, listener) => certificate.serve(options, listener))
+  const router = new Router({ ...config, access, serve, client, log, registry, runtimeMetrics: metrics, tracer: tracing?.tracer })
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -34,6 +38,7 @@ async function run(config: RouterConfig): Promise<void> {
   await asked
   ready.abort()
   await router.stop(config.drainMs)
+  certificate?.stop()
   await tracing?.stop()
   await client.close()
 }

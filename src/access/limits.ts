@@ -31,3 +31,6 @@ export const UNKNOWN_RIGHTS = { perSecond: 100, burst: 500 } as const
 
 /** Requests that wait for the API server at once. */
 export const MAX_WAITING = 10_000
+
+/** Rest after a change of the files of a certificate before they are read; how often they are looked at anyway; longest TLS handshake. */
+export const CERTIFICATE_MS = { settle: 100, look: 60_000, handshake: 10_000 } as const

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'winston'
 
@@ -11,12 +11,23 @@ export interface MetricsSource {
   metrics(): Promise<string>
 }
 
+/** Why somebody does not get the metrics. */
+export interface MetricsRefusal {
+  readonly status: number
+  readonly detail: string
+  readonly challenge?: string
+}
+
 /** `live` failing asks for a restart, `ready` failing only for patience. `host` is where to listen, on all addresses unless given. */
 export interface HealthServerOptions {
   readonly port: number
   readonly host?: string
   readonly registry: MetricsSource
   readonly log: Logger
+  /** Who gets the metrics, by their Authorization; everybody when left out. The checks are open always. */
+  readonly guard?: ((authorization: string | undefined) => Promise<MetricsRefusal | undefined>) | undefined
+  /** Makes the server; one of plain HTTP when left out. */
+  readonly serve?: ((options: ServerOptions, listener: RequestListener) => Server) | undefined
   readonly live?: Readonly<Record<string, Check>>
   readonly ready?: Readonly<Record<string, Check>>
 }
@@ -30,7 +41,8 @@ export class HealthServer {
 
   constructor(options: HealthServerOptions) {
     this.#options = options
-    this.#server = createServer(
+    const serve = options.serve ?? createServer
+    this.#server = serve(
       { maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
@@ -69,11 +81,11 @@ export class HealthServer {
     // Nothing here takes a body; one that is sent anyway is not read.
     if (request.headers['transfer-encoding'] || Number(request.headers['content-length'] ?? 0) > 0)
       return refuse(response, 413, 'no body, please\n')
-    const { registry, live = {}, ready = {} } = this.#options
+    const { live = {}, ready = {} } = this.#options
     const [path = '', query = ''] = (request.url ?? '/').split('?')
     switch (path) {
       case '/metrics':
-        return reply(response, 200, await registry.metrics(), registry.contentType)
+        return this.#metrics(request, response)
       case '/healthz':
         return report(response, live, query)
       case '/readyz':
@@ -81,6 +93,14 @@ export class HealthServer {
       default:
         return reply(response, 404, 'try /metrics, /healthz or /readyz\n')
     }
+  }
+
+  async #metrics({ headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { guard, registry } = this.#options
+    const refusal = await guard?.(headers.authorization)
+    if (!refusal) return reply(response, 200, await registry.metrics(), registry.contentType)
+    if (refusal.challenge !== undefined) response.setHeader('www-authenticate', refusal.challenge)
+    reply(response, refusal.status, `${refusal.detail}\n`)
   }
 }
 

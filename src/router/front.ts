@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { MAX_BODY_BYTES, MAX_DISCARDED_BYTES, MAX_HEADER_BYTES, MAX_URL_CHARS } from './limits.ts'
 import { Problem, type ProblemCode } from './problem.ts'
@@ -19,14 +19,17 @@ export interface Routes {
 /** A swarm in a path. */
 export type SwarmPlace = { readonly namespace: string; readonly swarm: string }
 
+/** Makes the server of a front. */
+export type Serve = (options: ServerOptions, listener: RequestListener) => Server
+
 /** The HTTP server: limits, paths and methods; what to do is in the routes. */
 export class Front {
   readonly #routes: Routes
   readonly #server: Server
 
-  constructor(routes: Routes) {
+  constructor(routes: Routes, serve: Serve = createServer) {
     this.#routes = routes
-    this.#server = createServer(
+    this.#server = serve(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: 10_000,

@@ -7,7 +7,7 @@ import type { KubeClient } from '../kube/client.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
 import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
-import { Front, sendJson, sendProblem, type Routes, type SwarmPlace } from './front.ts'
+import { Front, sendJson, sendProblem, type Routes, type Serve, type SwarmPlace } from './front.ts'
 import { guardedRoutes } from './guarded.ts'
 import type { Host } from './host.ts'
 import { isLed } from '../topology/parts.ts'
@@ -42,6 +42,8 @@ export type RouterOptions = {
   readonly sandboxUrl: string | undefined
   /** Who may do what; absent where everybody may do all. */
   readonly access: Access | undefined
+  /** Makes the server; one of plain HTTP when absent. */
+  readonly serve: Serve | undefined
   /** Opens the statistics; without it, and without access, they are closed. */
   readonly internalToken: string | undefined
   /** Records tasks, where somebody wants that. */
@@ -118,8 +120,8 @@ export class Router {
       broken: (error, response) => this.#broken(error, response),
       tracer: options.tracer,
     })
-    const { access, internalToken } = options
-    this.#front = new Front(guardedRoutes(this.#routes(), { access, internalToken, metrics: this.#metrics }))
+    const { access, internalToken, serve } = options
+    this.#front = new Front(guardedRoutes(this.#routes(), { access, internalToken, metrics: this.#metrics }), serve)
     this.#listen()
   }
 

@@ -66,6 +66,8 @@ export type RouterProcessOptions = {
   readonly args?: readonly string[]
   readonly token?: string
   readonly server?: string
+  /** It speaks TLS with a certificate for this name that one of these vouches for. */
+  readonly tls?: { readonly servername: string; readonly ca: readonly string[] }
 }
 
 /** The real router in a process of its own. */
@@ -73,13 +75,16 @@ export class RouterProcess {
   readonly #child: ChildProcess
   readonly #directory: string
   readonly #namespace: string
-  readonly #agent = new Agent({ connections: 512, keepAliveTimeout: 1_000 })
+  readonly #agent: Agent
   #log = ''
   url = ''
   readonly exited: Promise<number | null>
 
   private constructor(options: RouterProcessOptions) {
     this.#namespace = options.namespace
+    const { tls } = options
+    const connect = tls && { servername: tls.servername, ca: [...tls.ca] }
+    this.#agent = new Agent({ connections: 512, keepAliveTimeout: 1_000, ...(connect && { connect }) })
     this.#directory = mkdtempSync(join(tmpdir(), 'router-test-'))
     const kubeconfig = join(this.#directory, 'kubeconfig')
     writeFileSync(kubeconfig, kubeconfigOf(options), { mode: 0o600 })
@@ -107,7 +112,7 @@ export class RouterProcess {
       const line = router.#log.split('\n').find((text) => text.includes('"router listens"'))
       return /"port":(\d+)/.exec(line ?? '')?.[1]
     })
-    router.url = `http://127.0.0.1:${port}`
+    router.url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`
     await eventually('the router is ready', async () => (await router.get('/readyz')).status === 200)
     return router
   }
