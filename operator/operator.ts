@@ -11,10 +11,7 @@ import { LeaderElection } from '../src/kube/lease.ts'
 import { runReconcilers } from '../src/reconcilers/run.ts'
 import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
 import { followedFile, type RouterAccess } from '../src/router-client/access.ts'
-import { Discovery } from '../src/router-client/discovery.ts'
-import type { RouterEndpoint } from '../src/router-client/endpoints.ts'
-import { RouterFeed } from '../src/router-client/feed.ts'
-import type { Ended } from '../src/stats/tally.ts'
+import { linkRouters } from '../src/router-client/link.ts'
 import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
 import { certificateOf } from './ports.ts'
 import { clusterConfig, ConfigError, refuse } from './refusals.ts'
@@ -63,9 +60,13 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('health server started', { port: await health.start() })
 
   await election.run(stopping.signal, async (signal) => {
-    const { feed, routers, discovery, entrances } = routersOf({ ...config, access }, client, log)
-    feed.start()
-    discovery?.start()
+    const {
+      start,
+      stop: unlink,
+      routers,
+      entrances,
+    } = linkRouters({ urls: config.routerUrls, service: config.routerService, access, client, log })
+    start()
     try {
       const operatorId = await operatorIdOf(client, lease, signal)
       log.info('leading', { identity: config.identity, operatorId })
@@ -73,8 +74,7 @@ async function main(config: OperatorConfig): Promise<void> {
       const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, entrances }
       await runReconcilers({ ...world, log, registry, metrics }, signal)
     } finally {
-      feed.stop()
-      await discovery?.stop()
+      await unlink()
     }
   })
   await health.stop()
@@ -82,52 +82,6 @@ async function main(config: OperatorConfig): Promise<void> {
   await providers.close()
   await Promise.all([client.close(), leaseClient.close()])
   log.info('stopped')
-}
-
-/** What the routers say, and who hears of agents that have drained, of tasks that have ended, and of shares and trips of swarms. */
-function routersOf(config: OperatorConfig & { access: RouterAccess }, client: KubeClient, log: Logger) {
-  const { routerUrls, routerService: service, access } = config
-  const listeners: ((namespace: string, agent: string) => void)[] = []
-  const endedListeners: ((ended: readonly Ended[]) => void)[] = []
-  const swarmListeners: ((namespace: string, swarm: string) => void)[] = []
-  const changeListeners: ((namespace: string, swarm: string) => void)[] = []
-  const hasRouters = routerUrls.length > 0 || service !== undefined
-  const feed = new RouterFeed({
-    urls: routerUrls,
-    hasOthers: service !== undefined,
-    access,
-    log,
-    now: Date.now,
-    onChange: (agents) => {
-      for (const { namespace, agent } of agents) for (const listener of listeners) listener(namespace, agent)
-    },
-    onSwarmChange: (namespace, swarm) => {
-      for (const listener of changeListeners) listener(namespace, swarm)
-    },
-    onEnded: (ended) => {
-      for (const listener of endedListeners) listener(ended)
-    },
-    onSwarms: (swarms) => {
-      for (const { namespace, swarm } of swarms) for (const listener of swarmListeners) listener(namespace, swarm)
-    },
-  })
-  const routers = {
-    inFlight: (namespace: string, agent: string) => feed.inFlight(namespace, agent),
-    // Nobody says what agents still have to do when no router is known: they get all of spec.lifecycle.drainTimeout.
-    isDrained: (namespace: string, agent: string) => hasRouters && feed.isDrained(namespace, agent),
-    isConnected: () => !hasRouters || feed.connected,
-    waiting: (namespace: string, swarm: string, group: string) => feed.waiting(namespace, swarm, group),
-    onSwarm: (listener: (namespace: string, swarm: string) => void) => swarmListeners.push(listener),
-    inForce: (namespace: string, swarm: string) => feed.shares(namespace, swarm),
-    trips: (namespace: string, swarm: string) => feed.trips(namespace, swarm),
-    onSwarmChange: (listener: (namespace: string, swarm: string) => void) => changeListeners.push(listener),
-    onEnded: (listener: (ended: readonly Ended[]) => void) => endedListeners.push(listener),
-    onDrain: (listener: (namespace: string, agent: string) => void) => listeners.push(listener),
-  }
-  const onRouters = (found: readonly RouterEndpoint[]) => feed.found(found)
-  const scheme = access.tls ? 'https' : 'http'
-  const discovery = service && new Discovery({ client, service, scheme, log, onRouters })
-  return { feed, routers, discovery, entrances: { urls: () => feed.urls, access } }
 }
 
 /** Files are read once at the start, so that one that is not there ends the program with its name. */

@@ -44,8 +44,10 @@ export class ReadersShell {
     for (const name of SEEN) if (existsSync(join(ROOT, name))) symlinkSync(join(ROOT, name), join(this.dir, name))
     symlinkSync(devDir, join(this.dir, '.dev'))
     const bin = join(this.dir, '.local/bin')
-    mkdirSync(bin, { recursive: true })
-    this.#env = { ...env, HOME: this.dir, PATH: `${bin}:${env['PATH'] ?? ''}`, PAGER: 'cat' }
+    const plugins = join(this.dir, '.plugins')
+    for (const folder of [bin, plugins]) mkdirSync(folder, { recursive: true })
+    symlinkSync(join(ROOT, 'operator/kubectl-swarm.ts'), join(plugins, 'kubectl-swarm'))
+    this.#env = { ...env, HOME: this.dir, PATH: `${bin}:${plugins}:${env['PATH'] ?? ''}`, PAGER: 'cat' }
   }
 
   /** Saves a file that readers are to save. */
