@@ -1,10 +1,8 @@
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { authModeOf, tlsFilesOf, type AuthMode, type TlsFiles } from './ports.ts'
-import { ConfigError, namespacesOf } from './refusals.ts'
+import { ConfigError, logLevelOf, namespacesOf, type LogLevel } from './refusals.ts'
 import { parseDuration } from '../src/api/duration.ts'
-
-const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 /** How the operator is run. Times are milliseconds. */
 export type OperatorConfig = {
@@ -27,7 +25,7 @@ export type OperatorConfig = {
   internalToken: string | undefined
   apiKey: string | undefined
   endpoints: { apiUrl?: string; sandboxUrl?: string; domain?: string }
-  logLevel: (typeof LEVELS)[number]
+  logLevel: LogLevel
   logShape: 'json' | 'text'
 }
 
@@ -90,8 +88,6 @@ export function readConfig(
   if (values.help) return undefined
   const format = values['log-format'] ?? (isTerminal ? 'text' : 'json')
   if (format !== 'json' && format !== 'text') throw new ConfigError(`--log-format must be json or text, not ${JSON.stringify(format)}`)
-  const logLevel = LEVELS.find((level) => level === values['log-level'])
-  if (!logLevel) throw new ConfigError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(values['log-level'])}`)
   return {
     kubeconfig: values.kubeconfig,
     context: values.context,
@@ -116,7 +112,7 @@ export function readConfig(
     internalToken: env['SWARM_INTERNAL_TOKEN'] || undefined,
     apiKey: env['E2B_API_KEY'] || undefined,
     endpoints: endpointsOf(env),
-    logLevel,
+    logLevel: logLevelOf(values['log-level']),
     logShape: format,
   }
 }

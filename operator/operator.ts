@@ -14,14 +14,13 @@ import { followedFile, type RouterAccess } from '../src/router-client/access.ts'
 import { linkRouters } from '../src/router-client/link.ts'
 import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
 import { certificateOf } from './ports.ts'
-import { clusterConfig, ConfigError, refuse } from './refusals.ts'
+import { clusterConfig, ConfigError, logEverything, refuse } from './refusals.ts'
 
 /** Passes that are under way at the end get this long. Milliseconds. */
 const EXIT_MS = 20_000
 
-async function main(config: OperatorConfig): Promise<void> {
+async function main(config: OperatorConfig, log: Logger): Promise<void> {
   const access = routerAccess(config)
-  const log = createLog({ level: config.logLevel, shape: config.logShape })
   const stopping = new AbortController()
   const stop = (signal: string) => {
     log.info('stopping', { signal })
@@ -60,21 +59,16 @@ async function main(config: OperatorConfig): Promise<void> {
   log.info('health server started', { port: await health.start() })
 
   await election.run(stopping.signal, async (signal) => {
-    const {
-      start,
-      stop: unlink,
-      routers,
-      entrances,
-    } = linkRouters({ urls: config.routerUrls, service: config.routerService, access, client, log })
-    start()
+    const link = linkRouters({ urls: config.routerUrls, service: config.routerService, access, client, log, registry })
+    link.start()
     try {
       const operatorId = await operatorIdOf(client, lease, signal)
       log.info('leading', { identity: config.identity, operatorId })
       const { namespaces, apiKey: ownKey, leaseNamespace } = config
-      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers, entrances }
+      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers: link.routers, entrances: link.entrances }
       await runReconcilers({ ...world, log, registry, metrics }, signal)
     } finally {
-      await unlink()
+      await link.stop()
     }
   })
   await health.stop()
@@ -103,11 +97,15 @@ function fileOf(flag: string, path: string): () => string {
   return text
 }
 
+let log: Logger | undefined
 try {
-  const config = readConfig(process.argv.slice(2), process.env, process.stdout.isTTY)
-  if (config) await main(config)
-  else console.log(usage())
+  const config = readConfig(process.argv.slice(2), process.env, process.stderr.isTTY)
+  if (config) {
+    log = createLog({ level: config.logLevel, shape: config.logShape })
+    logEverything(log)
+    await main(config, log)
+  } else console.log(usage())
 } catch (error) {
-  refuse(error, '--metrics-port')
+  refuse(error, '--metrics-port', log)
   process.exit() // what was started before keeps the process alive otherwise, and nobody would start it again
 }

@@ -1,4 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node'
+import type { Logger } from 'winston'
 import { OperatorError } from '../src/errors.ts'
 import { loadKubeConfig } from '../src/kube/client.ts'
 
@@ -29,16 +30,38 @@ export function namespacesOf(names: readonly string[]): string[] {
   return [...names]
 }
 
+/** How urgent a line must be to be written. */
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Reads --log-level. Throws a ConfigError. */
+export function logLevelOf(text: string): LogLevel {
+  const level = LOG_LEVELS.find((each) => each === text)
+  if (level) return level
+  throw new ConfigError(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not ${JSON.stringify(text)}`)
+}
+
+/** What Node.js would write as text goes to the log as well: warnings, and the error that ends the process. */
+export function logEverything(log: Logger): void {
+  process.removeAllListeners('warning').on('warning', ({ name, message }) => log.warn('warning of Node.js', { name, error: message }))
+  process.on('uncaughtException', (error) => {
+    log.error('ended by an error that nobody foresaw', { error })
+    process.exit(1)
+  })
+}
+
 /** Says in a line why a program cannot start, and sets its exit code. What nobody foresaw is thrown on. */
-export function refuse(error: unknown, portFlag: string): void {
-  if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}; see --help\n`)
-    process.exitCode = 2
-  } else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    process.stderr.write(`${error.message}: another process has this port; end it, or choose another port with ${portFlag}\n`)
-    process.exitCode = 1
-  } else if (error instanceof OperatorError) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 1
-  } else throw error
+export function refuse(error: unknown, portFlag: string, log: Logger | undefined): void {
+  if (error instanceof ConfigError) return tell(`${error.message}; see --help`, 2, log)
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    return tell(`${error.message}: another process has this port; end it, or choose another port with ${portFlag}`, 1, log)
+  if (error instanceof OperatorError) return tell(error.message, 1, log)
+  throw error
+}
+
+/** Text as long as nobody has read how to log. */
+function tell(message: string, exitCode: number, log: Logger | undefined): void {
+  if (log) log.error('cannot run', { error: message })
+  else process.stderr.write(`${message}\n`)
+  process.exitCode = exitCode
 }

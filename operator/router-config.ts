@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { authModeOf, tlsFilesOf, type AuthMode, type TlsFiles } from './ports.ts'
-import { ConfigError, namespacesOf } from './refusals.ts'
+import { ConfigError, logLevelOf, namespacesOf, type LogLevel } from './refusals.ts'
 
 /** How a router is run. Everything comes from flags, what is secret from the environment. */
 export type RouterConfig = {
@@ -11,6 +11,7 @@ export type RouterConfig = {
   readonly maxInFlight: number
   readonly probesPerSecond: number
   readonly drainMs: number
+  readonly logLevel: LogLevel
   readonly logFormat: 'json' | 'text' | undefined
   readonly kubeconfig: string | undefined
   readonly sandboxUrl: string | undefined
@@ -45,6 +46,7 @@ Takes tasks over HTTP and gives them to the agents of swarms.
   --otlp-endpoint URL     collector of traces, OTLP over HTTP (no traces)
   --trace-ratio N         part of the tasks that are traced, 0 to 1; a client that sends a
                           traceparent has decided already (1)
+  --log-level LEVEL       error, warn, info or debug (info)
   --log-format FORMAT     json or text (text on a terminal)
 
 Environment: KUBECONFIG; E2B_SANDBOX_URL: one address for all sandboxes;
@@ -67,6 +69,7 @@ const OPTIONS = {
   'drain-seconds': { type: 'string', default: '30' },
   'otlp-endpoint': { type: 'string' },
   'trace-ratio': { type: 'string', default: '1' },
+  'log-level': { type: 'string', default: 'info' },
   'log-format': { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const
@@ -85,6 +88,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     maxInFlight: integer('--max-in-flight', values['max-in-flight'], 1, 1_000_000),
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
+    logLevel: logLevelOf(values['log-level']),
     logFormat,
     auth: authModeOf('--auth', values.auth),
     tls: tlsFilesOf('--', values['tls-cert-file'], values['tls-key-file']),

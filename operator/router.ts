@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 import { Access } from '../src/access/access.ts'
+import type { Logger } from 'winston'
 import { createRegistry, observeRequests, runtimeMetrics } from '../src/metrics/registry.ts'
 import { KubeClient } from '../src/kube/client.ts'
 import { createLog } from '../src/log.ts'
 import type { Serve } from '../src/router/front.ts'
 import { Router } from '../src/router/router.ts'
 import { certificateOf } from './ports.ts'
-import { clusterConfig, refuse } from './refusals.ts'
+import { clusterConfig, logEverything, refuse } from './refusals.ts'
 import { parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
 
 /** Runs a router until it is asked to stop; a second request ends it at once. */
-async function run(config: RouterConfig): Promise<void> {
-  const log = createLog(config.logFormat ? { shape: config.logFormat } : {})
+async function run(config: RouterConfig, log: Logger): Promise<void> {
   const registry = createRegistry()
   const metrics = runtimeMetrics(registry)
   // The list of files in KUBECONFIG is read by the client library itself.
@@ -43,11 +43,16 @@ async function run(config: RouterConfig): Promise<void> {
   await client.close()
 }
 
+let log: Logger | undefined
 try {
   const config = parseRouterConfig(process.argv.slice(2), process.env)
   if (config === 'help') process.stdout.write(ROUTER_USAGE)
-  else await run(config)
+  else {
+    log = createLog({ level: config.logLevel, ...(config.logFormat && { shape: config.logFormat }) })
+    logEverything(log)
+    await run(config, log)
+  }
 } catch (error) {
-  refuse(error, '--port')
+  refuse(error, '--port', log)
   process.exit() // what was started before keeps the process alive otherwise, and nobody would start it again
 }

@@ -12,7 +12,7 @@ export function createLog(options: LogOptions = {}): Logger {
   const stream = options.stream ?? process.stderr
   const shape = options.shape ?? ('isTTY' in stream && stream.isTTY ? 'text' : 'json')
   const safe = format((info) => Object.assign(info, redact({ ...info })))
-  const lines = shape === 'json' ? format.json() : format.printf(textLine)
+  const lines = format.printf(shape === 'json' ? jsonLine : textLine)
   return createLogger({
     level: options.level ?? 'info',
     format: format.combine(safe(), format.timestamp(), lines),
@@ -55,6 +55,12 @@ function plainError(error: Error): Record<string, unknown> {
   if ('reason' in error && typeof error.reason === 'string') extra['reason'] = error.reason
   if ('code' in error && (typeof error.code === 'string' || typeof error.code === 'number')) extra['code'] = error.code
   return { name, message, ...extra, ...(cause !== undefined && { cause }), stack }
+}
+
+/** What every line has comes first, so that lines can be read as they are. `redact` has left nothing that JSON does not take. */
+function jsonLine(info: Record<string, unknown>): string {
+  const { timestamp, level, message, ...fields } = info
+  return JSON.stringify({ timestamp, level, message, ...fields })
 }
 
 function textLine(info: Record<string, unknown>): string {

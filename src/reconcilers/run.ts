@@ -159,7 +159,7 @@ function build(options: RunOptions) {
   const own = ownKey ? providers.for(ownKey) : undefined
   const enqueue = (key: string) => agentController.enqueue(key)
   const onSeen = costs.whenSeen((key) => swarmController.enqueue(key))
-  const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, onSeen, log })
+  const sweeper = new Sweeper({ stores, credentials, sightings, operatorId, own, enqueue, onSeen, registry, log })
   const onUsage: UsageSamplerOptions['onUsage'] = (agent, usage) => {
     vitals.used(agent, usage)
     scaling.used(agent, usage)

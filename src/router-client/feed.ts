@@ -68,6 +68,12 @@ export class RouterFeed {
     return [...this.#routers].filter(([, { isServing }]) => isServing).map(([url]) => url)
   }
 
+  /** How many routers serve, and how many of them are connected and have told everything they know. */
+  get routers(): { readonly known: number; readonly connected: number } {
+    const serving = [...this.#routers.values()].filter(({ isServing }) => isServing)
+    return { known: serving.length, connected: serving.filter(({ connection }) => connection.isConnected).length }
+  }
+
   start(): void {
     this.#isRunning = true
     for (const { connection } of this.#routers.values()) connection.start()

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import type { KubeClient } from '../kube/client.ts'
 import type { ObjectRef } from '../kube/objects.ts'
@@ -5,6 +6,7 @@ import type { Ended } from '../stats/tally.ts'
 import type { RouterAccess } from './access.ts'
 import { Discovery } from './discovery.ts'
 import { RouterFeed } from './feed.ts'
+import { feedMetrics } from './metrics.ts'
 
 /** Routers by their addresses, by a Service in front of them, or both; with neither nobody says what agents do. */
 export type LinkOptions = {
@@ -13,6 +15,7 @@ export type LinkOptions = {
   readonly access: RouterAccess
   readonly client: KubeClient
   readonly log: Logger
+  readonly registry: Registry
 }
 
 type OfAgent = (namespace: string, agent: string) => void
@@ -20,7 +23,7 @@ type OfSwarm = (namespace: string, swarm: string) => void
 type OfEnded = (ended: readonly Ended[]) => void
 
 /** What the routers say, and who hears of agents that have drained, of tasks that have ended, and of shares and trips of swarms. */
-export function linkRouters({ urls, service, access, client, log }: LinkOptions) {
+export function linkRouters({ urls, service, access, client, log, registry }: LinkOptions) {
   const onDrain: OfAgent[] = []
   const onEnded: OfEnded[] = []
   const onSwarm: OfSwarm[] = []
@@ -45,6 +48,7 @@ export function linkRouters({ urls, service, access, client, log }: LinkOptions)
       for (const { namespace, swarm } of swarms) for (const listener of onSwarm) listener(namespace, swarm)
     },
   })
+  feedMetrics(registry, feed)
   const scheme = access.tls ? 'https' : 'http'
   const discovery = service && new Discovery({ client, service, scheme, log, onRouters: (found) => feed.found(found) })
   const routers = {

@@ -7,7 +7,7 @@ import type { SwarmEntry } from './swarm-entry.ts'
 
 const SWARM = ['namespace', 'swarm'] as const
 const TASK = ['namespace', 'swarm', 'group', 'revision', 'outcome'] as const
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 
 /** What the gauges are read from at every scrape. */
 export type MetricsWorld = {
@@ -119,6 +119,7 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
     return sum
   }
   ofSwarms('queue_length', 'Tasks that wait for an agent.', (entry) => entry.waiting.size)
+  ofSwarms('queue_limit', 'Tasks that may wait for an agent: spec.routing.queue.maxPending.', (entry) => entry.settings?.maxPending ?? 0)
   ofSwarms('in_flight', 'Tasks that agents work on.', (entry) => count(entry, (slot) => slot.inFlight))
   ofSwarms('agents', 'Agents that the API server shows as ready.', (entry) => count(entry, (slot) => Number(slot.facts.isCandidate)))
   ofSwarms('agents_ejected', 'Ready agents that this router leaves out.', (entry) =>

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import { durationMs } from '../../api/duration.ts'
 import type { Agent } from '../../api/objects.ts'
@@ -13,6 +14,7 @@ import { DEFAULT_SIZE } from '../../scaling/cost.ts'
 import type { CredentialStore } from '../shared/credentials.ts'
 import { AGENTS } from '../shared/kinds.ts'
 import type { Stores } from '../shared/stores.ts'
+import { sweepMetrics, type SweepMetrics } from './sweep-metrics.ts'
 import { ownerOf, sandboxTimeoutMs } from './observe.ts'
 import { madeFrom, type Sightings } from './sightings.ts'
 
@@ -29,6 +31,7 @@ export type SweeperOptions = {
   enqueue: (key: string) => void
   /** Hears of agents whose sandbox the provider has shown for the first time. */
   onSeen: (agent: Agent) => void
+  registry: Registry
   log: Logger
 }
 
@@ -38,9 +41,11 @@ export type SweeperOptions = {
  */
 export class Sweeper {
   readonly #options: SweeperOptions
+  readonly #metrics: SweepMetrics
 
   constructor(options: SweeperOptions) {
     this.#options = options
+    this.#metrics = sweepMetrics(options.registry)
   }
 
   /** Sweeps until the signal ends. */
@@ -79,9 +84,11 @@ export class Sweeper {
       const renewals = plan.renew.map((r) => this.#alone(r.sandbox, () => this.#renew(provider, r, known, signal), signal))
       const kills = plan.kill.map((k) => this.#alone(k.sandbox, () => this.#kill(provider, k, signal), signal))
       await Promise.all([...renewals, ...kills])
+      this.#metrics.sweeps.inc({ result: 'done' })
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof OperatorError)) throw error
+      this.#metrics.sweeps.inc({ result: 'failed' })
       log.warn('sweep failed', { reason: error.reason, error: error.message })
     }
   }
@@ -122,6 +129,7 @@ export class Sweeper {
       if (agent && isOwner && (agent.status?.sandbox === undefined || agent.status.sandbox.id === sandbox.sandboxId)) return
     }
     if ((await provider.kill(sandbox.sandboxId, { signal })) === 'gone') return
+    this.#metrics.orphans.inc()
     log.warn('orphan sandbox killed', { reason: REASON.sandboxSwept, sandbox: sandbox.sandboxId, namespace, agent: name })
   }
 

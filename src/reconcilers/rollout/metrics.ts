@@ -18,7 +18,7 @@ const labelsOf = ({ kind, metadata, spec }: Rollout) => ({
 
 /** Gauges of the rollouts that swarms follow, read when they are asked for, and a counter of those that have ended. */
 export function rolloutMetrics(registry: Registry, stores: Pick<Stores, 'canaries' | 'blueGreens'>): RolloutMetrics {
-  for (const name of ['rollout_activity', 'rollout_weight', 'rollout_step', 'rollouts_ended_total'])
+  for (const name of ['rollout_activity', 'rollout_weight', 'rollout_step', 'rollout_paused', 'rollouts_ended_total'])
     registry.removeSingleMetric(`swarmops_operator_${name}`)
   const all = () => [...stores.canaries.list(), ...stores.blueGreens.list()].filter(({ status }) => status?.state !== undefined)
   gauge(registry, { name: 'rollout_weight', help: 'Percent of new tasks that the new revision is meant to have.' }, (it) => {
@@ -26,6 +26,12 @@ export function rolloutMetrics(registry: Registry, stores: Pick<Stores, 'canarie
   })
   gauge(registry, { name: 'rollout_step', help: 'Steps of the rollout that are done.' }, (it) => {
     for (const rollout of all()) it.set(labelsOf(rollout), rollout.status?.state?.step ?? 0)
+  })
+  gauge(registry, { name: 'rollout_paused', help: '1 while the rollout waits for a person.' }, (it) => {
+    for (const rollout of all()) {
+      const isPaused = rollout.status?.conditions?.some((c) => c.type === 'Paused' && c.status === 'True') ?? false
+      it.set(labelsOf(rollout), Number(isPaused))
+    }
   })
   const activity = new Gauge({
     name: 'swarmops_operator_rollout_activity',

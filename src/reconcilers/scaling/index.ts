@@ -118,8 +118,7 @@ async function apply(
   }
   metrics.writeSeconds.observe((performance.now() - newsMs) / 1_000)
   const isUp = decision.replicas > target.current
-  const { namespace, name } = policy.metadata
-  metrics.changes.inc({ namespace, policy: name, direction: isUp ? 'up' : 'down' })
+  metrics.changed(policy, isUp ? 'up' : 'down')
   stores.events.record(policy, { type: 'Normal', reason: isUp ? REASON.scaledUp : REASON.scaledDown, message: decision.message })
   return undefined
 }

@@ -3,19 +3,28 @@ import type { ScalingPolicy } from '../../api/objects.ts'
 
 /** Metrics of scaling. */
 export type ScalingMetrics = {
-  readonly changes: Counter<'namespace' | 'policy' | 'direction'>
+  readonly changed: (policy: ScalingPolicy, direction: 'up' | 'down') => void
   /** From the sample that decided, or what else made the policy look, to the answer of the API server. */
   readonly writeSeconds: Histogram
 }
 
-const NAMES = ['current_replicas', 'wanted_replicas', 'limited', 'changes_total', 'write_seconds'] as const
-const labelNames = ['namespace', 'policy'] as const
+const GAUGES = ['current_replicas', 'wanted_replicas', 'limited', 'failing', 'metrics_failing', 'forecast_unused'] as const
+const labelNames = ['namespace', 'policy', 'swarm'] as const
+
+const labelsOf = ({ metadata, spec }: ScalingPolicy) => ({
+  namespace: metadata.namespace,
+  policy: metadata.name,
+  swarm: spec.target.swarm,
+})
+
+const has = ({ status }: ScalingPolicy, type: string, is: 'True' | 'False') =>
+  Number(status?.conditions?.some((c) => c.type === type && c.status === is) ?? false)
 
 /** Adds the metrics of scaling to the registry; gauges are read from the policies when they are asked for. */
 export function scalingMetrics(registry: Registry, policies: () => readonly ScalingPolicy[]): ScalingMetrics {
   const registers = [registry]
-  for (const name of NAMES) registry.removeSingleMetric(`swarmops_operator_scaling_${name}`)
-  const gauge = (name: (typeof NAMES)[number], help: string, read: (policy: ScalingPolicy) => number | undefined) =>
+  for (const name of [...GAUGES, 'changes_total', 'write_seconds']) registry.removeSingleMetric(`swarmops_operator_scaling_${name}`)
+  const gauge = (name: (typeof GAUGES)[number], help: string, read: (policy: ScalingPolicy) => number | undefined) =>
     new Gauge({
       name: `swarmops_operator_scaling_${name}`,
       help,
@@ -25,22 +34,30 @@ export function scalingMetrics(registry: Registry, policies: () => readonly Scal
         this.reset()
         for (const policy of policies()) {
           const value = read(policy)
-          if (value !== undefined) this.set({ namespace: policy.metadata.namespace, policy: policy.metadata.name }, value)
+          if (value !== undefined) this.set(labelsOf(policy), value)
         }
       },
     })
   gauge('current_replicas', 'Replicas of the target of a ScalingPolicy before its last decision.', ({ status }) => status?.currentReplicas)
   gauge('wanted_replicas', 'Replicas that a ScalingPolicy has decided on.', ({ status }) => status?.wantedReplicas)
-  gauge('limited', '1 while something limits what the metrics of a ScalingPolicy ask for.', ({ status }) =>
-    Number(status?.conditions?.some((c) => c.type === 'ScalingLimited' && c.status === 'True') ?? false),
+  gauge('limited', '1 while something limits what the metrics of a ScalingPolicy ask for.', (policy) =>
+    has(policy, 'ScalingLimited', 'True'),
   )
+  gauge('failing', '1 while a ScalingPolicy cannot set replicas: no target, no metric with a value, or a refused write.', (policy) =>
+    has(policy, 'Ready', 'False'),
+  )
+  gauge('metrics_failing', '1 while some metric of a ScalingPolicy has no fresh value.', (policy) => has(policy, 'MetricsFailing', 'True'))
+  gauge('forecast_unused', '1 while the forecast of a ScalingPolicy is not good enough to be used.', ({ spec, status }) =>
+    spec.predictive.mode === 'Scale' && status?.forecast ? Number(!status.forecast.used) : undefined,
+  )
+  const changes = new Counter({
+    name: 'swarmops_operator_scaling_changes_total',
+    help: 'Changes of replicas by ScalingPolicies.',
+    labelNames: [...labelNames, 'direction'],
+    registers,
+  })
   return {
-    changes: new Counter({
-      name: 'swarmops_operator_scaling_changes_total',
-      help: 'Changes of replicas by ScalingPolicies.',
-      labelNames: [...labelNames, 'direction'],
-      registers,
-    }),
+    changed: (policy, direction) => changes.inc({ ...labelsOf(policy), direction }),
     writeSeconds: new Histogram({
       name: 'swarmops_operator_scaling_write_seconds',
       help: 'Time from the sample that decided to the written replicas.',

@@ -7,9 +7,17 @@ import type { Stores } from './stores.ts'
 /** States of agents that are counted; a closed set, so that labels stay few. */
 const STATES = ['ready', 'notReady', 'draining', 'paused', 'warm', 'lost', 'deleting'] as const
 
+/** Gauges that are 1 while a swarm has a condition. */
+const CONDITIONS = [
+  ['mass_failure', 'MassFailure', 'so many agents of the swarm were lost within a minute that updates and scale-downs wait'],
+  ['budget_exceeded', 'BudgetExceeded', 'the budget of the swarm, or a ResourceQuota of its namespace, holds agents back'],
+  ['quota_exceeded', 'QuotaExceeded', 'the account of the swarm has no room for more sandboxes'],
+  ['stalled', 'Stalled', 'the swarm cannot go on before a person changes something'],
+] as const
+
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  for (const name of ['agents', 'agents_health', 'mass_failure', 'budget_exceeded', 'swarms'])
+  for (const name of ['agents', 'agents_desired', 'agents_health', 'swarms', ...CONDITIONS.map(([of]) => of)])
     registry.removeSingleMetric(`swarmops_operator_${name}`)
   healthMetrics(registry, stores)
   conditionMetrics(registry, stores)
@@ -26,6 +34,17 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
       for (const agent of stores.agents.list()) {
         agents.inc({ namespace: agent.metadata.namespace, swarm: agent.spec.swarm, state: stateOf(agent) })
       }
+    },
+  })
+  const desired = new Gauge({
+    name: 'swarmops_operator_agents_desired',
+    help: 'Agents that are wanted of a swarm.',
+    labelNames: ['namespace', 'swarm'],
+    registers: [registry],
+    collect() {
+      desired.reset()
+      for (const { metadata, status } of stores.swarms.list())
+        desired.set({ namespace: metadata.namespace, swarm: metadata.name }, status?.desiredReplicas ?? 0)
     },
   })
   const swarms = new Gauge({
@@ -103,12 +122,12 @@ function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void
   })
 }
 
-/** The brake and the budget as the swarms tell them. */
+/** What holds the swarms up, as they tell it. */
 function conditionMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
-  const gauge = (name: string, help: string, condition: string) =>
+  for (const [name, condition, what] of CONDITIONS) {
     new Gauge({
       name: `swarmops_operator_${name}`,
-      help,
+      help: `1 while ${what}.`,
       labelNames: ['namespace', 'swarm'],
       registers: [registry],
       collect() {
@@ -119,9 +138,7 @@ function conditionMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): v
         }
       },
     })
-  const massFailure = '1 while so many agents of the swarm were lost within a minute that updates and scale-downs wait.'
-  gauge('mass_failure', massFailure, 'MassFailure')
-  gauge('budget_exceeded', '1 while the budget of the swarm, or a ResourceQuota of its namespace, holds agents back.', 'BudgetExceeded')
+  }
 }
 
 const HEALTH_COUNTS: readonly (keyof HealthCounts)[] = ['healthy', 'degraded', 'critical', 'failed']
