@@ -21,15 +21,7 @@ const EXIT_MS = 20_000
 
 async function main(config: OperatorConfig, log: Logger): Promise<void> {
   const access = routerAccess(config)
-  const stopping = new AbortController()
-  const stop = (signal: string) => {
-    log.info('stopping', { signal })
-    stopping.abort()
-    setTimeout(() => process.exit(1), EXIT_MS).unref()
-  }
-  process.once('SIGTERM', () => stop('SIGTERM'))
-  process.once('SIGINT', () => stop('SIGINT'))
-
+  const stopping = untilAsked(log)
   const registry = createRegistry({ processMetrics: true })
   const metrics = runtimeMetrics(registry)
   const kubeConfig = clusterConfig({ file: config.kubeconfig, context: config.context })
@@ -58,7 +50,7 @@ async function main(config: OperatorConfig, log: Logger): Promise<void> {
   })
   log.info('health server started', { port: await health.start() })
 
-  await election.run(stopping.signal, async (signal) => {
+  await election.run(stopping, async (signal) => {
     const link = linkRouters({ urls: config.routerUrls, service: config.routerService, access, client, log, registry })
     link.start()
     try {
@@ -76,6 +68,19 @@ async function main(config: OperatorConfig, log: Logger): Promise<void> {
   await providers.close()
   await Promise.all([client.close(), leaseClient.close()])
   log.info('stopped')
+}
+
+/** Aborts when the program is asked to end, which it then has a limited time for. */
+function untilAsked(log: Logger): AbortSignal {
+  const stopping = new AbortController()
+  const stop = (signal: string) => {
+    log.info('stopping', { signal })
+    stopping.abort()
+    setTimeout(() => process.exit(1), EXIT_MS).unref()
+  }
+  process.once('SIGTERM', () => stop('SIGTERM'))
+  process.once('SIGINT', () => stop('SIGINT'))
+  return stopping.signal
 }
 
 /** Files are read once at the start, so that one that is not there ends the program with its name. */
