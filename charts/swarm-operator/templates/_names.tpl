@@ -91,3 +91,9 @@ annotations:
 {{- $scheme := ternary "https" "http" (ne (include "swarm.tlsSecret" (list . "router")) "") -}}
 {{- printf "%s://%s-router.%s.svc:%v" $scheme (include "swarm.fullname" .) .Release.Namespace .Values.router.service.port -}}
 {{- end -}}
+
+{{/* The prefix of the names of what has no namespace. */}}
+{{- define "swarm.globalName" -}}
+{{- $full := include "swarm.fullname" . -}}
+{{- if eq .Release.Namespace $full -}}{{ $full }}{{- else -}}{{ printf "%s-%s" .Release.Namespace $full }}{{- end -}}
+{{- end -}}

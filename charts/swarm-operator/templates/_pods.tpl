@@ -104,9 +104,14 @@ readinessProbe:
 {{- end -}}
 {{- end -}}
 
-{{/* The token of /internal/stats where nobody is asked for a better one. Guessable, as all is open then. */}}
-{{- define "swarm.openToken" -}}
-{{- printf "%s/%s" .Release.Namespace (include "swarm.fullname" .) | sha256sum | trunc 32 -}}
+{{/* What opens /internal/stats where routers do not ask the API server. Without a Secret it can be guessed, as all is open then. */}}
+{{- define "swarm.internalToken" -}}
+- name: SWARM_INTERNAL_TOKEN
+{{- if .Values.auth.internalTokenSecret }}
+  valueFrom: { secretKeyRef: { name: {{ .Values.auth.internalTokenSecret }}, key: {{ .Values.auth.internalTokenSecretKey }} } }
+{{- else }}
+  value: {{ printf "%s/%s" .Release.Namespace (include "swarm.fullname" .) | sha256sum | trunc 32 | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* Environment of the operator. */}}
@@ -132,7 +137,7 @@ readinessProbe:
 - { name: E2B_SANDBOX_URL, value: {{ . | quote }} }
 {{- end }}
 {{- if eq (include "swarm.auth" .) "none" }}
-- { name: SWARM_INTERNAL_TOKEN, value: {{ include "swarm.openToken" . | quote }} }
+{{- include "swarm.internalToken" . | nindent 0 }}
 {{- end }}
 {{- with .Values.operator.extraEnv }}
 {{- toYaml . | nindent 0 }}
