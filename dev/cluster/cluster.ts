@@ -38,6 +38,10 @@ export interface ClusterOptions {
   readonly mayBuild?: boolean
   /** How often HorizontalPodAutoscalers are looked after, such as `1s`; by default every 15 seconds, as everywhere. */
   readonly autoscalerPeriod?: string
+  /** Whether every request is written to `audit.log` in `dir`, as one JSON object a line. */
+  readonly audit?: boolean
+  /** More admission than an API server has by default. */
+  readonly admissionPlugins?: readonly string[]
   readonly say?: (line: string) => void
 }
 
@@ -57,6 +61,8 @@ async function processCluster(programs: string, options: ClusterOptions): Promis
       programs,
       ports: options.ports ?? (await randomPorts()),
       exitWithParent: options.exitWithParent ?? true,
+      audit: options.audit ?? false,
+      admissionPlugins: options.admissionPlugins ?? [],
       ...(options.autoscalerPeriod !== undefined && { autoscalerPeriod: options.autoscalerPeriod }),
     })
     try {

@@ -27,6 +27,10 @@ export interface ControlPlaneOptions {
   readonly exitWithParent: boolean
   /** How often HorizontalPodAutoscalers are looked after; every 15 seconds when left out. */
   readonly autoscalerPeriod?: string
+  /** Whether the API server writes every request to `audit.log` in `dir`, as one JSON object a line. */
+  readonly audit?: boolean
+  /** More admission than an API server has by default. */
+  readonly admissionPlugins?: readonly string[]
 }
 
 /** etcd, an API server and a controller-manager as background processes on loopback ports. */
@@ -138,7 +142,17 @@ export class ControlPlane {
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
       '--event-ttl=1h',
+      ...(this.#options.admissionPlugins ?? []).map((plugin) => `--enable-admission-plugins=${plugin}`),
+      ...(this.#options.audit ? this.#auditArgs() : []),
     ]
+  }
+
+  /** Every request once, with who asked, for what, and whether it was allowed; long ones when they are answered. */
+  #auditArgs(): string[] {
+    const policy = this.#file('audit-policy.json')
+    const rules = [{ level: 'Metadata' }]
+    writeFileSync(policy, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules }))
+    return [`--audit-policy-file=${policy}`, `--audit-log-path=${this.#file('audit.log')}`, '--audit-log-mode=blocking']
   }
 
   async #start(daemon: Daemon, args: readonly string[]): Promise<void> {

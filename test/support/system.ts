@@ -23,7 +23,7 @@ import {
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { isReady, watchCounts } from './counts.ts'
 import { keepAsking, type Load } from './load.ts'
-import { Program } from './programs.ts'
+import { Program, type ProgramOptions } from './programs.ts'
 import { eventually } from './wait.ts'
 
 /** Namespaces as the API server has them. */
@@ -69,6 +69,17 @@ export type SystemOptions = {
   everywhere?: boolean
   /** API key that the operator has of its own; none for \`null\`. */
   ownKey?: string | null
+  /** Installs operator and routers for a namespace, in place of running them as an administrator. */
+  install?: (here: { e2b: E2bLocal; namespace: string }) => Promise<Installed>
+}
+
+/** How operator and routers run as they are installed, and the token with which tasks are sent to them. */
+export type Installed = {
+  operator: ProgramOptions
+  router: ProgramOptions
+  clientToken: string
+  /** Told of a router that listens. */
+  onRouter: (port: number) => Promise<void>
 }
 
 /** One namespace of the shared control plane with a provider, an operator and perhaps a router of its own. */
@@ -83,6 +94,7 @@ export class System {
   operator: Program | undefined
   readonly #operators: Program[] = []
   readonly routers: Program[] = []
+  #installed: Installed | undefined
 
   private constructor(parts: { kubeconfig: string; namespace: string; e2b: E2bLocal; dataDir: string; options: SystemOptions }) {
     this.kubeconfig = parts.kubeconfig
@@ -101,6 +113,7 @@ export class System {
     const system = new System({ kubeconfig, namespace, e2b, dataDir, options })
     if (!options.everywhere) await system.client.create(NAMESPACES, { metadata: { name: namespace } })
     if (!options.everywhere) await system.useAgentProgram()
+    system.#installed = await options.install?.({ e2b, namespace })
     for (let i = 0; i < Number(options.router ?? 0); i += 1) await system.startRouter()
     await system.startOperator()
     return system
@@ -123,7 +136,9 @@ export class System {
       ...(this.#options.everywhere ? [] : ['--namespace', this.namespace]),
     ]
     const env = { KUBECONFIG: this.kubeconfig, E2B_SANDBOX_URL: this.e2b.url, SWARM_INTERNAL_TOKEN: this.#token }
-    const router = await Program.start({ file: 'operator/router.ts', args, env, listening: '"router listens"' })
+    const file = 'operator/router.ts'
+    const router = await Program.start(this.#installed?.router ?? { file, args, env, listening: '"router listens"' })
+    await this.#installed?.onRouter(router.port)
     const place = instead ? this.routers.indexOf(instead) : -1
     if (place < 0) this.routers.push(router)
     else this.routers[place] = router
@@ -145,7 +160,8 @@ export class System {
       SWARM_INTERNAL_TOKEN: this.#token,
       ...(own !== null && { E2B_API_KEY: own ?? this.e2b.apiKey }),
     }
-    this.operator = await Program.start({ file: 'operator/operator.ts', args, env, listening: '"health server started"' })
+    const file = 'operator/operator.ts'
+    this.operator = await Program.start(this.#installed?.operator ?? { file, args, env, listening: '"health server started"' })
     this.#operators.push(this.operator)
   }
 
@@ -350,7 +366,9 @@ export class System {
     let failure: unknown = new Error('there is no router')
     for (const router of this.routers.slice()) {
       try {
-        const response = await fetch(`${urlOf(router)}/v1/namespaces/${this.namespace}/swarms/${path}`, request)
+        const headers = new Headers(request.headers)
+        if (this.#installed) headers.set('authorization', `Bearer ${this.#installed.clientToken}`)
+        const response = await fetch(`${urlOf(router)}/v1/namespaces/${this.namespace}/swarms/${path}`, { ...request, headers })
         return { status: response.status, text: await response.text() }
       } catch (error) {
         failure = error
