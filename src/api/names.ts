@@ -13,6 +13,9 @@ export const SANDBOX_FINALIZER = `${GROUP}/sandbox`
 /** On a Swarm or an Agent that is being deleted: let go of it although the provider does not confirm the end of its sandbox. */
 export const FORCE_DELETE = `${GROUP}/force-delete`
 
+/** On an Agent: it is replaced within maxSurge and maxUnavailable of its Swarm, and finishes its tasks before it goes. */
+export const DRAIN = `${GROUP}/drain`
+
 /** On a ScalingPolicy: it changes nothing, whatever its metrics ask for. */
 export const PAUSED = `${GROUP}/paused`
 

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Rollout } from '../api/objects.ts'
 import type { Answer, Request } from '../api/rollout.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { Informer } from '../kube/informer.ts'
-import { createLog } from '../log.ts'
 import { CliError, readRollout, readSwarm, rolloutKind, type Ref } from './fleet.ts'
+import { waitFor } from './watch.ts'
 
 /** Longest wait for the answer of the operator, in milliseconds. */
 const ANSWER_MS = 15_000
@@ -21,7 +20,10 @@ export async function askRollout(client: KubeClient, ref: Ref, { by, ...asked }:
   const kind = rolloutKind(rollout.kind)
   const request: Request = { id: randomUUID(), by, ...asked }
   await client.mergePatch(kind, rollout.metadata, { status: { request } }, { subresource: 'status' })
-  const answer = await answerTo(client, rollout, request.id)
+  const answer = await waitFor<Rollout, Answer>(client, { kind, ref: rollout.metadata, timeoutMs: ANSWER_MS }, (now) => {
+    const given = now?.status?.state?.answer
+    return given?.id === request.id ? given : undefined
+  })
   if (!answer)
     throw new CliError(`no operator has answered for ${ANSWER_MS / 1_000} s; the request stays, look at the pods of swarm-operator`)
   if (!answer.accepted) throw new CliError(`${rollout.kind} ${rollout.metadata.name}: ${answer.message}`)
@@ -40,28 +42,4 @@ async function rolloutOf(client: KubeClient, ref: Ref): Promise<Rollout> {
   const rollout = await readRollout(client, await readSwarm(client, ref))
   if (rollout) return rollout
   throw new CliError(`swarm ${ref.name} follows no rollout; apply a CanaryRollout or a BlueGreenRollout with spec.swarm: ${ref.name}`)
-}
-
-/** Waits for the answer, which comes as a change of the status; undefined when none has come in time. */
-async function answerTo(client: KubeClient, rollout: Rollout, id: string): Promise<Answer | undefined> {
-  const { namespace, name } = rollout.metadata
-  const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
-  const informer = new Informer<Rollout>({
-    client,
-    kind: rolloutKind(rollout.kind),
-    namespaces: [namespace],
-    fieldSelector: `metadata.name=${name}`,
-    log: createLog({ level: 'error', shape: 'text' }),
-  })
-  informer.onChange((_type, { status }) => {
-    if (status?.state?.answer?.id === id) resolve(status.state.answer)
-  })
-  const timer = setTimeout(() => resolve(undefined), ANSWER_MS)
-  informer.start()
-  try {
-    return await promise
-  } finally {
-    clearTimeout(timer)
-    await informer.stop()
-  }
 }

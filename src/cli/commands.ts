@@ -3,6 +3,7 @@ import type { Request } from '../api/rollout.ts'
 import { OperatorError } from '../errors.ts'
 import { askRollout, revisionBefore } from './ask.ts'
 import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
+import { addCare } from './care.ts'
 import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
 import { submit } from './submit.ts'
@@ -39,6 +40,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
   addReading(add, around)
   addAsking(add, around)
   addInside(add, around, ended)
+  addCare(add, around)
   add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
     .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
     .option('--capability <NAME>', 'only agents of groups that have it')

@@ -230,6 +230,7 @@ const DRAIN_TEXT = {
   Outdated: 'the template changed',
   Expiring: 'its sandbox is near the end of its life',
   Restarted: 'spec.restartAt asks for other agents',
+  Asked: 'a person asked for it',
   GroupRemoved: 'its group is not in the spec any more',
 }
 const agents = (n: number) => `${n} agent${n === 1 ? '' : 's'}`

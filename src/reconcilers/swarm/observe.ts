@@ -1,4 +1,4 @@
-import { LABEL } from '../../api/names.ts'
+import { DRAIN, LABEL } from '../../api/names.ts'
 import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { groupsOf } from '../../api/swarm.ts'
@@ -146,7 +146,7 @@ function shapeOf(data: RevisionData, group: string): string {
 }
 
 function warmSeen(agent: Agent, around: Around & { shapes: PoolSeen['shapes']; isPaused: boolean }): WarmSeen {
-  const { name, deleting, expiring, restarting = false, failed, attempt } = agentSeen(agent, around)
+  const { name, deleting, expiring, restarting, failed, attempt } = agentSeen(agent, around)
   const sandbox = agent.status?.sandbox
   const wanted = around.isPaused ? 'Paused' : 'Running'
   return {
@@ -154,7 +154,7 @@ function warmSeen(agent: Agent, around: Around & { shapes: PoolSeen['shapes']; i
     shape: around.shapes.get(shapeKey(agent.spec.revision, '')),
     state: sandbox?.prepared && sandbox.state === wanted ? wanted : 'Making',
     deleting,
-    isEnding: expiring || restarting,
+    isEnding: expiring || restarting !== undefined,
     ...(failed && { failed }),
     attempt,
   }
@@ -186,7 +186,8 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
     drained: spec.state === 'Draining' && stores.routers.isDrained(metadata.namespace, metadata.name),
     expiring: status?.sandbox?.endsAt !== undefined || (expiresMs !== undefined && expiresMs <= nowMs),
     ...(expiresMs !== undefined && { expiresMs }),
-    ...(isRestarting(agent, swarm, nowMs) && { restarting: true }),
+    ...(isRestarting(agent, swarm, nowMs) && { restarting: 'Restarted' }),
+    ...(DRAIN in (metadata.annotations ?? {}) && { restarting: 'Asked' }),
   }
 }
 

@@ -49,15 +49,19 @@ const CASES: Record<string, Case> = {
     withheld: 1,
   },
   'replaces agents that are to be restarted as in an update, in their places': {
-    world: world({ agents: [agent({ restarting: true })] }),
+    world: world({ agents: [agent({ restarting: 'Restarted' })] }),
     want: [create()],
   },
   'drains an agent that is to be restarted once another is ready, and none while the brake is on': {
-    world: world({ agents: [agent({ restarting: true }), agent({ name: 'n' })] }),
+    world: world({ agents: [agent({ restarting: 'Restarted' }), agent({ name: 'n' })] }),
     want: [{ do: 'drainAgent', name: 'a', reason: 'Restarted' }],
   },
+  'replaces an agent that a person has asked to drain in the same way, and says so': {
+    world: world({ agents: [agent({ restarting: 'Asked' }), agent({ name: 'n' })] }),
+    want: [{ do: 'drainAgent', name: 'a', reason: 'Asked' }],
+  },
   'restarts nobody while the brake is on': {
-    world: world({ ...BRAKE, agents: [agent({ restarting: true }), agent({ name: 'n' })] }),
+    world: world({ ...BRAKE, agents: [agent({ restarting: 'Restarted' }), agent({ name: 'n' })] }),
     want: [],
     checkAgainMs: 40_000,
   },

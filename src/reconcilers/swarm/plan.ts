@@ -308,9 +308,9 @@ function dropOutdated(
   }
 }
 
-function whyOutdated({ revision, restarting = false, expiring }: AgentSeen, { updateRevision }: World): DrainReason {
+function whyOutdated({ revision, restarting = 'Restarted', expiring }: AgentSeen, { updateRevision }: World): DrainReason {
   if (revision !== updateRevision) return 'Outdated'
-  return restarting && !expiring ? 'Restarted' : 'Expiring'
+  return expiring ? 'Expiring' : restarting
 }
 
 function retire(agent: AgentSeen, reason: DrainReason, actions: Action[]): void {

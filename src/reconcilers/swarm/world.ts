@@ -31,8 +31,8 @@ export type AgentSeen = {
   drained: boolean
   /** The provider will not extend its life, or it has reached the age at which agents are replaced. */
   expiring: boolean
-  /** It was made before the time at which all agents are restarted. */
-  restarting?: boolean
+  /** Another one is to take its place: it was made before the time at which all agents are restarted, or a person asked for it. */
+  restarting?: 'Restarted' | 'Asked'
   /** When it reaches that age. */
   expiresMs?: number
 }
@@ -108,7 +108,7 @@ export type World = {
 }
 
 /** Why an agent is drained. */
-export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'GroupRemoved'
+export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'Asked' | 'GroupRemoved'
 
 /** What an agent is made to be. */
 export type Made = { group: string; place: number; revision: string; attempt: number; replaces?: { name: string; reason: string } }
@@ -171,4 +171,4 @@ export const isWanted = (
 ) => (rollout ? rollout.sides.some((side) => side.revision === revision) : revision === updateRevision)
 
 /** Nothing but its revision could be a reason to replace it. */
-export const isFresh = ({ expiring, restarting = false }: AgentSeen) => !expiring && !restarting
+export const isFresh = ({ expiring, restarting }: AgentSeen) => !expiring && restarting === undefined

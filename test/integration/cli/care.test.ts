@@ -1,0 +1,63 @@
+import { after, before, describe, it } from 'mocha'
+import { expect } from 'chai'
+import { Plugin } from '../../support/plugin.ts'
+import { System } from '../../support/system.ts'
+import { eventually } from '../../support/wait.ts'
+
+describe('kubectl swarm: care', function () {
+  this.timeout(120_000)
+  let system: System
+  let plugin: Plugin
+  before(async () => {
+    system = await System.start({ router: true })
+    plugin = new Plugin(system)
+    await system.apply('desk', { replicas: 2 })
+    await system.settled('desk')
+  })
+  after(async () => {
+    plugin.remove()
+    await system.stop()
+  })
+
+  const names = async () => (await system.agents('desk')).map(({ metadata }) => metadata.name)
+  const ask = async (input: object) => {
+    const address = `${system.routerUrl}/v1/namespaces/${system.namespace}/swarms/desk/tasks`
+    const response = await fetch(address, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input }),
+    })
+    return [response.status, ((await response.json()) as { output?: { by?: string } }).output?.by] as const
+  }
+
+  it('drains an agent: another one is ready first, its tasks are done, and it is gone', async () => {
+    const [agent = '', other = ''] = await names()
+    const tasks = Array.from({ length: 4 }, async () => ask({ sleepMs: 4_000 }))
+    const said = await plugin.says(['drain', agent])
+    expect(said).to.match(new RegExp(`^agent ${agent} is asked to drain: .*\n(agent ${agent} .*\n)+agent ${agent} is gone\n$`))
+    expect(said).to.include(`agent ${agent} gets no new tasks and finishes those that it has\n`)
+    const answers = await Promise.all(tasks)
+    expect(answers.map(([status]) => status)).to.deep.equal([200, 200, 200, 200])
+    expect(new Set(answers.map(([, by]) => by))).to.include(agent)
+    await system.settled('desk')
+    const now = await names()
+    expect([now.length, now.includes(other), now.includes(agent)]).to.deep.equal([2, true, false])
+    await system.told('desk', 'Draining', new RegExp(`^draining ${agent}: a person asked for it$`))
+  })
+
+  it('need not wait, and says what is in the way when it has waited in vain', async () => {
+    const [agent = ''] = await names()
+    await system.apply('desk', { replicas: 2, budget: { maxAgents: 2 } }) // no room for another one
+    const late = await plugin.run(['drain', agent, '--timeout', '1s'])
+    expect(late.err).to.match(
+      new RegExp(`^agent ${agent} is still there after 1 s, it waits for another one to be ready; swarm desk says: `),
+    )
+    expect(late.code).to.equal(1)
+    await system.apply('desk', { replicas: 2 })
+    await eventually('what was asked for is done when there is room', async () => !(await names()).includes(agent), { timeoutMs: 60_000 })
+    await system.settled('desk')
+    const [next = ''] = await names()
+    expect(await plugin.says(['drain', next, '--no-wait'])).to.match(new RegExp(`^agent ${next} is asked to drain: .*\n$`))
+    await eventually('that one goes as well', async () => !(await names()).includes(next), { timeoutMs: 60_000 })
+  })
+})
