@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import { Access } from '../src/access/access.ts'
 import { metricsGuard } from '../src/access/metrics-guard.ts'
@@ -38,16 +39,7 @@ async function main(config: OperatorConfig, log: Logger): Promise<void> {
     log,
     metrics,
   })
-  const certificate = certificateOf(config.metricsTls, { log, registry })
-  const health = new HealthServer({
-    guard: config.metricsAuth === 'kubernetes' ? metricsGuard(new Access({ client, log, registry })) : undefined,
-    serve: certificate && ((options, listener) => certificate.serve(options, listener)),
-    host: config.metricsHost,
-    port: config.metricsPort,
-    registry,
-    log,
-    ready: { leader: () => election.isLeader || (election.holder !== '' && election.holder !== config.identity) || 'no operator leads' },
-  })
+  const health = healthServer(config, { client, log, registry, election })
   log.info('health server started', { port: await health.start() })
 
   await election.run(stopping, async (signal) => {
@@ -64,7 +56,6 @@ async function main(config: OperatorConfig, log: Logger): Promise<void> {
     }
   })
   await health.stop()
-  certificate?.stop()
   await providers.close()
   await Promise.all([client.close(), leaseClient.close()])
   log.info('stopped')
@@ -82,6 +73,23 @@ function untilAsked(log: Logger): AbortSignal {
   process.once('SIGINT', () => stop('SIGINT'))
   return stopping.signal
 }
+
+/** The port for probes and metrics. */
+function healthServer(config: OperatorConfig, { client, log, registry, election }: Parts): HealthServer {
+  const certificate = certificateOf(config.metricsTls, { log, registry })
+  return new HealthServer({
+    host: config.metricsHost,
+    port: config.metricsPort,
+    guard: config.metricsAuth === 'kubernetes' ? metricsGuard(new Access({ client, log, registry })) : undefined,
+    serve: certificate && ((options, listener) => certificate.serve(options, listener)),
+    registry,
+    log,
+    ready: { leader: () => election.isLeader || (election.holder !== '' && election.holder !== config.identity) || 'no operator leads' },
+  })
+}
+
+/** What the port for probes and metrics works with. */
+type Parts = { readonly client: KubeClient; readonly log: Logger; readonly registry: Registry; readonly election: LeaderElection }
 
 /** Files are read once at the start, so that one that is not there ends the program with its name. */
 function routerAccess({ routerService, routerCaFile, routerTokenFile, internalToken = '' }: OperatorConfig): RouterAccess {

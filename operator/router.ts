@@ -38,7 +38,6 @@ async function run(config: RouterConfig, log: Logger): Promise<void> {
   await asked
   ready.abort()
   await router.stop(config.drainMs)
-  certificate?.stop()
   await tracing?.stop()
   await client.close()
 }

@@ -55,14 +55,14 @@ export class Certificate {
     this.#poll = setInterval(() => this.#look(), CERTIFICATE_MS.look).unref() // not every file system tells of changes
   }
 
-  /** An HTTP server with this certificate, whichever it is at the time. */
+  /** The HTTP server with this certificate, whichever it is at the time; the files are followed until it closes. */
   serve(options: ServerOptions, listener: RequestListener): HttpServer {
     this.#server = createServer({ ...options, ...this.#context, handshakeTimeout: CERTIFICATE_MS.handshake }, listener)
-    return this.#server
+    return this.#server.on('close', () => this.#stop())
   }
 
   /** Looks at the files no more. */
-  stop(): void {
+  #stop(): void {
     for (const watcher of this.#watchers) watcher.close()
     clearInterval(this.#poll)
     clearTimeout(this.#soon)
