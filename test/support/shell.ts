@@ -62,9 +62,9 @@ export class ReadersShell {
       script,
       [
         `[ ! -f ${state} ] || . ${state}`,
-        'set -euo pipefail',
+        'set -eu',
         lines,
-        'set +euo pipefail',
+        'set +eu',
         // Variables that bash itself makes cannot be set again.
         `declare -p | grep -v '^declare -[a-zA-Z]*r' | grep -vE '^declare -[-aAx]+ (BASH|FUNCNAME|PIPESTATUS|DIRSTACK|GROUPS|EPOCH|SRANDOM|RANDOM|SECONDS|LINENO|_)' > ${state}`,
       ].join('\n'),
