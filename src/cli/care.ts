@@ -1,10 +1,25 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseDuration } from '../api/duration.ts'
 import { drain } from './drain.ts'
-import { within, type Add, type Common, type Surroundings } from './surroundings.ts'
+import { NoRouterError, withRouters, type RouterFlags } from './forward.ts'
+import { keysOf } from './inside.ts'
+import { loadsOf, loadText, ORDERS, sortedBy, type Order } from './load.ts'
+import type { RouterAccess } from './router.ts'
+import { CLEAR, EXIT, json, lookOf, output, within, type Add, type Common, type Place, type Surroundings } from './surroundings.ts'
+import { look } from './top.ts'
 
 /** The commands by which a fleet is looked after. */
-export function addCare(add: Add, around: Surroundings): void {
+export function addCare(add: Add, around: Surroundings, ended: (code: number) => void): void {
+  add('top [SWARM]', 'shows how busy agents are: processor and memory by E2B; tasks, errors and latency by the routers')
+    .addOption(new Option('--sort <FIGURE>', 'the largest first').choices(ORDERS).default('name'))
+    .option('-w, --watch', 'shows it again every two seconds')
+    .option('--router <URLS>', 'addresses of the routers, separated by commas (SWARM_ROUTER_URL)')
+    .addOption(output())
+    .addHelpText('after', TOP_HELP)
+    .action(async (swarm: string | undefined, options: TopFlags) =>
+      within(options, around, async (place) => ended(await top(swarm, options, place, around))),
+    )
   add('drain AGENT', 'replaces an agent: another one takes its place, it gets no new tasks, finishes those that it has, and goes')
     .option('--no-wait', 'does not wait until it is gone')
     .option('--timeout <DURATION>', 'how long that is waited for', durationOf, DRAIN_MS)
@@ -16,6 +31,41 @@ export function addCare(add: Add, around: Surroundings): void {
     )
 }
 
+/** Time between two looks at the routers, from which rates are reckoned. Milliseconds. */
+const SAMPLE_MS = 2_000
+
+type TopFlags = RouterFlags & { readonly sort: Order; readonly watch?: boolean }
+
+async function top(swarm: string | undefined, options: TopFlags, place: Place, around: Surroundings): Promise<number> {
+  const { client, namespace } = place
+  const told = new Set<string>()
+  const problem = (message: string) => {
+    if (!told.has(message)) void around.writeError(`${message}\n`)
+    told.add(message)
+  }
+  const keys = await keysOf(place, around)
+  const signal = around.interrupted()
+  const show = async (routers: readonly RouterAccess[]) => {
+    const seeing = { namespace, swarm, keys, routers, now: around.now, problem }
+    let before = await look(seeing)
+    do {
+      await pause(SAMPLE_MS, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return
+      const now = await look(seeing)
+      const loads = sortedBy(loadsOf(now.agents, before.seen, now.seen), options.sort)
+      before = now
+      const text = options.output ? json(loads) : loadText(loads, lookOf(around).paint)
+      await around.write(options.watch && around.isTerminal ? CLEAR + text : text)
+    } while (options.watch)
+  }
+  await withRouters({ client, most: Infinity }, options, around, show).catch(async (error: unknown) => {
+    if (!(error instanceof NoRouterError)) throw error
+    problem(error.message)
+    await show([])
+  })
+  return signal.aborted ? EXIT.interrupted : EXIT.done
+}
+
 /** Longer than tasks are given to end as a rule. Milliseconds. */
 const DRAIN_MS = 15 * 60_000
 
@@ -24,6 +74,14 @@ function durationOf(text: string): number {
   if (ms !== undefined && ms > 0 && ms <= 24 * 60 * 60_000) return ms
   throw new InvalidArgumentError('It must be a duration such as 90s or 15m, up to 24h.')
 }
+
+const TOP_HELP = `
+Rates are those of the two seconds in which it looks. With several routers each of them must be named, for each knows its own tasks only; those
+in the cluster are found by themselves. Processor and memory need the key of E2B, see kubectl swarm logs --help.
+
+Examples:
+  kubectl swarm top
+  kubectl swarm top desk --sort latency --watch`
 
 const DRAIN_HELP = `
 How many agents are missing meanwhile is up to spec.update of the swarm: with maxUnavailable 0, the default, the new one is ready before this

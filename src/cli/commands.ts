@@ -6,6 +6,7 @@ import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
 import { addCare } from './care.ts'
 import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
+import { knownRouters, withRouters } from './forward.ts'
 import { submit } from './submit.ts'
 import { CLEAR, EXIT, json, lookOf, output, refOf, within, type Add, type Common, type Surroundings } from './surroundings.ts'
 import { follow } from './watch.ts'
@@ -40,7 +41,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
   addReading(add, around)
   addAsking(add, around)
   addInside(add, around, ended)
-  addCare(add, around)
+  addCare(add, around, ended)
   add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
     .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
     .option('--capability <NAME>', 'only agents of groups that have it')
@@ -53,12 +54,15 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
         input: string,
         options: Common & Record<'router' | 'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>,
       ) => {
-        const { router = around.env['SWARM_ROUTER_URL'], capability, sessionKey, timeout, revision } = options
-        if (!router) throw new CliError('no router is known; give its address with --router or SWARM_ROUTER_URL')
+        const { capability, sessionKey, timeout, revision } = options
         const text = input === '-' ? await around.readInput() : input
-        const ref = await refOf(name, options, around)
-        const access = { url: router, token: around.env['SWARM_ROUTER_TOKEN'] }
-        const answer = await submit(ref, { input: text, capability, sessionKey, timeout, revision }, access)
+        const task = { input: text, capability, sessionKey, timeout, revision }
+        const [known] = knownRouters(options, around)
+        const answer = known
+          ? await submit(await refOf(name, options, around), task, known)
+          : await within(options, around, async ({ client, namespace }) =>
+              withRouters({ client, most: 1 }, options, around, async ([router]) => submit({ namespace, name }, task, router)),
+            )
         await (answer.done ? around.write : around.writeError)(`${answer.text}\n`)
         if (!answer.done) ended(EXIT.failed)
       },

@@ -59,11 +59,11 @@ export function viewOf(entry: SwarmEntry<Call>, nowMs: number): object {
   const { namespace, name, fleet, waiting, done, failed, settings } = entry
   const hasRoles = isLed(settings?.topology)
   const agents = [...entry.hosts.values()].map((host) => {
-    const { slot } = host
+    const { slot, latency } = host
     const { name: agent, group, revision } = slot.facts
     const { inFlight, limit } = slot
     const role = hasRoles ? { role: roleOf(entry, host) } : {}
-    return { agent, group, revision, ...role, health: healthOf(host), inFlight, limit, done: slot.done, failed: slot.failed }
+    return { agent, group, revision, ...role, health: healthOf(host), inFlight, limit, done: slot.done, failed: slot.failed, latency }
   })
   return {
     namespace,

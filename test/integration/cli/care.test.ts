@@ -30,6 +30,39 @@ describe('kubectl swarm: care', function () {
     return [response.status, ((await response.json()) as { output?: { by?: string } }).output?.by] as const
   }
 
+  it('shows how busy agents are, by E2B and by routers', async () => {
+    const [agent = ''] = await names()
+    let isOn = true
+    const work = Array.from({ length: 4 }, async () => {
+      while (isOn) await ask({ sleepMs: 100 })
+    })
+    type Line = { agent: string; status: string; cpuPercent?: number; tasksPerSecond: number; errorPercent: number; latencyMs: number }
+    const lines = await eventually(
+      'all figures are known',
+      async () => {
+        const read = JSON.parse(await plugin.says(['top', 'desk', '--output', 'json'])) as Line[]
+        return read.length === 2 && read.every((line) => line.cpuPercent !== undefined && line.tasksPerSecond > 0) && read
+      },
+      { timeoutMs: 60_000 },
+    )
+    expect(lines.map(({ status, errorPercent }) => [status, errorPercent])).to.deep.equal([
+      ['AgentReady', 0],
+      ['AgentReady', 0],
+    ])
+    for (const { latencyMs } of lines) expect(latencyMs).to.be.at.least(75)
+    expect(await plugin.says(['top', '--sort', 'tasks'])).to.match(
+      /^AGENT +GROUP +STATUS +CPU +MEMORY +IN-FLIGHT +TASKS\/S +ERRORS +P95\ndesk-\w+ +AgentReady +[\d.]+% +[\d.]+% +\d\/4 +\d/,
+    )
+    const partly = await plugin.run(['top', 'desk'], { env: { SWARM_ROUTER_URL: '', E2B_API_KEY: '' } })
+    isOn = false
+    await Promise.all(work)
+    expect(partly.out).to.match(new RegExp(`^AGENT .*\n${agent} +AgentReady\n`))
+    expect(partly.err).to.equal(
+      'no router is known, and none runs in the cluster; give its address with --router or SWARM_ROUTER_URL\n' +
+        'the swarm names no key of its own, the operator uses its own one; set E2B_API_KEY to the same key\n',
+    )
+  })
+
   it('drains an agent: another one is ready first, its tasks are done, and it is gone', async () => {
     const [agent = '', other = ''] = await names()
     const tasks = Array.from({ length: 4 }, async () => ask({ sleepMs: 4_000 }))
