@@ -9,6 +9,9 @@ export type RouterConfig = {
   readonly namespaces: readonly string[]
   readonly labelSelector: string | undefined
   readonly maxInFlight: number
+  readonly maxInFlightBytes: number
+  readonly maxInFlightPerNamespace: number | undefined
+  readonly tasksPerSecondPerNamespace: number | undefined
   readonly probesPerSecond: number
   readonly drainMs: number
   readonly logLevel: LogLevel
@@ -41,6 +44,11 @@ Takes tasks over HTTP and gives them to the agents of swarms.
                           it changes (plain HTTP)
   --tls-key-file FILE     its key
   --max-in-flight N       tasks open at once; more get 429 (10000)
+  --max-in-flight-mib N   MiB of the bodies of these tasks; more get 429 (256)
+  --max-in-flight-per-namespace N
+                          tasks of one namespace open at once; more get 429 (no limit)
+  --tasks-per-second-per-namespace N
+                          tasks that one namespace may send a second; more get 429 (no limit)
   --probes-per-second N   probes of agents that are sent at most (100)
   --drain-seconds N       time that open tasks get at the end (30)
   --otlp-endpoint URL     collector of traces, OTLP over HTTP (no traces)
@@ -65,6 +73,9 @@ const OPTIONS = {
   'tls-cert-file': { type: 'string' },
   'tls-key-file': { type: 'string' },
   'max-in-flight': { type: 'string', default: '10000' },
+  'max-in-flight-mib': { type: 'string', default: '256' },
+  'max-in-flight-per-namespace': { type: 'string' },
+  'tasks-per-second-per-namespace': { type: 'string' },
   'probes-per-second': { type: 'string', default: '100' },
   'drain-seconds': { type: 'string', default: '30' },
   'otlp-endpoint': { type: 'string' },
@@ -86,6 +97,9 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     namespaces: namespacesOf(values.namespace ?? []),
     labelSelector: values.selector,
     maxInFlight: integer('--max-in-flight', values['max-in-flight'], 1, 1_000_000),
+    maxInFlightBytes: integer('--max-in-flight-mib', values['max-in-flight-mib'], 1, 65_536) * 1024 * 1024,
+    maxInFlightPerNamespace: limit('--max-in-flight-per-namespace', values['max-in-flight-per-namespace']),
+    tasksPerSecondPerNamespace: limit('--tasks-per-second-per-namespace', values['tasks-per-second-per-namespace']),
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
     logLevel: logLevelOf(values['log-level']),
@@ -122,6 +136,8 @@ function integer(flag: string, text: string, min: number, max: number): number {
   if (value >= min && value <= max) return value
   throw new ConfigError(`${flag} must be a whole number from ${min} to ${max}, not ${text}`)
 }
+
+const limit = (flag: string, text: string | undefined) => (text === undefined ? undefined : integer(flag, text, 1, 1_000_000))
 
 function origin(variable: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { MAX_BODY_BYTES, MAX_DISCARDED_BYTES, MAX_HEADER_BYTES, MAX_URL_CHARS } from './limits.ts'
+import { MAX_BODY_BYTES, MAX_CLIENTS, MAX_DISCARDED_BYTES, MAX_HEADER_BYTES, MAX_URL_CHARS } from './limits.ts'
 import { Problem, type ProblemCode } from './problem.ts'
 
 /** What the front hands on: one function for each thing that a client can do. */
@@ -40,6 +40,7 @@ export class Front {
       },
       (request, response) => this.#answer(request, response),
     )
+    this.#server.maxConnections = MAX_CLIENTS
     this.#server.on('clientError', refuseMalformed)
   }
 

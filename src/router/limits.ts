@@ -7,6 +7,9 @@ export const MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 /** Bytes of a request's headers. */
 export const MAX_HEADER_BYTES = 16 * 1024
 
+/** Connections of clients; further ones are closed at once, so that agents and the API server can still be reached. */
+export const MAX_CLIENTS = 20_000
+
 /** Characters of a request's path and query. */
 export const MAX_URL_CHARS = 2048
 

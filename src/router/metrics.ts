@@ -13,6 +13,8 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 
 export type MetricsWorld = {
   readonly entries: () => Iterable<SwarmEntry<Call>>
   readonly openTasks: () => number
+  /** Of namespaces that are limited. */
+  readonly openTasksOf: () => Iterable<readonly [namespace: string, open: number]>
   readonly now: () => number
 }
 
@@ -44,6 +46,8 @@ export interface RouterMetrics {
   readonly stageSeconds: Histogram<'namespace' | 'swarm' | 'stage'>
   /** Tasks that were refused because a stage of a ring was full or broken. */
   readonly stageRefusals: Counter<'namespace' | 'swarm' | 'stage' | 'code'>
+  /** Tasks refused because their namespace has, or sends, as many as it may. */
+  readonly limited: Counter<'namespace' | 'swarm' | 'code'>
   /** Requests refused before they became a task. */
   readonly refused: Counter<'code'>
   /** Drops the series of a swarm that is gone. */
@@ -77,6 +81,10 @@ export function routerMetrics(registry: Registry, world: MetricsWorld): RouterMe
       'stage',
     ] as const),
     stageRefusals: counter('stage_refusals_total', 'Tasks refused for a stage of a ring, by code.', [...SWARM, 'stage', 'code'] as const),
+    limited: counter('namespace_limited_total', 'Tasks refused because of the limits of their namespace, by code.', [
+      ...SWARM,
+      'code',
+    ] as const),
     refused: counter('refused_total', 'Requests refused before they became a task.', ['code'] as const),
   }
   return { ...metrics, forget: (namespace, swarm) => forget(Object.values(metrics), namespace, swarm) }
@@ -141,6 +149,16 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
     })
   ofStages('stage_capacity', 'Tasks that the working agents of a stage take at once; 0 while it is broken.', (load) => load.capacity)
   ofStages('stage_queue_length', 'Tasks that wait for a stage.', (load) => load.waiting)
+  new Gauge({
+    name: 'swarmops_router_namespace_open_tasks',
+    help: 'Tasks accepted and not ended, by namespace, where these are limited.',
+    labelNames: ['namespace'] as const,
+    registers,
+    collect() {
+      this.reset()
+      for (const [namespace, open] of world.openTasksOf()) this.set({ namespace }, open)
+    },
+  })
   new Gauge({
     name: 'swarmops_router_open_tasks',
     help: 'Tasks accepted and not ended.',

@@ -18,6 +18,8 @@ const PROBLEMS = {
   StageFull: [429, 'A stage of the ring has as much as it can do'],
   QueueTimeout: [429, 'All agents stayed busy'],
   TooManyTasks: [429, 'The router has too many tasks'],
+  NamespaceFull: [429, 'The namespace has too many tasks'],
+  NamespaceTooFast: [429, 'The namespace sends too many tasks a second'],
   TooManyStreams: [429, 'Too many streams are open'],
   AgentsBusy: [503, 'The agents put the task off'],
   StageBroken: [503, 'A stage of the ring has no agent'],

@@ -16,6 +16,7 @@ import { DRAIN_MS } from './limits.ts'
 import { LiveViews, summaryOf, viewOf } from './live-view.ts'
 import { routerMetrics, type RouterMetrics } from './metrics.ts'
 import { Mirrors } from './mirrors.ts'
+import { NamespaceLimits } from './namespace-limits.ts'
 import { Problem } from './problem.ts'
 import { Prober } from './prober.ts'
 import { StatsHub } from './stats-hub.ts'
@@ -37,6 +38,11 @@ export type RouterOptions = {
   readonly namespaces: readonly string[]
   readonly labelSelector?: string | undefined
   readonly maxInFlight: number
+  /** Bytes of the bodies of all open tasks. */
+  readonly maxInFlightBytes: number
+  /** What one namespace may have of them, and send a second; as much as there is where they are undefined. */
+  readonly maxInFlightPerNamespace: number | undefined
+  readonly tasksPerSecondPerNamespace: number | undefined
   readonly probesPerSecond: number
   /** The one address of all sandboxes; without it each port has its own host name. */
   readonly sandboxUrl: string | undefined
@@ -77,7 +83,17 @@ export class Router {
     const world = new World<Call>({ sandboxUrl, now })
     this.#world = world
     this.#watch = new Watch(world, { client, log, metrics: options.runtimeMetrics, namespaces, labelSelector })
-    this.#metrics = routerMetrics(registry, { entries: () => world.entries, openTasks: () => this.#tasks.open, now })
+    const limits = new NamespaceLimits({
+      maxInFlight: options.maxInFlightPerNamespace,
+      perSecond: options.tasksPerSecondPerNamespace,
+      now,
+    })
+    this.#metrics = routerMetrics(registry, {
+      entries: () => world.entries,
+      openTasks: () => this.#tasks.open,
+      openTasksOf: () => limits.open(),
+      now,
+    })
     this.#stats = new StatsHub(world, randomUUID(), now)
     this.#dispatcher = new Dispatcher({
       upstream: this.#upstream,
@@ -116,6 +132,8 @@ export class Router {
       },
       metrics: this.#metrics,
       maxOpen: options.maxInFlight,
+      maxBytes: options.maxInFlightBytes,
+      limits,
       isKnowing: () => this.#watch.hasSynced,
       broken: (error, response) => this.#broken(error, response),
       tracer: options.tracer,

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
-import { FLUSH_MS } from './limits.ts'
+import { FLUSH_MS, MAX_BODY_BYTES } from './limits.ts'
 import type { RouterMetrics } from './metrics.ts'
+import type { NamespaceLimits } from './namespace-limits.ts'
 import { Problem, type ProblemCode } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { Repeats } from './repeats.ts'
@@ -23,6 +24,9 @@ export type TasksOptions = {
   readonly desk: Desk
   readonly metrics: RouterMetrics
   readonly maxOpen: number
+  /** Bytes of the bodies of all tasks that are open. */
+  readonly maxBytes: number
+  readonly limits: NamespaceLimits
   readonly isKnowing: () => boolean
   /** Records tasks, where somebody wants that. */
   readonly tracer: Tracer | undefined
@@ -51,6 +55,7 @@ export class Tasks {
   readonly #tasks = new Map<string, OpenTask>()
   readonly #repeats = new Repeats<OpenTask, string | Problem>()
   #open = 0
+  #bytes = 0
   #isStopping = false
   #whenIdle: (() => void) | undefined
 
@@ -84,18 +89,24 @@ export class Tasks {
 
   /** Answers POST …/tasks. */
   accept(place: SwarmPlace, request: IncomingMessage, response: ServerResponse): void {
-    const refusal = this.#refusal(place)
+    let bytes = bytesToCome(request.headers)
+    const refusal = this.#refusal(place, bytes)
     if (refusal) return this.#refuse(response, refusal)
     this.#open += 1
+    this.#bytes += bytes
     let task: OpenTask | undefined
     response.on('close', () => {
       if (task) this.#left(task, response)
       this.#open -= 1
+      this.#bytes -= bytes
+      if (this.#o.limits.areOn) this.#o.limits.leave(place.namespace)
       if (this.#open === 0) this.#whenIdle?.()
     })
     readBody(request, (body) => {
       if (body instanceof Problem) return this.#refuse(response, body)
       if (response.destroyed) return
+      this.#bytes += body.length - bytes
+      bytes = body.length
       try {
         task = this.#take(place, request.headers, body, response)
       } catch (error) {
@@ -110,15 +121,22 @@ export class Tasks {
     this.#repeats.forget(scopeOf(entry))
   }
 
-  #refusal({ namespace, swarm }: SwarmPlace): Problem | undefined {
+  #refusal({ namespace, swarm }: SwarmPlace, bytes: number): Problem | undefined {
     if (this.#isStopping)
       return new Problem('ShuttingDown', { retryAfterSeconds: 1, detail: 'this router is stopping; send the task again' })
     if (!this.#o.isKnowing()) {
       return new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; send the task again' })
     }
     if (!this.#o.world.find(namespace, swarm)) return swarmNotFound(namespace, swarm)
-    if (this.#open < this.#o.maxOpen) return undefined
-    return new Problem('TooManyTasks', { retryAfterSeconds: 1, detail: `${this.#open} tasks are open in this router; send it again later` })
+    const { maxOpen, maxBytes, limits, metrics } = this.#o
+    if (this.#open >= maxOpen || this.#bytes + bytes > maxBytes) {
+      const detail = `${this.#open} tasks with ${this.#bytes} bytes are open in this router; send it again later`
+      return new Problem('TooManyTasks', { retryAfterSeconds: 1, detail })
+    }
+    if (!limits.areOn) return undefined
+    const problem = limits.enter(namespace)
+    if (problem) metrics.limited.inc({ namespace, swarm, code: problem.code })
+    return problem
   }
 
   #refuse(response: ServerResponse, problem: Problem): void {
@@ -274,6 +292,10 @@ const textOf = (id: string, { output, agent, group, revision, attempts, queuedMs
 
 /** Whether a repeat gets this failure again: one of what must not be done twice does as soon as an agent may have begun it. */
 const isFinal = ({ isIdempotent }: OpenTask, problem: Problem) => FINAL.has(problem.code) || (!isIdempotent && !saysNothingWasDone(problem))
+
+/** Bytes of the body as far as one can tell before it has come; what is beyond the limit is not kept. */
+const bytesToCome = ({ 'content-length': length, 'transfer-encoding': encoding }: IncomingHttpHeaders) =>
+  encoding === undefined ? Math.min(Number(length ?? 0), MAX_BODY_BYTES) : MAX_BODY_BYTES
 
 const bytesOf = (answer: string | Problem) => Buffer.byteLength(typeof answer === 'string' ? answer : answer.body())
 

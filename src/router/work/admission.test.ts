@@ -60,7 +60,7 @@ class Bench {
     for (const stage of STAGES) this.world.putAgent(agent(stage, 'r1'))
     const nobody = { attemptBegan: () => undefined, attemptEnded: () => undefined, queueChanged: () => undefined }
     const dispatcher = new Dispatcher({ upstream: this.upstream, now, random: () => 0.5, observer: nobody })
-    const metrics = routerMetrics(this.registry, { entries: () => this.world.entries, openTasks: () => 0, now })
+    const metrics = routerMetrics(this.registry, { entries: () => this.world.entries, openTasks: () => 0, openTasksOf: () => [], now })
     this.desk = {
       now,
       random: () => 0.5,
