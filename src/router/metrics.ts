@@ -149,6 +149,11 @@ function stateGauges(registry: Registry, world: MetricsWorld): void {
     })
   ofStages('stage_capacity', 'Tasks that the working agents of a stage take at once; 0 while it is broken.', (load) => load.capacity)
   ofStages('stage_queue_length', 'Tasks that wait for a stage.', (load) => load.waiting)
+  openGauges(registry, world)
+}
+
+function openGauges(registry: Registry, world: MetricsWorld): void {
+  const registers = [registry]
   new Gauge({
     name: 'swarmops_router_namespace_open_tasks',
     help: 'Tasks accepted and not ended, by namespace, where these are limited.',

@@ -5,7 +5,7 @@ import { NamespaceLimits } from './namespace-limits.ts'
 describe('limits of namespaces', () => {
   let nowMs = 0
   const limits = (maxInFlight: number | undefined, perSecond: number | undefined) =>
-    new NamespaceLimits({ maxInFlight, perSecond, now: () => nowMs })
+    new NamespaceLimits({ maxInFlightPerNamespace: maxInFlight, tasksPerSecondPerNamespace: perSecond }, () => nowMs)
   const enter = (of: NamespaceLimits, ...namespaces: readonly string[]) =>
     namespaces.map((namespace) => {
       const problem = of.enter(namespace)

@@ -3,9 +3,8 @@ import { Problem } from './problem.ts'
 
 /** What one namespace may have of a router; each is off where it is undefined. */
 export type NamespaceLimitsOptions = {
-  readonly maxInFlight: number | undefined
-  readonly perSecond: number | undefined
-  readonly now: () => number
+  readonly maxInFlightPerNamespace: number | undefined
+  readonly tasksPerSecondPerNamespace: number | undefined
 }
 
 type Share = { open: number; readonly bucket: TokenBucket | undefined }
@@ -13,15 +12,17 @@ type Share = { open: number; readonly bucket: TokenBucket | undefined }
 /** Keeps a namespace from taking all of a router: tasks that are open at once, and new ones a second with a second's worth at once. */
 export class NamespaceLimits {
   readonly #o: NamespaceLimitsOptions
+  readonly #now: () => number
   readonly #shares = new Map<string, Share>()
 
-  constructor(options: NamespaceLimitsOptions) {
+  constructor(options: NamespaceLimitsOptions, now: () => number) {
     this.#o = options
+    this.#now = now
   }
 
   /** Whether there is anything to keep to. */
   get areOn(): boolean {
-    return this.#o.maxInFlight !== undefined || this.#o.perSecond !== undefined
+    return this.#o.maxInFlightPerNamespace !== undefined || this.#o.tasksPerSecondPerNamespace !== undefined
   }
 
   /** Open tasks by namespace; one without any is kept only while it has to wait for its rate. */
@@ -31,13 +32,13 @@ export class NamespaceLimits {
 
   /** A task of a namespace that has swarms begins; the problem when it may not, and then it has not. */
   enter(namespace: string): Problem | undefined {
-    const { maxInFlight = Infinity, perSecond, now } = this.#o
+    const { maxInFlightPerNamespace: most = Infinity, tasksPerSecondPerNamespace: perSecond } = this.#o
     const share = this.#shares.get(namespace) ?? this.#add(namespace)
-    if (share.open >= maxInFlight) {
+    if (share.open >= most) {
       const detail = `namespace ${namespace} has ${share.open} tasks open in this router, as many as it may; send it again later`
       return new Problem('NamespaceFull', { retryAfterSeconds: 1, detail })
     }
-    const waitMs = share.bucket?.take(now()) ?? 0
+    const waitMs = share.bucket?.take(this.#now()) ?? 0
     if (waitMs > 0) {
       const detail = `namespace ${namespace} may send ${perSecond} tasks a second to this router; send it again later`
       return new Problem('NamespaceTooFast', { retryAfterSeconds: Math.ceil(waitMs / 1_000), detail })
@@ -57,7 +58,7 @@ export class NamespaceLimits {
   /** Nothing is kept of namespaces that have come to rest, of which there may have been many. */
   #add(namespace: string): Share {
     for (const [name, share] of this.#shares) if (this.#isIdle(share)) this.#shares.delete(name)
-    const { perSecond } = this.#o
+    const { tasksPerSecondPerNamespace: perSecond } = this.#o
     const bucket = perSecond === undefined ? undefined : new TokenBucket({ perSecond, burst: Math.max(1, Math.ceil(perSecond)) })
     const share = { open: 0, bucket }
     this.#shares.set(namespace, share)
@@ -65,6 +66,6 @@ export class NamespaceLimits {
   }
 
   #isIdle({ open, bucket }: Share): boolean {
-    return open === 0 && (bucket === undefined || bucket.isFull(this.#o.now()))
+    return open === 0 && (bucket === undefined || bucket.isFull(this.#now()))
   }
 }

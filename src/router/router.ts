@@ -83,11 +83,7 @@ export class Router {
     const world = new World<Call>({ sandboxUrl, now })
     this.#world = world
     this.#watch = new Watch(world, { client, log, metrics: options.runtimeMetrics, namespaces, labelSelector })
-    const limits = new NamespaceLimits({
-      maxInFlight: options.maxInFlightPerNamespace,
-      perSecond: options.tasksPerSecondPerNamespace,
-      now,
-    })
+    const limits = new NamespaceLimits(options, now)
     this.#metrics = routerMetrics(registry, {
       entries: () => world.entries,
       openTasks: () => this.#tasks.open,
@@ -138,8 +134,7 @@ export class Router {
       broken: (error, response) => this.#broken(error, response),
       tracer: options.tracer,
     })
-    const { access, internalToken, serve } = options
-    this.#front = new Front(guardedRoutes(this.#routes(), { access, internalToken, metrics: this.#metrics }), serve)
+    this.#front = new Front(guardedRoutes(this.#routes(), { ...options, metrics: this.#metrics }), options.serve)
     this.#listen()
   }
 
