@@ -45,8 +45,9 @@ lint: setup ## Lint and check the formatting
 format: setup ## Format everything
 	@prettier --write --log-level warn .
 
-generate: setup ## Write crds/ from the schemas in src/api
+generate: setup ## Write crds/ from the schemas in src/api, and config/ from the chart
 	@node dev/generate.ts
+	@node dev/generate-config.ts
 
 verify: setup ## Generate, type-check, lint, unit tests, and a clean tree
 	@node dev/generate.ts

@@ -1,22 +1,135 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { load } from 'js-yaml'
-import { CHART, helm, setValues } from '../support/helm.ts'
+import { ensureHelm } from '../../dev/tools/helm.ts'
+import { CHART, helm, render, setValues, type Values } from '../support/helm.ts'
+
+type Json = { [key: string]: unknown }
+const file = (name: string) => readFileSync(join(CHART, name), 'utf8')
+
+const REFUSED: Readonly<Record<string, { values: Values; says: RegExp }>> = {
+  'a value that does not exist': { values: { 'router.replica': '3' }, says: /'\/router': additional properties 'replica' not allowed/ },
+  'fewer than no routers': { values: { 'router.replicas': '-1' }, says: /'\/router\/replicas': minimum: got -1, want 0/ },
+  'a type of Service that does not exist': {
+    values: { 'router.service.type': 'Public' },
+    says: /'\/router\/service\/type': value must be one of 'ClusterIP', 'NodePort', 'LoadBalancer'/,
+  },
+  'what is not the name of a namespace': { values: { watchNamespaces: '{A_b}' }, says: /'\/watchNamespaces\/0': 'A_b' does not match/ },
+  'a digest that is none': { values: { 'image.digest': 'abc' }, says: /'\/image\/digest'/ },
+  'a label that finds pods': {
+    values: { 'commonLabels.app\\.kubernetes\\.io/name': 'x' },
+    says: /invalid propertyName 'app.kubernetes.io\/name'/,
+  },
+  'a ServiceAccount that is neither made nor named': {
+    values: { 'operator.serviceAccount.create': 'false' },
+    says: /'\/operator\/serviceAccount\/name'/,
+  },
+  'a certificate that nobody issues': {
+    values: { 'router.tls.certManager.enabled': 'true' },
+    says: /router\.tls\.certManager\.issuerRef: name who issues the certificate, such as {kind: ClusterIssuer/,
+  },
+  'two certificates': {
+    values: { 'router.tls.certManager.enabled': 'true', 'router.tls.certManager.issuerRef.name': 'x', 'router.tls.existingSecret': 'y' },
+    says: /router\.tls: set existingSecret or certManager\.enabled, not both/,
+  },
+  'TLS where all is open': {
+    values: { 'evaluation.insecure': 'true', 'router.tls.existingSecret': 'x' },
+    says: /evaluation\.insecure serves without TLS: take out evaluation\.insecure, or router\.tls/,
+  },
+  'no tokens without saying what else': {
+    values: { 'auth.enabled': 'false' },
+    says: /internalTokenSecret; or, on a laptop, set evaluation\.insecure=true/,
+  },
+  'two places for sandboxes': {
+    values: { 'e2bLocal.enabled': 'true', 'e2b.existingSecret': 'x' },
+    says: /e2bLocal\.enabled takes the place of E2B's cloud/,
+  },
+  'fewest routers above most': {
+    values: { 'router.autoscaling.enabled': 'true', 'router.autoscaling.minReplicas': '20' },
+    says: /minReplicas \(20\) must not be above maxReplicas \(10\)/,
+  },
+  'scraping twice': {
+    values: { 'monitoring.serviceMonitor.enabled': 'true', 'monitoring.podMonitor.enabled': 'true' },
+    says: /enable serviceMonitor or podMonitor, not both/,
+  },
+  'scraping pods without a token': { values: { 'monitoring.podMonitor.enabled': 'true' }, says: /podMonitor\.tokenSecret: name a Secret/ },
+  'a test task where nobody looks': {
+    values: { watchNamespaces: '{a}', 'test.task.swarm': 'desk', 'test.task.namespace': 'b' },
+    says: /test\.task\.namespace: b is not in watchNamespaces/,
+  },
+}
 
 describe('chart', function () {
-  this.timeout(15 * 60_000) // the first run builds Helm
+  this.timeout(60_000)
+  before(async function () {
+    this.timeout(20 * 60_000)
+    await ensureHelm()
+  })
 
-  it('passes helm lint --strict', async () => {
-    for (const values of [{}, { 'evaluation.insecure': 'true', 'e2bLocal.enabled': 'true' }]) {
+  for (const [name, values] of Object.entries({
+    'as it is': {},
+    'for a laptop': { 'evaluation.insecure': 'true', 'e2bLocal.enabled': 'true' },
+  }))
+    it(`passes helm lint --strict ${name}`, async () => {
       const { code, stdout, stderr } = await helm(['lint', '--strict', CHART, ...setValues(values)])
       expect(code, stdout + stderr).to.equal(0)
-    }
-  })
+    })
 
   it('has the version of the program', () => {
     const { version } = JSON.parse(readFileSync(join(CHART, '../../package.json'), 'utf8')) as { version: string }
-    const chart = load(readFileSync(join(CHART, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string }
+    const chart = load(file('Chart.yaml')) as { version: string; appVersion: string }
     expect([chart.version, chart.appVersion]).to.deep.equal([version, version])
+  })
+
+  it('has a schema with exactly the values that there are', () => {
+    const schema = JSON.parse(file('values.schema.json')) as Json
+    const definitions = schema['definitions'] as Record<string, Json>
+    const missing: string[] = []
+    const compare = (node: Json, values: unknown, path: string) => {
+      const target = typeof node['$ref'] === 'string' ? (definitions[node['$ref'].split('/').at(-1) ?? ''] ?? {}) : node
+      const known = target['properties'] as Record<string, Json> | undefined
+      if (!known || typeof values !== 'object' || values === null) return
+      const names = new Set([...Object.keys(known), ...Object.keys(values)])
+      for (const name of names) {
+        const there: unknown = Reflect.get(values, name)
+        const isOptional = ['global', 'claims'].includes(name) || path.endsWith('issuerRef')
+        if (!(name in known) || (there === undefined && !isOptional)) missing.push(`${path}.${name}`)
+        else compare(known[name] ?? {}, there, `${path}.${name}`)
+      }
+    }
+    compare(schema, load(file('values.yaml')), '')
+    expect(missing).to.deep.equal([])
+  })
+
+  for (const [name, { values, says }] of Object.entries(REFUSED))
+    it(`refuses ${name}, and says what to do`, async () => {
+      const { code, stderr } = await helm(['template', 'release', CHART, ...setValues(values)])
+      expect(code).not.to.equal(0)
+      expect(stderr).to.match(says)
+    })
+
+  it('renders the same again and again', async () => {
+    const values = { 'e2bLocal.enabled': 'true', 'evaluation.insecure': 'true' }
+    expect(await render('swarm-system', values)).to.deep.equal(await render('swarm-system', values))
+  })
+
+  it('is open nowhere unless told so', async () => {
+    const args = async (values: Values) =>
+      (await render('swarm-system', values)).flatMap((o) =>
+        o.kind === 'Deployment' ? (JSON.stringify(o).match(/--(?:metrics-)?auth=\w+/g) ?? []) : [],
+      )
+    expect(await args({})).to.deep.equal(['--metrics-auth=kubernetes', '--auth=kubernetes'])
+    expect(await args({ 'evaluation.insecure': 'true' })).to.deep.equal(['--metrics-auth=none', '--auth=none'])
+  })
+
+  it('gives a router the time that its tasks get, and some more', async () => {
+    const objects = await render('swarm-system', { 'router.drainSeconds': '120', 'router.preStopSeconds': '15' })
+    const router = JSON.stringify(objects.find((o) => o.kind === 'Deployment' && o.metadata.name.endsWith('-router')))
+    expect(router)
+      .to.contain('"terminationGracePeriodSeconds":145')
+      .and.contain('--drain-seconds=120')
+      .and.contain('"sleep":{"seconds":15}')
   })
 })

@@ -56,10 +56,11 @@ export class ChartInstallation {
     return (await promisify(execFile)('kubectl', ['--kubeconfig', this.cluster.kubeconfig, ...args], options)).stdout
   }
 
-  async helm(command: string, ...args: string[]): Promise<string> {
+  /** Runs a command of Helm about the release. */
+  async helm(command: string | readonly string[], ...args: string[]): Promise<string> {
     const flags = ['--kubeconfig', this.cluster.kubeconfig, '-n', this.namespace]
-    const { code, stdout, stderr } = await helm([command, this.release, ...args, ...flags])
-    if (code !== 0) throw new Error(`helm ${command}: ${stderr}`)
+    const { code, stdout, stderr } = await helm([...[command].flat(), this.release, ...args, ...flags])
+    if (code !== 0) throw new Error(`helm ${[command].flat().join(' ')}: ${stderr}`)
     return stdout
   }
 
