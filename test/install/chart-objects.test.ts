@@ -223,7 +223,7 @@ describe('installing, upgrading and uninstalling the chart', function () {
         ['swarms', 'agents', 'scalingpolicies'].map((kind) => `patch ${kind}/status`),
         'update swarms/finalizers',
       )
-    const MAY = { view: READ, edit: [...READ, ...WRITE], admin: [...READ, ...WRITE] }
+    const MAY = { view: READ, edit: [...READ, ...WRITE], admin: [...READ, ...WRITE, 'patch agents', 'delete agents'] }
     for (const [role, rights] of Object.entries(MAY))
       it(`with the role ${role} may do what it says, and nothing more`, async () => {
         const all = [...READ, ...WRITE, ...OTHERS]
