@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
+import type { RequestOptions } from 'node:https'
 import { userInfo } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { runCli } from '../src/cli/commands.ts'
@@ -16,6 +17,19 @@ function connect({ kubeconfig: file, context }: ClusterFlags) {
   const config = clusterConfig({ file, context })
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
   return { client: new KubeClient(config, { userAgent: 'kubectl-swarm' }), namespace }
+}
+
+/** Certificates of clients are of no use to routers, which cannot see them. */
+async function kubeToken({ kubeconfig: file, context }: ClusterFlags): Promise<string | undefined> {
+  const options: RequestOptions = {}
+  try {
+    await clusterConfig({ file, context }).applyToHTTPSOptions(options)
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined // a router may be used without a cluster
+    throw error
+  }
+  const [, value] = Object.entries(options.headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization') ?? []
+  return /^Bearer (.+)$/.exec(String(value))?.[1]
 }
 
 async function providers() {
@@ -67,6 +81,7 @@ try {
     env: process.env,
     user: userInfo().username,
     connect,
+    kubeToken,
     providers,
     interrupted,
     now: Date.now,

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseDuration } from '../api/duration.ts'
 import { drain } from './drain.ts'
 import { NoRouterError, withRouters, type RouterFlags } from './forward.ts'
+import { withTokenFlags } from './router-token.ts'
 import { keysOf } from './inside.ts'
 import { loadsOf, loadText, ORDERS, sortedBy, type Order } from './load.ts'
 import type { RouterAccess } from './router.ts'
@@ -11,7 +12,7 @@ import { look } from './top.ts'
 
 /** The commands by which a fleet is looked after. */
 export function addCare(add: Add, around: Surroundings, ended: (code: number) => void): void {
-  add('top [SWARM]', 'shows how busy agents are: processor and memory by E2B; tasks, errors and latency by the routers')
+  withTokenFlags(add('top [SWARM]', 'shows how busy agents are: processor and memory by E2B; tasks, errors and latency by the routers'))
     .addOption(new Option('--sort <FIGURE>', 'the largest first').choices(ORDERS).default('name'))
     .option('-w, --watch', 'shows it again every two seconds')
     .option('--router <URLS>', 'addresses of the routers, separated by commas (SWARM_ROUTER_URL)')

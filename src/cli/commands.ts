@@ -6,7 +6,8 @@ import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
 import { addCare } from './care.ts'
 import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
-import { knownRouters, withRouters } from './forward.ts'
+import { knownRouters, withRouters, type RouterFlags } from './forward.ts'
+import { withTokenFlags } from './router-token.ts'
 import { submit } from './submit.ts'
 import { CLEAR, EXIT, json, lookOf, output, refOf, within, type Add, type Common, type Surroundings } from './surroundings.ts'
 import { follow } from './watch.ts'
@@ -42,7 +43,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
   addAsking(add, around)
   addInside(add, around, ended)
   addCare(add, around, ended)
-  add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
+  withTokenFlags(add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input'))
     .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
     .option('--capability <NAME>', 'only agents of groups that have it')
     .option('--session-key <KEY>', 'tasks with the same key go to the same agent')
@@ -52,12 +53,12 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
       async (
         name: string,
         input: string,
-        options: Common & Record<'router' | 'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>,
+        options: RouterFlags & Record<'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>,
       ) => {
         const { capability, sessionKey, timeout, revision } = options
         const text = input === '-' ? await around.readInput() : input
         const task = { input: text, capability, sessionKey, timeout, revision }
-        const [known] = knownRouters(options, around)
+        const [known] = await knownRouters(options, around)
         const answer = known
           ? await submit(await refOf(name, options, around), task, known)
           : await within(options, around, async ({ client, namespace }) =>

@@ -3,6 +3,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { KubeApiError } from '../kube/api-error.ts'
 import type { KubeObject, ResourceKind } from '../kube/objects.ts'
 import { CliError } from './fleet.ts'
+import { routerToken, type TokenFlags } from './router-token.ts'
 import type { RouterAccess } from './router.ts'
 import type { Common, Surroundings } from './surroundings.ts'
 
@@ -35,7 +36,7 @@ const MOST_FORWARDS = 8
 const ROUTER_PORT = 18_000
 
 /** Where a cluster is, and what a person has said about routers. */
-export type RouterFlags = Common & { readonly router?: string | undefined }
+export type RouterFlags = TokenFlags & { readonly router?: string | undefined }
 
 /**
  * Does something with routers: those of `--router` or SWARM_ROUTER_URL (several with commas between them), else those that run in the cluster, through
@@ -44,31 +45,33 @@ export type RouterFlags = Common & { readonly router?: string | undefined }
 export async function withRouters<T>(
   { client, most }: { readonly client: KubeClient; readonly most: number },
   flags: RouterFlags,
-  around: Pick<Surroundings, 'env'>,
+  around: Surroundings,
   work: (routers: readonly RouterAccess[]) => Promise<T>,
 ): Promise<T> {
-  const known = knownRouters(flags, around)
+  const known = await knownRouters(flags, around)
   if (known.length > 0) return work(known.slice(0, most))
-  const token = tokenOf(around)
   const pods = (await routerPods(client)).filter(isReady).slice(0, Math.min(most, MOST_FORWARDS))
   if (pods.length === 0)
     throw new NoRouterError('no router is known, and none runs in the cluster; give its address with --router or SWARM_ROUTER_URL')
   const open: Forward[] = []
   try {
     for (const opening of pods.map(async (pod) => forward(pod, flags, around.env))) open.push(await opening)
-    return await work(open.map(({ url }) => ({ url, token })))
+    const urls = open.map(({ url }) => url)
+    const token = await routerToken(flags, around, urls)
+    return await work(urls.map((url) => ({ url, token })))
   } finally {
     for (const each of open) each.close()
   }
 }
 
 /** The routers of `--router` or SWARM_ROUTER_URL. */
-export function knownRouters({ router }: RouterFlags, around: Pick<Surroundings, 'env'>): RouterAccess[] {
-  const urls = router ?? around.env['SWARM_ROUTER_URL'] ?? ''
-  return urls.split(',').flatMap((url) => (url.trim() ? [{ url: url.trim(), token: tokenOf(around) }] : []))
+export async function knownRouters(flags: RouterFlags, around: Surroundings): Promise<RouterAccess[]> {
+  const text = flags.router ?? around.env['SWARM_ROUTER_URL'] ?? ''
+  const urls = text.split(',').flatMap((url) => url.trim() || [])
+  if (urls.length === 0) return []
+  const token = await routerToken(flags, around, urls)
+  return urls.map((url) => ({ url, token }))
 }
-
-const tokenOf = ({ env }: Pick<Surroundings, 'env'>): string | undefined => env['SWARM_ROUTER_TOKEN'] || undefined
 
 /** The pods of routers, as the chart labels them. Throws a CliError when one may not look for them. */
 export async function routerPods(client: KubeClient): Promise<Pod[]> {

@@ -39,9 +39,13 @@ export async function liveView(access: RouterAccess, { namespace, name }: Ref): 
   const response = await askRouter(access, path, { signal: AbortSignal.timeout(VIEW_MS) })
   if (response.status === 404) return undefined
   if (response.ok) return (await response.json()) as LiveView // the parse border: the router is of our making
-  const what = `the router at ${access.url} answers ${response.status}`
-  if (response.status !== 401 && response.status !== 403) throw new CliError(`${what}: ${(await response.text()).slice(0, 300)}`)
-  throw new CliError(`${what}; SWARM_ROUTER_TOKEN must be a token of somebody who may get swarm ${name} (kubectl create token ACCOUNT)`)
+  throw new CliError(`the router at ${access.url} answers ${response.status}: ${wordsOf(await response.text())}`)
+}
+
+/** What a router says is wrong. */
+function wordsOf(body: string): string {
+  const [, detail] = /"detail":("(?:[^"\\]|\\.)*")/.exec(body) ?? []
+  return detail === undefined ? body.slice(0, 300) : String(JSON.parse(detail))
 }
 
 /** `fetch` says only that it has failed; why is in the cause. */

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
@@ -192,6 +195,33 @@ describe('who may use a router', () => {
     }
     expect(text).to.match(/swarmops_router_refused_total\{code="Unauthorized"\} \d+/)
     expect(text).to.match(/swarmops_access_cached\{what="tokens",answer="good"\} \d+/)
+  })
+
+  it('takes tasks of kubectl swarm with the token of its kubeconfig, of a file, or of a ServiceAccount', async () => {
+    const main = join(import.meta.dirname, '../../../operator/kubectl-swarm.ts')
+    const file = join(mkdtempSync(join(tmpdir(), 'swarm-token-')), 'token')
+    writeFileSync(file, `${tokens.viewer}\n`, { mode: 0o600 })
+    const submit = async (env: Record<string, string>, ...args: readonly string[]) => {
+      const all = [main, 'submit', 'words', '{}', '-n', fleet.namespace, '--router', router.url, ...args]
+      const run = promisify(execFile)(process.execPath, all, { env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, ...env } })
+      const { stdout, stderr } = await run.catch((error: { stdout: string; stderr: string }) => error)
+      return codeOf({ headers: {}, status: stdout === '' ? 0 : 200, body: JSON.parse(stdout || stderr) as Reply['body'] })
+    }
+    const [own, ofFile, ofAccount, ofVariable, none] = await Promise.all([
+      submit({}),
+      submit({}, '--token-file', file),
+      submit({ SWARM_ROUTER_TOKEN: 'not this one' }, '--as-service-account', 'caller'),
+      submit({ SWARM_ROUTER_TOKEN: tokens.picky }),
+      submit({ KUBECONFIG: '/nowhere' }),
+    ])
+    expect({ own, ofFile, ofAccount, ofVariable, none }).to.deep.equal({
+      own: 200,
+      ofFile: [0, 'Forbidden'],
+      ofAccount: 200,
+      ofVariable: 200,
+      none: [0, 'Unauthorized'],
+    })
+    rmSync(dirname(file), { recursive: true })
   })
 
   it('needs a token for the audience of the router where it has one', async () => {
