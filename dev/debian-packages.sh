@@ -3,7 +3,7 @@
 set -eu
 
 # buildah builds the image; containerd, runc and the plugins run it; the others are what it is installed beside.
-PACKAGES="buildah containerd runc containernetworking-plugins prometheus redis-server lua5.4 iptables conntrack"
+PACKAGES="buildah containerd runc containernetworking-plugins iproute2 prometheus redis-server lua5.4 iptables conntrack"
 
 missing=""
 for package in $PACKAGES; do

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cachedAt, ensureGoModule, type GoModule } from '../tools/go-module.ts'
 
-/** The Kubernetes version that is built; the module's go.mod says the same. */
+/** The Kubernetes version that is built; the modules' go.mod say the same. */
 export const KUBERNETES_VERSION = 'v1.35.4'
 
 const CONTROL_PLANE: GoModule = {

@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly audit?: boolean
   /** More admission than an API server has by default. */
   readonly admissionPlugins?: readonly string[]
+  /** Where the API server listens and which addresses Services get, for a cluster with a node; see ControlPlaneOptions. */
+  readonly network?: { readonly address: string; readonly serviceRange: string }
   readonly say?: (line: string) => void
 }
 
@@ -64,6 +66,7 @@ async function processCluster(programs: string, options: ClusterOptions): Promis
       audit: options.audit ?? false,
       admissionPlugins: options.admissionPlugins ?? [],
       ...(options.autoscalerPeriod !== undefined && { autoscalerPeriod: options.autoscalerPeriod }),
+      ...options.network,
     })
     try {
       await startPlane(plane, options.crds)

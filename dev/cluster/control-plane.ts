@@ -31,6 +31,10 @@ export interface ControlPlaneOptions {
   readonly audit?: boolean
   /** More admission than an API server has by default. */
   readonly admissionPlugins?: readonly string[]
+  /** Where the API server listens, for nodes and pods too; on loopback, for this machine alone, when left out. */
+  readonly address?: string
+  /** Addresses of Services; those that are always taken when left out. */
+  readonly serviceRange?: string
 }
 
 /** etcd, an API server and a controller-manager as background processes on loopback ports. */
@@ -76,7 +80,7 @@ export class ControlPlane {
   /** Starts the API server if it does not run, waits until it is ready, and writes the kubeconfig. */
   async startApiServer(): Promise<void> {
     const { ports } = this.#options
-    const server = `https://127.0.0.1:${ports.apiServer}`
+    const server = `https://${this.#options.address ?? '127.0.0.1'}:${ports.apiServer}`
     if (this.#apiServer.pid === undefined) await this.#start(this.#apiServer, this.#apiServerArgs())
     const certificate = join(this.#certificates, 'apiserver.crt')
     await waitFor(this.#apiServer, () => existsSync(certificate))
@@ -124,11 +128,16 @@ export class ControlPlane {
   }
 
   #apiServerArgs(): string[] {
-    const { ports } = this.#options
+    const { ports, address, serviceRange } = this.#options
     const key = this.#file('service-account.key')
+    // Without an address of its own it refuses to publish the one of loopback, and says so every ten seconds.
+    const place =
+      address === undefined
+        ? ['--bind-address=127.0.0.1', '--endpoint-reconciler-type=none']
+        : [`--bind-address=${address}`, '--kubelet-preferred-address-types=InternalIP']
     return [
+      ...place,
       `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
-      '--bind-address=127.0.0.1',
       `--secure-port=${ports.apiServer}`,
       `--cert-dir=${this.#certificates}`,
       `--token-auth-file=${this.#file('tokens.csv')}`,
@@ -137,8 +146,7 @@ export class ControlPlane {
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${key}`,
       `--service-account-signing-key-file=${key}`,
-      '--service-cluster-ip-range=10.0.0.0/24',
-      '--endpoint-reconciler-type=none', // it refuses to publish a loopback address, and says so every ten seconds
+      `--service-cluster-ip-range=${serviceRange ?? '10.0.0.0/24'}`,
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
       '--event-ttl=1h',

@@ -1,0 +1,3 @@
+module swarmops.dev/pause
+
+go 1.25.0
