@@ -1,82 +1,13 @@
 import { after, afterEach, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { ArgoCd } from '../support/argo-cd.ts'
+import { MANIFESTS, swarmOf } from '../support/gitops-manifests.ts'
 import { kubectlOk } from '../support/kubectl.ts'
 import type { Load } from '../support/load.ts'
 import { System } from '../support/system.ts'
 import { eventually } from '../support/wait.ts'
 
 const APP = 'desk'
-
-/** Agents that answer by their variable MODE; `bad` ones fail each task, and say so. */
-const AGENT = `
-import { createServer } from 'node:http'
-createServer((request, response) => {
-  const answer = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-  if (request.url === '/health') return answer(200, {})
-  request.resume().on('end', () => (process.env.MODE.startsWith('bad') ? answer(500, { error: 'bad' }) : answer(200, { output: process.env.MODE })))
-}).listen(Number(process.env.PORT))
-`
-
-const indent = (text: string, by: number) =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => ' '.repeat(by) + line)
-    .join('\n')
-
-/** The directory of the Application: replicas are in no manifest of \`desk\`, and a ScalingPolicy has those of the group \`pairs\` of \`team\`. */
-const MANIFESTS = {
-  'desk/agents.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: desk-agents }\ndata:\n  agent.mjs: |\n${indent(AGENT, 4)}\n`,
-  'desk/rollout.yaml': `
-apiVersion: swarmops.dev/v1alpha1
-kind: CanaryRollout
-metadata: { name: desk }
-spec:
-  swarm: desk
-  steps:
-    - setWeight: 25
-    - analysis: { metrics: [{ name: errors, errorRate: { maxPercent: 10 }, interval: 250ms, count: 4 }] }
-    - pause: {}
-  guard: { maxErrorPercent: 10, minSamples: 5, window: 30s }
-  scaleDownDelay: 0s
-  abortScaleDownDelay: 0s
-`,
-  'desk/team.yaml': `
-apiVersion: swarmops.dev/v1alpha1
-kind: Swarm
-metadata: { name: team }
-spec:
-  groups:
-    - { name: momentum, replicas: 1, capabilities: [momentum] }
-    - { name: pairs, capabilities: [pairs] }
-  template:
-    sandboxTemplate: base
-    command: [node, agent.mjs]
-    env: [{ name: MODE, value: team }]
-    files: [{ path: agent.mjs, configMapKeyRef: { name: desk-agents, key: agent.mjs } }]
----
-apiVersion: swarmops.dev/v1alpha1
-kind: ScalingPolicy
-metadata: { name: pairs }
-spec:
-  target: { swarm: team, group: pairs }
-  minReplicas: 2
-  maxReplicas: 3
-  metrics: [{ name: load, type: InFlightPerAgent, target: { value: 2 } }]
-`,
-}
-const swarm = (mode: string) => `
-apiVersion: swarmops.dev/v1alpha1
-kind: Swarm
-metadata: { name: desk }
-spec:
-  template:
-    sandboxTemplate: base
-    command: [node, agent.mjs]
-    env: [{ name: MODE, value: ${mode} }]
-    files: [{ path: agent.mjs, configMapKeyRef: { name: desk-agents, key: agent.mjs } }]
-`
 
 describe('Argo CD', function () {
   this.timeout(240_000)
@@ -98,7 +29,7 @@ describe('Argo CD', function () {
   })
 
   const push = async (mode: string, more: Readonly<Record<string, string | null>> = {}) => {
-    argo.repository.commit({ 'desk/swarm.yaml': swarm(mode), ...more }, `agents of mode ${mode}`)
+    argo.repository.commit({ 'desk/swarm.yaml': swarmOf(mode), ...more }, `agents of mode ${mode}`)
     await argo.refresh(APP)
   }
   const healthIs = async (health: string, timeoutMs = 90_000) =>
@@ -135,7 +66,7 @@ describe('Argo CD', function () {
 
   it('brings a directory of agents up: Progressing, then Healthy', async () => {
     const health = argo.watchHealth(APP)
-    argo.repository.commit({ ...MANIFESTS, 'desk/swarm.yaml': swarm('good-1') }, 'the first agents')
+    argo.repository.commit({ ...MANIFESTS, 'desk/swarm.yaml': swarmOf('good-1') }, 'the first agents')
     await argo.application(APP, system.namespace)
     await healthIs('Healthy')
     await health.stop()
@@ -195,7 +126,9 @@ describe('Argo CD', function () {
     expect((await load.stop()).filter(({ status }) => status !== 200)).to.deep.equal([])
     await health.stop()
     expect(health.seen).to.include('Suspended').and.not.include('Degraded')
-    expect(health.seen.at(-1)).to.equal('Healthy')
+    expect(health.seen.indexOf('Healthy', 1), `healthy again at its end, and not before: ${health.seen.join()}`).to.equal(
+      health.seen.length - 1,
+    )
     expect(await system.task('desk', {})).to.deep.include({ status: 200 })
     expect((await system.swarm('desk'))?.spec.replicas).to.equal(4)
     expect(await syncs(), 'one commit, one sync').to.equal(before + 1)
@@ -230,11 +163,29 @@ describe('Argo CD', function () {
     expect(attempts.filter(({ outcome }) => outcome !== 'Done').length).to.be.greaterThan(0)
   })
 
+  it('brings agents to each cluster that the ApplicationSet finds, and takes them away with it', async () => {
+    argo.repository.commit(
+      { 'desk/here/swarm.yaml': swarmOf('here').replace('name: desk }', 'name: elsewhere }') },
+      'agents of the cluster here',
+    )
+    await argo.applicationSet(system.namespace)
+    await argo.until(
+      'desk-here',
+      'is Healthy',
+      ({ status }) => status?.sync?.status === 'Synced' && status.health?.status === 'Healthy',
+      90_000,
+    )
+    expect((await system.task('elsewhere', {})).body).to.deep.include({ output: 'here' })
+    await argo.removeApplicationSet()
+    await eventually('its Application is gone', async () => (await argo.get('desk-here')) === undefined, { timeoutMs: 60_000 })
+    expect(await system.swarm('elsewhere')).to.equal(undefined)
+  })
+
   it('takes everything away with the Application, the namespace included, and leaves no sandbox', async () => {
     const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${system.namespace} }\n`
     await push('good-2', { 'desk/namespace.yaml': namespace })
     await healthIs('Healthy')
-    expect(system.e2b.admin.sandboxes().length).to.equal(7)
+    await eventually('there are 4 agents of desk and 3 of team', () => system.e2b.admin.sandboxes().length === 7)
     await argo.remove(APP)
     await eventually('the Application is gone', async () => (await argo.get(APP)) === undefined, { timeoutMs: 90_000 })
     await eventually('the namespace is gone', async () => !(await system.namespaceExists()), { timeoutMs: 60_000 })

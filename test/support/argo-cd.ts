@@ -44,13 +44,14 @@ const argo = (plural: string, kind: string) => ({ group: 'argoproj.io', version:
 /** Applications as the API server has them. */
 export const APPLICATIONS: ResourceKind<Application> = argo('applications', 'Application')
 const PROJECTS: ResourceKind<KubeObject> = argo('appprojects', 'AppProject')
+const APPLICATION_SETS: ResourceKind<KubeObject> = argo('applicationsets', 'ApplicationSet')
 
 /** Argo CD's application controller and repo server, its Redis, and a git repository, for one namespace of agents. */
 export class ArgoCd {
   readonly client: KubeClient
   readonly repository: GitRepository
   readonly #dir: string
-  readonly #daemons: readonly [Daemon, Daemon, Daemon]
+  readonly #daemons: readonly [Daemon, Daemon, Daemon, Daemon]
   readonly #kubeconfig: string
   readonly #end = () => {
     for (const daemon of this.#daemons) daemon.killNow()
@@ -62,11 +63,9 @@ export class ArgoCd {
     this.#kubeconfig = kubeconfig
     this.repository = repository
     this.client = new KubeClient(loadKubeConfig({ file: kubeconfig }))
-    this.#daemons = [
-      new Daemon('redis-server', dir),
-      new Daemon('argocd-repo-server', dir),
-      new Daemon('argocd-application-controller', dir),
-    ]
+    const daemon = (name: string) => new Daemon(name, dir)
+    const [sets, controller] = [daemon('argocd-applicationset-controller'), daemon('argocd-application-controller')]
+    this.#daemons = [daemon('redis-server'), daemon('argocd-repo-server'), sets, controller]
   }
 
   static async start(kubeconfig: string): Promise<ArgoCd> {
@@ -113,6 +112,20 @@ export class ArgoCd {
       metadata: { ...metadata, name },
       spec: { ...shown, source, destination: { server, namespace }, ...spec },
     })
+  }
+
+  /** Applies the ApplicationSet of `deploy/argocd`, for this repository and a namespace; the cluster that it finds is called `here`. */
+  async applicationSet(namespace: string): Promise<void> {
+    const { metadata, spec } = manifest('applicationset.yaml')
+    const template = spec['template'] as { spec: { source: object; destination: object } }
+    const source = { ...template.spec.source, repoURL: this.repository.url }
+    const inner = { ...template.spec, source, destination: { ...template.spec.destination, namespace } }
+    await this.#apply(APPLICATION_SETS, { metadata, spec: { ...spec, template: { ...template, spec: inner } } })
+  }
+
+  /** Deletes the ApplicationSet, and with it the Applications that it has made. */
+  async removeApplicationSet(): Promise<void> {
+    await this.client.delete(APPLICATION_SETS, { namespace: NAMESPACE, name: manifest('applicationset.yaml').metadata.name })
   }
 
   async get(name: string): Promise<Application | undefined> {
@@ -179,8 +192,8 @@ export class ArgoCd {
   async #start(programs: string): Promise<void> {
     await installCrds(this.#kubeconfig, argoCdCrds())
     await this.#configure()
-    const [redis = 0, repo = 0, repoMetrics = 0, metrics = 0] = await freePorts(4)
-    const [cache, repoServer, controller] = this.#daemons
+    const [redis = 0, repo = 0, repoMetrics = 0, metrics = 0, setMetrics = 0, setProbe = 0, webhook = 0] = await freePorts(7)
+    const [cache, repoServer, sets, controller] = this.#daemons
     const at = '127.0.0.1'
     const redisArgs = ['--bind', at, '--port', String(redis), '--save', '', '--appendonly', 'no']
     await cache.start({ command: 'redis-server', args: redisArgs })
@@ -204,6 +217,14 @@ export class ArgoCd {
       '--persist-resource-health',
     ]
     await controller.start({ command: join(programs, controller.name), args: [...common, ...controllerArgs], env })
+    const setArgs = [
+      `--namespace=${NAMESPACE}`,
+      `--argocd-repo-server=${at}:${repo}`,
+      '--repo-server-plaintext',
+      '--enable-progressive-syncs',
+    ]
+    setArgs.push(`--metrics-addr=${at}:${setMetrics}`, `--probe-addr=${at}:${setProbe}`, `--webhook-addr=${at}:${webhook}`)
+    await sets.start({ command: join(programs, sets.name), args: setArgs, env })
   }
 
   async #configure(): Promise<void> {
@@ -220,7 +241,10 @@ export class ArgoCd {
     const { server = '', caData } = config.getCurrentCluster() ?? {}
     const access = { bearerToken: config.getCurrentUser()?.token, tlsClientConfig: { caData } }
     const cluster = { name: 'here', server, config: JSON.stringify(access) }
-    await this.#apply(SECRETS, { ...meta('cluster', { 'argocd.argoproj.io/secret-type': 'cluster' }), stringData: cluster })
+    await this.#apply(SECRETS, {
+      ...meta('cluster', { 'argocd.argoproj.io/secret-type': 'cluster', 'swarmops.dev/agents': 'true', stage: 'canary' }),
+      stringData: cluster,
+    })
   }
 }
 

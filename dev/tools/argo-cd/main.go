@@ -1,9 +1,11 @@
 // One binary for what the tests of GitOps need: the name it is called by decides which one runs.
-// The programs of Argo CD are its own; `gitops-read` is the part of Argo CD and of Flux that reads objects, as a filter.
+// The programs of Argo CD are its own; `gitops-read` is the part of Argo CD and of Flux that reads objects, `flux-apply` the part of Flux that
+// applies and waits, as filters.
 package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,13 +23,18 @@ var programs = map[string]func() *cobra.Command{
 	"argocd-repo-server":               reposerver.NewCommand,
 }
 
+var filters = map[string]func(arguments []string, in io.Reader, out io.Writer) error{
+	"gitops-read": read,
+	"flux-apply":  fluxApply,
+}
+
 func main() {
 	if parent, err := strconv.Atoi(os.Getenv("GITOPS_TOOLS_PARENT")); err == nil {
 		go exitWithParent(parent)
 	}
 	name := filepath.Base(os.Args[0])
-	if name == "gitops-read" {
-		if err := read(os.Stdin, os.Stdout); err != nil {
+	if filter, ok := filters[name]; ok {
+		if err := filter(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

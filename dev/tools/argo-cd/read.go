@@ -34,7 +34,7 @@ type answer struct {
 }
 
 // read answers each question of the input, one JSON object a line, until its end.
-func read(in io.Reader, out io.Writer) error {
+func read(_ []string, in io.Reader, out io.Writer) error {
 	decoder, encoder := json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var asked question
