@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
 import { userInfo } from 'node:os'
 import { text } from 'node:stream/consumers'
@@ -52,6 +53,8 @@ function interrupted(): AbortSignal {
   return stopping.signal
 }
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // written by us
+
 const write = (stream: NodeJS.WriteStream) => async (output: string | Uint8Array) => {
   if (!stream.write(output)) await once(stream, 'drain')
 }
@@ -85,6 +88,7 @@ try {
     providers,
     interrupted,
     now: Date.now,
+    version,
   })
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error

@@ -1,6 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseDuration } from '../api/duration.ts'
+import { examine, type DoctorOptions } from './doctor/doctor.ts'
+import { findingsText } from './doctor/show.ts'
+import { versionsOf, versionsText } from './doctor/version.ts'
 import { drain } from './drain.ts'
 import { NoRouterError, withRouters, type RouterFlags } from './forward.ts'
 import { withTokenFlags } from './router-token.ts'
@@ -20,6 +23,28 @@ export function addCare(add: Add, around: Surroundings, ended: (code: number) =>
     .addHelpText('after', TOP_HELP)
     .action(async (swarm: string | undefined, options: TopFlags) =>
       within(options, around, async (place) => ended(await top(swarm, options, place, around))),
+    )
+  add('doctor', 'looks at all that a fleet needs, and says what to do about what is wrong')
+    .option('-A, --all-namespaces', 'at the swarms and agents of all namespaces')
+    .option('--lease-namespace <NAME>', 'namespace of the Lease by which the operator leads (that of its Deployment, or default)')
+    .option('--lease-name <NAME>', 'name of that Lease (that of its Deployment, or swarm-operator)')
+    .option('--router <URLS>', 'addresses of the routers, separated by commas (SWARM_ROUTER_URL)')
+    .addOption(output())
+    .addHelpText('after', DOCTOR_HELP)
+    .action(async (options: DoctorOptions) =>
+      within(options, around, async (place) => {
+        const findings = await examine(options, { keys: await keysOf(place, around), namespace: place.namespace, around })
+        await around.write(options.output ? json(findings) : findingsText(findings, lookOf(around).paint))
+        if (findings.some(({ level }) => level === 'fail')) ended(EXIT.failed)
+      }),
+    )
+  add('version', 'shows the version of the plugin, of the operator in the cluster, and of the API server')
+    .addOption(output())
+    .action(async (options: Common) =>
+      within(options, around, async ({ client }) => {
+        const versions = await versionsOf(client, around.version)
+        await around.write(options.output ? json(versions) : versionsText(versions))
+      }),
     )
   add('drain AGENT', 'replaces an agent: another one takes its place, it gets no new tasks, finishes those that it has, and goes')
     .option('--no-wait', 'does not wait until it is gone')
@@ -83,6 +108,15 @@ in the cluster are found by themselves. Processor and memory need the key of E2B
 Examples:
   kubectl swarm top
   kubectl swarm top desk --sort latency --watch`
+
+const DOCTOR_HELP = `
+It looks at the API server, the kinds and their version, your rights and those of the operator, whether an operator leads, whether routers take
+tasks, the key of E2B, agents that are stuck, and sandboxes without an Agent. What you may not look at is a warning.
+Exit code 1 when anything is wrong (fail), 0 when all is well or there are only warnings.
+
+Examples:
+  kubectl swarm doctor -A
+  kubectl swarm doctor -o json | jq '.[] | select(.level != "ok")'`
 
 const DRAIN_HELP = `
 How many agents are missing meanwhile is up to spec.update of the swarm: with maxUnavailable 0, the default, the new one is ready before this

@@ -53,9 +53,12 @@ export async function readAgent(client: KubeClient, ref: Ref): Promise<Agent> {
   throw new CliError(`namespace ${ref.namespace} has no agent ${ref.name}; kubectl swarm status SWARM shows those of a swarm`)
 }
 
-/** The agents of a swarm by name, or all of a namespace. */
-export async function readAgents(client: KubeClient, namespace: string, swarm?: string): Promise<Agent[]> {
-  const selection = { namespace, ...(swarm !== undefined && { labelSelector: `${LABEL.swarm}=${swarm}` }) }
+/** The agents of a swarm by name, or all of a namespace, or of all. */
+export async function readAgents(client: KubeClient, namespace: string | undefined, swarm?: string): Promise<Agent[]> {
+  const selection = {
+    ...(namespace !== undefined && { namespace }),
+    ...(swarm !== undefined && { labelSelector: `${LABEL.swarm}=${swarm}` }),
+  }
   const { items } = await client.list(AGENTS, selection)
   return items.sort((a, b) => compare(a.metadata.name, b.metadata.name))
 }

@@ -38,6 +38,8 @@ export type Surroundings = {
   /** Ends when somebody ends the plugin, which from the first call on waits for what it does then. */
   readonly interrupted: () => AbortSignal
   readonly now: () => number
+  /** The version of the plugin. */
+  readonly version: string
 }
 
 /** Done; not done, as the message says; not understood; ended by a person. A command of `exec` gives its own. */

@@ -17,26 +17,26 @@ export type Ran = { readonly code: number | null; readonly out: string; readonly
 /** The plugin as a person has it: found by kubectl in the PATH, with a kubeconfig and a home of its own. */
 export class Plugin {
   readonly #system: System
-  readonly #directory: string
+  readonly directory: string
 
   constructor(system: System) {
     this.#system = system
-    this.#directory = mkdtempSync(join(tmpdir(), 'swarm-plugin-'))
+    this.directory = mkdtempSync(join(tmpdir(), 'swarm-plugin-'))
     chmodSync(PLUGIN, 0o755)
-    symlinkSync(PLUGIN, join(this.#directory, 'kubectl-swarm'))
+    symlinkSync(PLUGIN, join(this.directory, 'kubectl-swarm'))
   }
 
   /** Forgets its home. */
   remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true })
+    rmSync(this.directory, { recursive: true, force: true })
   }
 
   /** The environment that it runs in. */
   env(more: Readonly<Record<string, string>> = {}): Record<string, string> {
     const { kubeconfig, routerUrl, e2b } = this.#system
     return {
-      PATH: [this.#directory, process.env['PATH']].join(delimiter),
-      HOME: this.#directory,
+      PATH: [this.directory, process.env['PATH']].join(delimiter),
+      HOME: this.directory,
       KUBECONFIG: kubeconfig,
       SWARM_ROUTER_URL: routerUrl,
       E2B_API_URL: e2b.url,
