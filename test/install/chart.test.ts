@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'mocha'
 import { expect } from 'chai'
@@ -122,6 +122,40 @@ describe('chart', function () {
       )
     expect(await args({})).to.deep.equal(['--metrics-auth=kubernetes', '--auth=kubernetes'])
     expect(await args({ 'evaluation.insecure': 'true' })).to.deep.equal(['--metrics-auth=none', '--auth=none'])
+  })
+
+  it('hands on the alerts as they are, but for what a swarm may cost', async () => {
+    const rendered = await render('swarm-system', {
+      'monitoring.prometheusRule.enabled': 'true',
+      'monitoring.prometheusRule.costHourlyDollars': '7',
+    })
+    const rule = rendered.find((o) => o.kind === 'PrometheusRule')
+    const alerts = file('files/alerts.yaml')
+    expect(alerts).to.contain('expr: vector(50)')
+    expect(rule?.['spec']).to.deep.equal(load(alerts.replace('expr: vector(50)', 'expr: vector(7)')))
+  })
+
+  it('hands on every dashboard as it is', async () => {
+    const boards = (await render('swarm-system', { 'monitoring.dashboards.enabled': 'true' })).filter(
+      (o) => o.metadata.labels?.['grafana_dashboard'] === '1',
+    )
+    const files = existsSync(join(CHART, 'files/dashboards')) ? readdirSync(join(CHART, 'files/dashboards')) : []
+    const data: unknown = Object.assign({}, ...boards.map((o) => o['data']))
+    expect(data).to.deep.equal(Object.fromEntries(files.map((name) => [name, file(`files/dashboards/${name}`)])))
+  })
+
+  it('lets metrics keep their own labels, and sends them a token', async () => {
+    const monitors = await render('swarm-system', { 'monitoring.serviceMonitor.enabled': 'true', 'router.tls.existingSecret': 'tls' })
+    const endpoints = monitors.flatMap((o) => (o.kind === 'ServiceMonitor' ? (o['spec'] as { endpoints: object[] }).endpoints : []))
+    const common = {
+      port: 'http',
+      path: '/metrics',
+      interval: '30s',
+      honorLabels: true,
+      bearerTokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    }
+    const tlsConfig = { serverName: 'release-swarm-operator-router.swarm-system.svc', ca: { secret: { name: 'tls', key: 'ca.crt' } } }
+    expect(endpoints).to.deep.equal([common, { ...common, scheme: 'https', tlsConfig }])
   })
 
   it('gives a router the time that its tasks get, and some more', async () => {

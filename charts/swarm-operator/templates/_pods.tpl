@@ -1,13 +1,3 @@
-{{/* What a pod may not do. */}}
-{{- define "swarm.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
 {{/* What a container may not do. */}}
 {{- define "swarm.containerSecurity" -}}
 allowPrivilegeEscalation: false
