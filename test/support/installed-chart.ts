@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { loadAll } from 'js-yaml'
 import { startCluster, type Cluster } from '../../dev/cluster/cluster.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { ENDPOINT_SLICES, SECRETS, type KubeObject, type ResourceKind, type Secret } from '../../src/kube/objects.ts'
@@ -19,8 +20,17 @@ type Component = keyof typeof LISTENING
 type Container = {
   args: string[]
   env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[]
+  volumeMounts?: { name: string; mountPath: string }[]
 }
-type Deployment = Rendered & { spec: { template: { spec: { containers: Container[] } } } }
+type Volume = {
+  name: string
+  secret?: { secretName: string; items?: { key: string; path: string }[] }
+  projected?: { sources: { serviceAccountToken?: { audience: string; path: string } }[] }
+}
+type PodSpec = { serviceAccountName: string; automountServiceAccountToken?: boolean; containers: Container[]; volumes?: Volume[] }
+type Deployment = Rendered & { spec: { template: { spec: PodSpec } } }
+/** A container as a process: where its files are is changed in its arguments and variables. */
+type Process = { args: string[]; env: Record<string, string>; tokenFile: string }
 type Binding = Rendered & { roleRef: { kind: string; name: string }; subjects: { name: string; namespace: string }[] }
 type Role = Rendered & { rules: Omit<Rule, 'namespace'>[] }
 
@@ -81,17 +91,18 @@ export class ChartInstallation {
       const role = `--clusterrole=${this.namespace}-${this.release}-task-sender`
       await this.kubectl('-n', namespace, 'create', 'rolebinding', 'client', role, `--serviceaccount=${namespace}:client`)
       return {
-        operator: await this.#program('operator'),
-        router: await this.#program('router'),
+        operator: await this.program('operator'),
+        router: await this.program('router'),
         clientToken: await this.token(namespace, 'client'),
-        onRouter: async (port) => this.#endpoint(port),
+        onRouter: async (port) => this.endpoint(port),
       }
     }
   }
 
   /** A token of a ServiceAccount. */
-  async token(namespace: string, name: string): Promise<string> {
-    return (await this.kubectl('-n', namespace, 'create', 'token', name, '--duration=1h')).trim()
+  async token(namespace: string, name: string, audience?: string): Promise<string> {
+    const more = audience === undefined ? [] : [`--audience=${audience}`]
+    return (await this.kubectl('-n', namespace, 'create', 'token', name, '--duration=1h', ...more)).trim()
   }
 
   /** The user that a component is to the API server. */
@@ -116,17 +127,61 @@ export class ChartInstallation {
   }
 
   /** The program of a Deployment, with its own flags, but on a free port and with files where a test may write. */
-  async #program(component: Component): Promise<ProgramOptions> {
+  async program(component: Component): Promise<ProgramOptions> {
     const name = `${this.release}-${component}`
     const deployment = JSON.parse(await this.kubectl('-n', this.namespace, 'get', 'deployment', name, '-o', 'json')) as Deployment
-    const [container] = deployment.spec.template.spec.containers
-    const tokenFile = join(this.dir, `${component}.token`)
-    writeFileSync(tokenFile, await this.token(this.namespace, name), { mode: 0o600 })
-    const args = (container?.args ?? []).map((arg) => arg.replace(/^(--(metrics-)?port)=\d+$/, '$1=0').replace(TOKEN_FILE, tokenFile))
-    const env: Record<string, string> = { KUBECONFIG: this.#kubeconfig(component, tokenFile) }
-    for (const { name: variable, value, valueFrom } of container?.env ?? [])
-      env[variable] = value ?? (await this.#secretValue(valueFrom?.secretKeyRef))
-    return { file: `operator/${component}.ts`, args, env, listening: LISTENING[component] }
+    const { args, env, tokenFile } = await this.#process(deployment.spec.template.spec)
+    const onFreePort = args.map((arg) => arg.replace(/^(--(metrics-)?port)=\d+$/, '$1=0'))
+    env['KUBECONFIG'] = this.#kubeconfig(component, tokenFile)
+    return { file: `operator/${component}.ts`, args: onFreePort, env, listening: LISTENING[component] }
+  }
+
+  /**
+   * Runs what the pod of \`helm test\` runs, and says what it said. Names of Services lead to this machine, with the ports of the processes
+   * in place of those that every pod has.
+   */
+  async helmTest(ports: { operator: number; router: number }): Promise<{ code: number; output: string }> {
+    const hooks = (await this.helm(['get', 'hooks'])).split(/^---$/m).flatMap((text) => loadAll(text) as Rendered[])
+    for (const hook of hooks) if (hook.kind !== 'Pod') await this.client.apply(kindOf(hook), hook, { fieldManager: 'test', force: true })
+    const pod = hooks.find(({ kind }) => kind === 'Pod')
+    const { args, env } = await this.#process(pod?.['spec'] as PodSpec)
+    const toHere = (url = '') => url.replace(':18080', `:${ports.operator}`).replace(':18000', `:${ports.router}`)
+    const patch = `import dns from 'node:dns'; const { lookup } = dns; dns.lookup = (_name, ...rest) => lookup('127.0.0.1', ...rest)`
+    const here = { ...env, ROUTER_URL: toHere(env['ROUTER_URL']), OPERATOR_URL: toHere(env['OPERATOR_URL']), TRIES: '30' }
+    const run = promisify(execFile)(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(patch)}`, ...args], {
+      env: { PATH: process.env['PATH'], ...here },
+    })
+    return run.then(
+      ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
+      (error: { code?: number; stdout?: string; stderr?: string }) => ({
+        code: error.code ?? 1,
+        output: `${error.stdout ?? ''}${error.stderr ?? ''}`,
+      }),
+    )
+  }
+
+  async #process({ containers: [container], volumes = [], serviceAccountName, automountServiceAccountToken }: PodSpec): Promise<Process> {
+    const root = mkdtempSync(join(this.dir, 'pod-'))
+    const tokenFile = join(root, 'token')
+    if (automountServiceAccountToken !== false)
+      writeFileSync(tokenFile, await this.token(this.namespace, serviceAccountName), { mode: 0o600 })
+    const places: [string, string][] = [[TOKEN_FILE, tokenFile]]
+    for (const { name, mountPath } of container?.volumeMounts ?? []) {
+      const volume = volumes.find((v) => v.name === name)
+      const place = join(root, name)
+      mkdirSync(place)
+      for (const { key, path } of volume?.secret?.items ?? [])
+        writeFileSync(join(place, path), await this.#secretValue({ name: volume?.secret?.secretName ?? '', key }), { mode: 0o600 })
+      for (const { serviceAccountToken: token } of volume?.projected?.sources ?? [])
+        if (token)
+          writeFileSync(join(place, token.path), await this.token(this.namespace, serviceAccountName, token.audience), { mode: 0o600 })
+      if (mountPath !== '/tmp') places.push([mountPath, place])
+    }
+    const placed = (text: string) => places.reduce((now, [from, to]) => now.replace(from, to), text)
+    const env: Record<string, string> = {}
+    for (const { name, value, valueFrom } of container?.env ?? [])
+      env[name] = placed(value ?? (await this.#secretValue(valueFrom?.secretKeyRef)))
+    return { args: (container?.args ?? []).map(placed), env, tokenFile }
   }
 
   async #secretValue(ref: { name: string; key: string } | undefined): Promise<string> {
@@ -144,7 +199,7 @@ export class ChartInstallation {
   }
 
   /** What the control plane does when a pod of the router is ready. */
-  async #endpoint(port: number): Promise<void> {
+  async endpoint(port: number): Promise<void> {
     const name = `${this.release}-router`
     const manifest = {
       metadata: { name: `${name}-${port}`, namespace: this.namespace, labels: { 'kubernetes.io/service-name': name } },
@@ -160,6 +215,11 @@ export class ChartInstallation {
     await this.cluster.stop()
     rmSync(this.dir, { recursive: true, force: true })
   }
+}
+
+function kindOf({ apiVersion, kind }: Rendered): ResourceKind<KubeObject> {
+  const [version = '', group = ''] = apiVersion.split('/').reverse()
+  return { group, version, plural: `${kind.toLowerCase()}s`, kind, namespaced: true }
 }
 
 /** No EndpointSlice may hold a loopback address. */

@@ -133,3 +133,16 @@ readinessProbe:
 {{- toYaml . | nindent 0 }}
 {{- end }}
 {{- end -}}
+
+{{/* File with the token for routers: one of its own where they want an audience. Takes (list whether). */}}
+{{- define "swarm.tokenFile" -}}
+{{- if index . 0 -}}/var/run/secrets/swarm-operator/token{{- else -}}/var/run/secrets/kubernetes.io/serviceaccount/token{{- end -}}
+{{- end -}}
+
+{{/* The volume with a token for routers that want an audience. */}}
+{{- define "swarm.tokenVolume" -}}
+- name: router-token
+  projected:
+    sources:
+      - serviceAccountToken: { audience: {{ first .Values.auth.audiences | quote }}, expirationSeconds: 3600, path: token }
+{{- end -}}
