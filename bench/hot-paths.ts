@@ -5,7 +5,8 @@ import { FULL_WEIGHT, decide, readBallot, type CastVote } from '../src/routing/c
 import { Fleet } from '../src/routing/fleet.ts'
 import type { Strategy } from '../src/routing/strategy.ts'
 import type { Benchmark, Context, Figure } from './benchmark.ts'
-import { compare, ratioOf, type Timed, type Work } from './support/micro.ts'
+import { callersOf } from './support/callers.ts'
+import { compare, ratioOf, type Family, type Timed, type Work } from './support/micro.ts'
 import { figureOf } from './support/statistics.ts'
 
 const OBJECTS = 10_000
@@ -19,10 +20,11 @@ export const hotPaths: Benchmark = {
   run: measure,
 }
 
-async function measure({ quick, signal }: Context): Promise<readonly Figure[]> {
+async function measure(context: Context): Promise<readonly Figure[]> {
+  const { quick, signal } = context
   const how = quick ? { rounds: 3, roundMs: 5 } : { rounds: 15, roundMs: 60 }
   const figures: Figure[] = []
-  for (const family of [routing(), queues(), caches()]) {
+  for (const family of [routing(), queues(), caches(), await callersOf(context)]) {
     signal.throwIfAborted()
     const [reference, ...subjects] = await compare([family.reference, ...family.subjects], how)
     if (!reference) throw new Error('there is nothing to compare')
@@ -37,8 +39,6 @@ function figureFor(timed: Timed, reference?: Timed): Figure {
   const times = reference && `${ratioOf(timed, reference).toFixed(1)} × ${reference.name}`
   return figureOf(timed.name, 'µs', micros, { note: `${Math.round(1e6 / value).toLocaleString('en-GB')} /s${times ? `; ${times}` : ''}` })
 }
-
-type Family = { readonly reference: Work; readonly subjects: readonly Work[] }
 
 const ADAPTIVE = { explorationPercent: 5, halfLifeMs: 30_000 }
 

@@ -3,6 +3,9 @@ import { median } from './statistics.ts'
 /** A piece of code to be timed. One `run` does `operations` of them. */
 export type Work = { readonly name: string; readonly operations: number; readonly run: () => void | Promise<void> }
 
+/** Pieces of code that are timed beside something well known. */
+export type Family = { readonly reference: Work; readonly subjects: readonly Work[] }
+
 /** How long one operation took in each round, in nanoseconds. */
 export type Timed = { readonly name: string; readonly nanoseconds: readonly number[] }
 
