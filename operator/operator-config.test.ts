@@ -22,6 +22,14 @@ describe('configuration of the operator', () => {
     expect(config?.routerService).to.deep.equal({ namespace: 'swarms', name: 'router' })
   })
 
+  it('takes hosts that manifests may have it ask', () => {
+    expect(read()?.sourceHosts).to.deep.equal([])
+    expect(read('--source-hosts', 'prometheus.monitoring.svc, *.Example.com')?.sourceHosts).to.deep.equal([
+      'prometheus.monitoring.svc',
+      '*.example.com',
+    ])
+  })
+
   it('is complete in what --help prints', () => expect(usage()).to.match(/--router-service +NAMESPACE\/NAME of a Service/))
 
   const wrong: Record<string, [string[], string]> = {
@@ -32,6 +40,11 @@ describe('configuration of the operator', () => {
     'a Service that is an address': [['--router-service', 'http://router/x'], '--router-service must be NAMESPACE/NAME such as'],
     'certificates without a name to check': [['--router-tls-ca-file', '/ca'], '--router-tls-ca-file needs --router-service NAMESPACE/NAME'],
     'an address that is none': [['--router-urls', 'router:1'], '--router-urls must hold http addresses'],
+    'a host that is an address with a path': [['--source-hosts', 'http://prometheus:9090'], '--source-hosts must hold names of hosts'],
+    'a certificate without its key': [
+      ['--metrics-tls-cert-file', 'tls.crt'],
+      '--metrics-tls-cert-file and --metrics-tls-key-file go together',
+    ],
     'a flag that is none': [['--rooter'], "Unknown option '--rooter'"],
   }
   for (const [name, [args, message]] of Object.entries(wrong))

@@ -12,6 +12,7 @@ export type OperatorConfig = {
   metricsHost: string
   metricsPort: number
   metricsAuth: AuthMode
+  sourceHosts: string[]
   metricsTls: TlsFiles | undefined
   leaseNamespace: string
   leaseName: string
@@ -47,6 +48,11 @@ const OPTIONS = {
   'lease-duration': { type: 'string', default: '15s', help: 'Time after which another operator takes over from one that is silent' },
   'create-rate': { type: 'string', default: '5', help: 'Sandboxes created per second and API key; 0 for no limit' },
   'router-urls': { type: 'string', default: '', help: 'Addresses of routers that are always there, separated by commas' },
+  'source-hosts': {
+    type: 'string',
+    default: '',
+    help: 'Hosts that metrics and webhooks of manifests may name, separated by commas, *.DOMAIN for all below one; all when left out',
+  },
   'router-service': {
     type: 'string',
     help: 'NAMESPACE/NAME of a Service in front of routers; each that serves is found by its EndpointSlices',
@@ -101,6 +107,7 @@ export function readConfig(
     leaseMs: leaseMs(values['lease-duration']),
     identity: `${hostname()}-${process.pid}`,
     createsPerSecond: numberOf('create-rate', values['create-rate'], 1_000),
+    sourceHosts: hostsOf(values['source-hosts']),
     routerUrls: values['router-urls']
       .split(',')
       .map((url) => url.trim())
@@ -163,6 +170,18 @@ function serviceOf(text: string | undefined, caFile: string | undefined): Operat
   const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9-]{0,62})$/.exec(text) ?? []
   if (namespace !== undefined && name !== undefined) return { namespace, name }
   throw new ConfigError(`--router-service must be NAMESPACE/NAME such as swarm-system/swarm-router, not ${JSON.stringify(text)}`)
+}
+
+function hostsOf(text: string): string[] {
+  const hosts = text
+    .split(',')
+    .map((host) => host.trim().toLowerCase())
+    .filter(Boolean)
+  const bad = hosts.find((host) => !/^(\*\.)?[a-z0-9:]([a-z0-9._:-]*[a-z0-9:])?$/.test(host))
+  if (bad === undefined) return hosts
+  throw new ConfigError(
+    `--source-hosts must hold names of hosts such as prometheus.monitoring.svc or *.example.com, not ${JSON.stringify(bad)}`,
+  )
 }
 
 function checkedUrl(url: string): string {

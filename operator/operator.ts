@@ -48,8 +48,9 @@ async function main(config: OperatorConfig, log: Logger): Promise<void> {
     try {
       const operatorId = await operatorIdOf(client, lease, signal)
       log.info('leading', { identity: config.identity, operatorId })
-      const { namespaces, apiKey: ownKey, leaseNamespace } = config
-      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, routers: link.routers, entrances: link.entrances }
+      const { namespaces, apiKey: ownKey, leaseNamespace, sourceHosts } = config
+      const { routers, entrances } = link
+      const world = { client, providers, ownKey, operatorId, leaseNamespace, namespaces, sourceHosts, routers, entrances }
       await runReconcilers({ ...world, log, registry, metrics }, signal)
     } finally {
       await link.stop()

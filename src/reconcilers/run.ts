@@ -78,6 +78,8 @@ export type RunOptions = {
     /** Hears of weights in force that have changed, and of guards that have tripped, in any router. */
     onSwarmChange(listener: (namespace: string, swarm: string) => void): void
   }
+  /** Hosts that metrics and webhooks may name, as they are or `*.example.com`; all when there is none. */
+  sourceHosts: readonly string[]
   /** Where tasks are sent to warm up agents. */
   entrances: Routers
   log: Logger
@@ -120,8 +122,8 @@ function build(options: RunOptions) {
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
   const deps: AgentDeps = { stores, credentials, sightings, prepared, vitals, prober, tokens, operatorId, probe }
   const publisher = publisherOf(options, deps, (key) => swarmController.enqueue(key))
-  const { entrances, registry } = options
-  const measurer = measuring({ stores, entrances, registry, log, wake: (key) => swarmController.enqueue(key) })
+  const { entrances, sourceHosts, registry } = options
+  const measurer = measuring({ stores, entrances, sourceHosts, registry, log, wake: (key) => swarmController.enqueue(key) })
   const { table, costs, quotas, usage } = costsOf(options, { stores, sightings }, (key) => swarmController.enqueueAfter(key, GATHER_MS))
   const rollouts = { analyst: measurer.analyst, rolloutMetrics: rolloutMetrics(registry, stores), wroteAt: new Map<string, number>() }
   const swarmDeps: SwarmDeps = { stores, costs, quotas, graphs: new Graphs(), publisher, ...rollouts }

@@ -2,6 +2,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { addressOf, shownAddress } from './address.ts'
 import { headersOf, type Header } from './headers.ts'
 import { CONNECTIONS, KEEP_ALIVE_MS, MAX_ANSWER_BYTES } from './limits.ts'
+import { mayAsk } from './hosts.ts'
 import { lookupOthers } from './link-local.ts'
 import { SourceError } from './source-error.ts'
 import { troubleOf } from './trouble.ts'
@@ -28,17 +29,20 @@ export type HttpAnswer = {
   readonly address: string
 }
 
-/** `tls`: whom to trust and which name to expect, asked for at each new connection. */
+/** `tls`: whom to trust and which name to expect, asked for at each new connection. `hosts`: those that may be asked; all when there is none. */
 export type HttpClientOptions = {
   readonly connections?: number
   readonly tls?: () => { readonly ca: string; readonly servername: string }
+  readonly hosts?: readonly string[]
 }
 
 /** HTTP to whatever users name: bounded connections, answers and times; redirects are not followed. */
 export class HttpClient {
   readonly #agent: Agent
+  readonly #hosts: readonly string[]
 
-  constructor({ connections = CONNECTIONS, tls }: HttpClientOptions = {}) {
+  constructor({ connections = CONNECTIONS, tls, hosts = [] }: HttpClientOptions = {}) {
+    this.#hosts = hosts
     this.#agent = new Agent({
       connections,
       pipelining: 1,
@@ -55,6 +59,8 @@ export class HttpClient {
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const url = typeof request.url === 'string' ? addressOf(request.url) : request.url
     const address = shownAddress(url)
+    if (!mayAsk(this.#hosts, url.hostname))
+      throw new SourceError(`${address} is not asked; the operator asks ${this.#hosts.join(', ')} (--source-hosts)`)
     const headers = headersOf(request, address)
     const late = AbortSignal.timeout(request.timeoutMs)
     try {

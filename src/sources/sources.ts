@@ -29,7 +29,12 @@ export type WebhookAnswer = { readonly answer: 'Success' | 'NotYet' | 'Failure';
  * its signal once that has aborted. Nothing is tried again in here.
  */
 export class Sources {
-  readonly #http = new HttpClient()
+  readonly #http: HttpClient
+
+  /** With patterns of hosts only those are asked. */
+  constructor({ hosts = [] }: { readonly hosts?: readonly string[] | undefined } = {}) {
+    this.#http = new HttpClient({ hosts })
+  }
 
   /** The number that a query gives; undefined for an empty result and for NaN. */
   async queryPrometheus({ address, query, ...common }: PrometheusQuery, signal: AbortSignal): Promise<number | undefined> {

@@ -17,6 +17,8 @@ export type MeasuringOptions = {
   /** Where tasks are sent to warm up agents. */
   readonly entrances: Routers
   readonly registry: Registry
+  /** Hosts that metrics and webhooks may name; all when there is none. */
+  readonly sourceHosts?: readonly string[] | undefined
   readonly log: Logger
   readonly wake: (key: string) => void
 }
@@ -30,8 +32,8 @@ export type Measuring = {
 }
 
 /** Connects an analyst to routers, sources, Secrets and metrics. */
-export function measuring({ stores, entrances, registry, log, wake }: MeasuringOptions): Measuring {
-  const sources = new Sources()
+export function measuring({ stores, entrances, sourceHosts, registry, log, wake }: MeasuringOptions): Measuring {
+  const sources = new Sources({ hosts: sourceHosts })
   const tasks = new RouterTasks(entrances)
   const measurements = measurementsOf(registry)
   const deps = { sources, tasks, readSecret: async (...[ref, signal]: SecretRead) => readSecret(stores.client, ref, signal) }

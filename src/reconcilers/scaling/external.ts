@@ -17,6 +17,8 @@ const TOKEN_MS = 1_000
 
 export type ExternalOptions = {
   readonly references: References
+  /** Hosts that metrics may name; all when there is none. */
+  readonly hosts: readonly string[]
   /** Hears the keys of policies of which a source gave a number, or none. */
   readonly onLook: (key: string) => void
   /** Unix milliseconds. */
@@ -26,11 +28,12 @@ export type ExternalOptions = {
 /** Asks Prometheus and JSON services for the metrics of policies, each in its own interval: nobody tells us when those change. */
 export class External {
   readonly #options: ExternalOptions
-  readonly #sources = new Sources()
+  readonly #sources: Sources
   readonly #asked = new Map<string, Map<MetricMemory, AbortController>>()
 
   constructor(options: ExternalOptions) {
     this.#options = options
+    this.#sources = new Sources(options)
   }
 
   /** Asks for these metrics from now on; what is asked for already goes on undisturbed, and the rest ends. */

@@ -28,6 +28,8 @@ export type ScalingOptions = {
   readonly metrics: RuntimeMetrics
   readonly registry: Registry
   readonly namespaces: readonly string[]
+  /** Hosts that metrics may name; all when there is none. */
+  readonly sourceHosts: readonly string[]
 }
 
 /** The policies, what is remembered of them, and what wakes them: every figure that they go by, as soon as it is known. */
@@ -35,7 +37,7 @@ export class Scaling {
   readonly #deps: ScalingDeps
   readonly #controller: Controller
 
-  constructor({ stores, log, metrics, registry, namespaces }: ScalingOptions) {
+  constructor({ stores, log, metrics, registry, namespaces, sourceHosts }: ScalingOptions) {
     const policies = new Informer<ScalingPolicy, 'swarm'>({
       client: stores.client,
       kind: SCALING_POLICIES,
@@ -49,7 +51,12 @@ export class Scaling {
       policies,
       memories: new Map<string, PolicyMemory>(),
       usages: new Usages(),
-      external: new External({ references: stores.references, now: () => stores.now(), onLook: (key) => this.#wake(key) }),
+      external: new External({
+        references: stores.references,
+        hosts: sourceHosts,
+        now: () => stores.now(),
+        onLook: (key) => this.#wake(key),
+      }),
       metrics: scalingMetrics(registry, () => policies.list()),
     }
     this.#controller = new Controller({

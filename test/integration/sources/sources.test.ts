@@ -32,6 +32,17 @@ describe('sources of metrics', () => {
     source.answer = (response) => response.writeHead(status).end(JSON.stringify(answer))
   }
 
+  it('asks only hosts that it may ask, where these are named', async () => {
+    json({ value: 1 })
+    const [own, others] = [new Sources({ hosts: ['127.0.0.1'] }), new Sources({ hosts: ['*.example.com'] })]
+    expect(await own.fetchJson({ url: `${source.url}/x`, path: 'value', ...TIMEOUT }, never)).to.equal(1)
+    expect(await failure(others.fetchJson({ url: `${source.url}/x`, token: SECRET, ...TIMEOUT }, never))).to.equal(
+      `${source.url}/x is not asked; the operator asks *.example.com (--source-hosts)`,
+    )
+    expect(source.received.length).to.equal(1)
+    await Promise.all([own.close(), others.close()])
+  })
+
   it('asks Prometheus with a form, a token and headers', async () => {
     json({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [1, '0.25'] }] } })
     const headers = [{ name: 'X-Scope-OrgID', value: 'team' }]
