@@ -14,6 +14,7 @@ const DEFAULTS = {
   tasksPerSecondPerNamespace: undefined,
   probesPerSecond: 100,
   drainMs: 30_000,
+  shutdownDelayMs: 0,
   logLevel: 'info',
   logFormat: undefined,
   kubeconfig: undefined,
@@ -44,6 +45,8 @@ describe('configuration of the router', () => {
       'debug',
       '--drain-seconds',
       '1',
+      '--shutdown-delay-seconds',
+      '5',
     ]
     const env = { E2B_SANDBOX_URL: 'http://127.0.0.1:3000/', SWARM_INTERNAL_TOKEN: 't', KUBECONFIG: '/k' }
     expect(parseRouterConfig(args, env)).to.deep.equal({
@@ -54,6 +57,7 @@ describe('configuration of the router', () => {
       logLevel: 'debug',
       logFormat: 'json',
       drainMs: 1000,
+      shutdownDelayMs: 5000,
       sandboxUrl: 'http://127.0.0.1:3000',
       internalToken: 't',
       kubeconfig: '/k',
@@ -72,6 +76,7 @@ describe('configuration of the router', () => {
   const bad = {
     'a port that is no number': { args: ['--port', 'x'], env: {} },
     'a port that is too large': { args: ['--port', '70000'], env: {} },
+    'a delay that is too long': { args: ['--shutdown-delay-seconds', '301'], env: {} },
     'an unknown flag': { args: ['--prot', '1'], env: {} },
     'a word too many': { args: ['x'], env: {} },
     'an unknown way to know users': { args: ['--auth', 'ldap'], env: {} },

@@ -14,6 +14,7 @@ export type RouterConfig = {
   readonly tasksPerSecondPerNamespace: number | undefined
   readonly probesPerSecond: number
   readonly drainMs: number
+  readonly shutdownDelayMs: number
   readonly logLevel: LogLevel
   readonly logFormat: 'json' | 'text' | undefined
   readonly kubeconfig: string | undefined
@@ -50,7 +51,9 @@ Takes tasks over HTTP and gives them to the agents of swarms.
   --tasks-per-second-per-namespace N
                           tasks that one namespace may send a second; more get 429 (no limit)
   --probes-per-second N   probes of agents that are sent at most (100)
-  --drain-seconds N       time that open tasks get at the end (30)
+  --shutdown-delay-seconds N  time after a request to stop in which tasks are still taken,
+                          while clients are sent to other routers (0)
+  --drain-seconds N       time that open tasks get after that (30)
   --otlp-endpoint URL     collector of traces, OTLP over HTTP (no traces)
   --trace-ratio N         part of the tasks that are traced, 0 to 1; a client that sends a
                           traceparent has decided already (1)
@@ -77,6 +80,7 @@ const OPTIONS = {
   'max-in-flight-per-namespace': { type: 'string' },
   'tasks-per-second-per-namespace': { type: 'string' },
   'probes-per-second': { type: 'string', default: '100' },
+  'shutdown-delay-seconds': { type: 'string', default: '0' },
   'drain-seconds': { type: 'string', default: '30' },
   'otlp-endpoint': { type: 'string' },
   'trace-ratio': { type: 'string', default: '1' },
@@ -101,6 +105,7 @@ export function parseRouterConfig(args: readonly string[], env: Readonly<Record<
     maxInFlightPerNamespace: limit('--max-in-flight-per-namespace', values['max-in-flight-per-namespace']),
     tasksPerSecondPerNamespace: limit('--tasks-per-second-per-namespace', values['tasks-per-second-per-namespace']),
     probesPerSecond: integer('--probes-per-second', values['probes-per-second'], 1, 10_000),
+    shutdownDelayMs: integer('--shutdown-delay-seconds', values['shutdown-delay-seconds'], 0, 300) * 1000,
     drainMs: integer('--drain-seconds', values['drain-seconds'], 0, 3_600) * 1000,
     logLevel: logLevelOf(values['log-level']),
     logFormat,

@@ -37,7 +37,7 @@ async function run(config: RouterConfig, log: Logger): Promise<void> {
   )
   await asked
   ready.abort()
-  await router.stop(config.drainMs)
+  await router.stop(config.drainMs, config.shutdownDelayMs)
   await tracing?.stop()
   await client.close()
 }

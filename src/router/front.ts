@@ -26,6 +26,7 @@ export type Serve = (options: ServerOptions, listener: RequestListener) => Serve
 export class Front {
   readonly #routes: Routes
   readonly #server: Server
+  #sendsAway = false
 
   constructor(routes: Routes, serve: Serve = createServer) {
     this.#routes = routes
@@ -54,6 +55,11 @@ export class Front {
     return (this.#server.address() as AddressInfo).port // a server that listens on TCP has one
   }
 
+  /** From now on a connection ends with its next answer: its client comes back by another one, which may lead to another router. */
+  sendAway(): void {
+    this.#sendsAway = true
+  }
+
   /** Closes the port and every connection; call it when all answers are written. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -64,6 +70,7 @@ export class Front {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#sendsAway) response.shouldKeepAlive = false
     attempt(this.#routes, response, () => this.#route(request, response))
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Logger } from 'winston'
@@ -153,10 +154,15 @@ export class Router {
     await this.#watch.synced(signal)
   }
 
-  /** Takes no more tasks, waits for those it has, and closes. */
-  async stop(drainMs: number = DRAIN_MS): Promise<void> {
+  /**
+   * Sends clients away with each answer, then takes no more tasks, waits for those it has, and closes. For `delayMs` before that it takes
+   * tasks as always: those who share them out among routers learn of its end only after it has begun.
+   */
+  async stop(drainMs: number = DRAIN_MS, delayMs = 0): Promise<void> {
     this.#isStopping = true
-    this.#o.log.info('router is stopping', { openTasks: this.#tasks.open })
+    this.#front.sendAway()
+    this.#o.log.info('router is stopping', { openTasks: this.#tasks.open, delayMs })
+    if (delayMs > 0) await pause(delayMs)
     await this.#tasks.stop(drainMs)
     this.#mirrors.stop()
     this.#views.stop()

@@ -159,11 +159,11 @@ describe('chart', function () {
   })
 
   it('gives a router the time that its tasks get, and some more', async () => {
-    const objects = await render('swarm-system', { 'router.drainSeconds': '120', 'router.preStopSeconds': '15' })
+    const objects = await render('swarm-system', { 'router.drainSeconds': '120', 'router.shutdownDelaySeconds': '15' })
     const router = JSON.stringify(objects.find((o) => o.kind === 'Deployment' && o.metadata.name.endsWith('-router')))
     expect(router)
       .to.contain('"terminationGracePeriodSeconds":145')
       .and.contain('--drain-seconds=120')
-      .and.contain('"sleep":{"seconds":15}')
+      .and.contain('--shutdown-delay-seconds=15')
   })
 })

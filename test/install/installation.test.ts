@@ -143,6 +143,12 @@ describe('installation', function () {
       expect((await sandboxIds()).filter((id) => before.sandboxes.includes(id))).to.have.length(2)
     })
 
+    it('leaves no dead process of a sandbox in the pod of e2b-local', async () => {
+      const script = "grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"
+      const exec = ['exec', '-n', system.namespace, `deployment/${system.prefix}-e2b-local`, '--', 'bash', '-c', script]
+      await eventually('no process waits to be reaped', async () => (await system.kubectl(exec)).trim() === '0')
+    })
+
     it('leaves kinds and Swarms when it is uninstalled, and nothing else', async () => {
       await system.uninstall()
       const label = ['-l', `app.kubernetes.io/instance=${system.release}`]

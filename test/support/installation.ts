@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Agent, fetch } from 'undici'
 import { startPodCluster, type PodCluster } from '../../dev/cluster/pod-cluster.ts'
@@ -11,6 +12,7 @@ import { keepAsking, type Asked, type Load } from './load.ts'
 
 type ServiceSpec = { spec: { clusterIP: string; ports: { port: number }[] } }
 
+const REST_MS = 150
 const KUBECTL_LIMIT_MS = 150_000
 
 /** A cluster with real pods into which the chart is installed with the real image, as a user would do it. */
@@ -117,9 +119,16 @@ export class TaskClient {
     }
   }
 
-  /** Sends tasks one after the other from each of several clients, until it is stopped. */
+  /**
+   * Sends tasks from each of several clients until it is stopped, and rests a little after each, so that many a connection is idle when a
+   * router is asked to stop.
+   */
   load(clients: number): Load {
-    return keepAsking(async () => this.ask({ text: 'more' }), clients)
+    return keepAsking(async () => {
+      const answer = await this.ask({ text: 'more' })
+      await pause(REST_MS)
+      return answer
+    }, clients)
   }
 
   async close(): Promise<void> {

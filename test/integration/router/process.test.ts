@@ -40,6 +40,23 @@ describe('the process of the router', () => {
     expect(await router.exited).to.equal(0)
   })
 
+  it('takes tasks for as long as others may still send them, and sends each client away with its answer', async () => {
+    await fleet.swarm('handed')
+    await fleet.agent('handed', 'handed-a')
+    const { config, namespace, gateway } = fleet
+    const router = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, args: ['--shutdown-delay-seconds', '5'] })
+    await router.sees('handed', 'the agent', (view) => view.agents.length === 1)
+    const before = await router.task('handed')
+    router.signal('SIGTERM')
+    await eventually('the router is not ready any more', async () => (await router.get('/readyz')).status === 503)
+    const late = await router.task('handed')
+    expect([before, late].map(({ status, headers }) => [status, headers['connection']])).to.deep.equal([
+      [200, 'keep-alive'],
+      [200, 'close'],
+    ])
+    expect(await router.exited).to.equal(0)
+  })
+
   it('answers every task when its agents do not end in time', async () => {
     await fleet.swarm('stuck')
     const agent = await fleet.agent('stuck', 'stuck-a')
