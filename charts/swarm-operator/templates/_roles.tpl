@@ -13,6 +13,10 @@
 - apiGroups: [swarmops.dev]
   resources: [agents]
   verbs: [get, list, watch, create, patch, delete]
+# Tasks that warm up agents of a new revision, and those by which a swarm judges a rollout: routers ask for this right.
+- apiGroups: [swarmops.dev]
+  resources: [swarms/tasks]
+  verbs: [create]
 # Where OwnerReferencesPermissionEnforcement is on, as on OpenShift, owned objects need it.
 - apiGroups: [swarmops.dev]
   resources: [swarms/finalizers]
