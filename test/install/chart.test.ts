@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'mocha'
@@ -109,6 +110,28 @@ describe('chart', function () {
       expect(code).not.to.equal(0)
       expect(stderr).to.match(says)
     })
+
+  it('knows every flag of the programs', async () => {
+    const values = {
+      'router.tls.existingSecret': 'a',
+      'operator.tls.existingSecret': 'b',
+      'operator.sourceHosts': '{prometheus.monitoring.svc}',
+      watchNamespaces: '{team}',
+      'auth.audiences': '{swarm}',
+      'router.selector': 'team=desk',
+      'router.maxInFlightPerNamespace': '1',
+      'router.tasksPerSecondPerNamespace': '1',
+      'router.tracing.endpoint': 'http://collector:4318',
+    }
+    const objects = await render('swarm-system', values)
+    for (const [component, others] of Object.entries({ operator: ['kubeconfig', 'context', 'router-urls'], router: [] as string[] })) {
+      const help = execFileSync(process.execPath, [join(CHART, `../../operator/${component}.ts`), '--help'], { encoding: 'utf8' })
+      const known = [...help.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag]) => flag).filter((flag) => flag !== 'help')
+      const deployment = objects.find((o) => o.kind === 'Deployment' && o.metadata.name.endsWith(`-${component}`))
+      const given = [...JSON.stringify(deployment).matchAll(/"--([a-z-]+)/g)].map(([, flag]) => flag)
+      expect([...given, ...others]).to.have.members(known)
+    }
+  })
 
   it('renders the same again and again', async () => {
     const values = { 'e2bLocal.enabled': 'true', 'evaluation.insecure': 'true' }

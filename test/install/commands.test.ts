@@ -35,7 +35,7 @@ for (const path of PAGES) {
       }
     }
 
-    for (const { line, text, marks } of readPage(path).pieces.filter((piece) => piece.marks['not run'] === HERE))
+    for (const { line, text } of readPage(path).pieces.filter((piece) => piece.marks['not run'] === HERE))
       it(`line ${line}: ${text.split('\n')[0]}`, async () => {
         await makeRoom(text)
         const { code, output } = await shell.run(text, { limitMs: LIMIT_MS })
