@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
 import { userInfo } from 'node:os'
+import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { runCli } from '../src/cli/commands.ts'
 import { EXIT, type ClusterFlags, type Terminal } from '../src/cli/surroundings.ts'
@@ -74,7 +75,10 @@ const terminal: Terminal = {
 stdout.on('error', (error: NodeJS.ErrnoException) => stop(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
 
 try {
-  process.exitCode = await runCli(process.argv.slice(2), {
+  // Under the name by which kubectl asks its plugins for words it completes.
+  const [, self = '', ...words] = process.argv
+  const args = basename(self) === 'kubectl_complete-swarm' ? ['__complete', '--', ...words] : words
+  process.exitCode = await runCli(args, {
     write: write(stdout),
     writeError: write(process.stderr),
     readInput: async () => text(stdin),
@@ -84,6 +88,10 @@ try {
     env: process.env,
     user: userInfo().username,
     connect,
+    contexts: (flags) =>
+      clusterConfig({ file: flags.kubeconfig })
+        .getContexts()
+        .map(({ name }) => name),
     kubeToken,
     providers,
     interrupted,

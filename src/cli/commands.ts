@@ -4,6 +4,8 @@ import { OperatorError } from '../errors.ts'
 import { askRollout, revisionBefore } from './ask.ts'
 import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
 import { addCare } from './care.ts'
+import { addCompletion } from './complete-names.ts'
+import { addHelp } from './help.ts'
 import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
 import { knownRouters, withRouters, type RouterFlags } from './forward.ts'
@@ -43,6 +45,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
   addAsking(add, around)
   addInside(add, around, ended)
   addCare(add, around, ended)
+  addCompletion(program, add, around)
   withTokenFlags(add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input'))
     .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
     .option('--capability <NAME>', 'only agents of groups that have it')
@@ -68,6 +71,7 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
         if (!answer.done) ended(EXIT.failed)
       },
     )
+  addHelp(program)
   return program
 }
 

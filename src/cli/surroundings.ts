@@ -31,6 +31,8 @@ export type Surroundings = {
   readonly user: string
   /** A client, and the namespace of its context. */
   readonly connect: (flags: ClusterFlags) => { client: KubeClient; namespace: string }
+  /** The names of the contexts of the kubeconfig. */
+  readonly contexts: (flags: ClusterFlags) => readonly string[]
   /** The bearer token with which the kubeconfig would speak to its cluster, if it is one. */
   readonly kubeToken: (flags: ClusterFlags) => Promise<string | undefined>
   /** Loads what talks with E2B, which most commands do without. */

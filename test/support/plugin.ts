@@ -23,7 +23,7 @@ export class Plugin {
     this.#system = system
     this.directory = mkdtempSync(join(tmpdir(), 'swarm-plugin-'))
     chmodSync(PLUGIN, 0o755)
-    symlinkSync(PLUGIN, join(this.directory, 'kubectl-swarm'))
+    for (const name of ['kubectl-swarm', 'kubectl_complete-swarm']) symlinkSync(PLUGIN, join(this.directory, name))
   }
 
   /** Forgets its home. */

@@ -1,5 +1,7 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { Plugin } from '../../support/plugin.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
@@ -61,6 +63,19 @@ describe('kubectl swarm: care', function () {
       'no router is known, and none runs in the cluster; give its address with --router or SWARM_ROUTER_URL\n' +
         'the swarm names no key of its own, the operator uses its own one; set E2B_API_KEY to the same key\n',
     )
+  })
+
+  it('completes names for kubectl, which asks it by another name, and for shells', async () => {
+    const offered = async (...line: string[]) => {
+      const { stdout } = await promisify(execFile)('kubectl', ['__complete', 'swarm', ...line], { env: plugin.env() })
+      return stdout.trim().split('\n')
+    }
+    expect(await offered('status', '-n', system.namespace, '')).to.deep.equal(['desk', ':4'])
+    expect(await offered('drain', '--namespace', system.namespace, 'desk-')).to.deep.equal([...(await names()), ':4'])
+    expect(await offered('logs', '--namespace', system.namespace, '')).to.deep.equal(['desk', ...(await names()), ':4'])
+    expect(await offered('list', '-n', system.namespace.slice(0, 5))).to.include(system.namespace)
+    const line = `source <(kubectl-swarm completion bash); COMP_WORDS=(kubectl-swarm stat); COMP_CWORD=1; _kubectl_swarm; echo "\${COMPREPLY[*]}"`
+    expect((await promisify(execFile)('bash', ['-c', line], { env: plugin.env() })).stdout).to.equal('status\n')
   })
 
   it('drains an agent: another one is ready first, its tasks are done, and it is gone', async () => {
