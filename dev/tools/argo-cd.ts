@@ -21,10 +21,10 @@ export async function ensureArgoCd(say: (line: string) => void = console.error):
   return ensureGoModule(GITOPS_TOOLS, say)
 }
 
-/** Argo CD's own CRDs, of the version that is built. */
-export function argoCdCrds(): string {
+/** Argo CD's own manifests, of the version that is built; its CRDs are in `crds`. */
+export function argoCdManifests(): string {
   const version = /argo-cd\/v3 (v[^\s]+)/.exec(readFileSync(join(MODULE, 'go.mod'), 'utf8'))?.[1] ?? ''
-  return join(sourcesOf(`github.com/argoproj/argo-cd/v3@${version}`), 'manifests/crds')
+  return join(sourcesOf(`github.com/argoproj/argo-cd/v3@${version}`), 'manifests')
 }
 
 /** Flux's CRDs of the kinds that its examples have, one directory for each of its controllers. */

@@ -181,11 +181,14 @@ describe('Argo CD', function () {
     expect(await system.swarm('elsewhere')).to.equal(undefined)
   })
 
-  it('takes everything away with the Application, the namespace included, and leaves no sandbox', async () => {
+  it('takes everything away with the Application, in the middle of a canary and the namespace included, and leaves no sandbox', async () => {
     const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${system.namespace} }\n`
-    await push('good-2', { 'desk/namespace.yaml': namespace })
-    await healthIs('Healthy')
-    await eventually('there are 4 agents of desk and 3 of team', () => system.e2b.admin.sandboxes().length === 7)
+    load = system.keepAsking('desk', 2)
+    await push('good-4', { 'desk/namespace.yaml': namespace })
+    await rolloutIs('Stepping', 2)
+    await load.stop()
+    await healthIs('Suspended')
+    await eventually('there are 5 agents of desk and 3 of team', () => system.e2b.admin.sandboxes().length === 8)
     await argo.remove(APP)
     await eventually('the Application is gone', async () => (await argo.get(APP)) === undefined, { timeoutMs: 90_000 })
     await eventually('the namespace is gone', async () => !(await system.namespaceExists()), { timeoutMs: 60_000 })

@@ -6,7 +6,7 @@ import { Daemon } from '../../dev/cluster/daemon.ts'
 import { installCrds } from '../../dev/cluster/install-crds.ts'
 import { outputOf } from '../../dev/cluster/output-of.ts'
 import { freePorts } from '../../dev/cluster/ports.ts'
-import { argoCdCrds, ensureArgoCd } from '../../dev/tools/argo-cd.ts'
+import { argoCdManifests, ensureArgoCd } from '../../dev/tools/argo-cd.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { Informer } from '../../src/kube/informer.ts'
 import { CONFIG_MAPS, SECRETS, type KubeObject, type Manifest, type ResourceKind } from '../../src/kube/objects.ts'
@@ -190,7 +190,7 @@ export class ArgoCd {
   }
 
   async #start(programs: string): Promise<void> {
-    await installCrds(this.#kubeconfig, argoCdCrds())
+    await installCrds(this.#kubeconfig, join(argoCdManifests(), 'crds'))
     await this.#configure()
     const [redis = 0, repo = 0, repoMetrics = 0, metrics = 0, setMetrics = 0, setProbe = 0, webhook = 0] = await freePorts(7)
     const [cache, repoServer, sets, controller] = this.#daemons
@@ -232,8 +232,9 @@ export class ArgoCd {
     const meta = (name: string, labels = {}) => ({ metadata: { name, namespace: NAMESPACE, labels: { ...LABELS, ...labels } } })
     const empty = ['argocd-rbac-cm', 'argocd-tls-certs-cm', 'argocd-ssh-known-hosts-cm', 'argocd-gpg-keys-cm', 'argocd-cmd-params-cm']
     for (const name of empty) await this.#apply(CONFIG_MAPS, meta(name))
-    // An Argo CD that somebody has set up already, and the command of docs/gitops.md.
-    await this.#apply(CONFIG_MAPS, { ...meta('argocd-cm'), data: { 'timeout.reconciliation': '180s' } })
+    // As Argo CD's own installation has it; then the command of docs/gitops.md.
+    const own = load(readFileSync(join(argoCdManifests(), 'base/config/argocd-cm.yaml'), 'utf8')) as { data: Record<string, string> }
+    await this.#apply(CONFIG_MAPS, { ...meta('argocd-cm'), data: own.data })
     const command = ['apply', '--server-side', '--field-manager=swarm-operator', '-k', join(DEPLOY, 'argocd-cm')]
     await kubectlOk([`--kubeconfig=${this.#kubeconfig}`, ...command])
     await this.#apply(SECRETS, { ...meta('argocd-secret'), stringData: { 'server.secretkey': 'a key that nobody else has' } })
