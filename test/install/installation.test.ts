@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { join } from 'node:path'
 import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
 import type { Agent, Swarm } from '../../src/api/objects.ts'
+import { selfSigned } from '../support/certificate.ts'
 import { Installation, TaskClient } from '../support/installation.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -66,7 +67,7 @@ describe('installation', function () {
 
   describe('for evaluation, with e2b-local', () => {
     it('has all of its pods ready after helm install', async () => {
-      await system.install({ 'e2bLocal.enabled': 'true' })
+      await system.install({ 'e2bLocal.enabled': 'true', 'test.task.namespace': 'default', 'test.task.swarm': 'desk' })
       const counts = { operator: 2, router: 2, 'e2b-local': 1 }
       for (const [component, count] of Object.entries(counts)) {
         const states = (await pods(component)).map(({ status }) => status.containerStatuses?.[0])
@@ -97,10 +98,10 @@ describe('installation', function () {
       await system.kubectl(['create', 'rolebinding', 'send-tasks', '--role=send-tasks', '--serviceaccount=default:caller'])
       token = (await system.kubectl(['create', 'token', 'caller', '--duration=1h'])).trim()
       const stranger = (await system.kubectl(['create', 'token', 'stranger'])).trim()
-      const router = await system.serviceUrl('router')
+      const router = `http://${await system.address('router')}`
       const answers = []
       for (const credential of [token, '', stranger]) {
-        const client = new TaskClient(router, 'desk', credential)
+        const client = new TaskClient(router, 'desk', { token: credential })
         answers.push(await client.ask({ text: 'hello' }))
         await client.close()
       }
@@ -122,12 +123,16 @@ describe('installation', function () {
       expect(phase).to.equal('Succeeded')
     })
 
+    it('passes helm test, which sends a task too', async () => {
+      expect(await system.test()).to.match(/Phase:\s+Succeeded/)
+    })
+
     it('has another operator lead when the pod of the leader is killed, and a sandbox replaced that is killed meanwhile', async () => {
       const before = { leader: await leader(), sandboxes: await sandboxIds() }
       const pod = before.leader.slice(0, before.leader.lastIndexOf('-'))
       const [victim = ''] = before.sandboxes
       await system.kubectl(['delete', 'pod', pod, '-n', system.namespace, '--grace-period=0', '--force'])
-      const e2b = await system.serviceUrl('e2b-local')
+      const e2b = `http://${await system.address('e2b-local')}`
       const request = { method: 'POST', headers: { 'x-api-key': 'e2b_local' }, body: JSON.stringify({ type: 'kill' }) }
       expect((await fetch(`${e2b}/local/sandboxes/${victim}/faults`, request)).ok).to.equal(true)
       await eventually('another operator leads', async () => !(await leader()).startsWith(pod), { timeoutMs: 60_000 })
@@ -163,12 +168,16 @@ describe('installation', function () {
     })
   })
 
-  describe('with a provider outside of the cluster', () => {
+  describe('with a provider outside of the cluster, and TLS', () => {
+    const servername = 'fleet-swarm-operator-router.swarm-system.svc'
+    const certificate = selfSigned(servername)
     const provider = (): Record<string, string> => ({
       'e2b.existingSecret': 'e2b',
       'e2b.apiUrl': outside.url,
       'e2b.sandboxUrl': outside.url,
       'operator.createRate': '0',
+      'router.tls.existingSecret': 'router-tls',
+      'router.tls.caKey': 'tls.crt',
     })
     const running = () =>
       outside.admin
@@ -178,6 +187,9 @@ describe('installation', function () {
 
     it('takes up the Swarms that are there', async () => {
       await system.kubectl(['create', 'secret', 'generic', 'e2b', '-n', system.namespace, `--from-literal=apiKey=${SECURE_KEY}`])
+      const stringData = { 'tls.crt': certificate.cert, 'tls.key': certificate.key }
+      const metadata = { name: 'router-tls', namespace: system.namespace }
+      await system.kubectl(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData })
       await system.install(provider())
       await isReady()
       await eventually(
@@ -189,7 +201,10 @@ describe('installation', function () {
     it('loses no task when it is upgraded to another image under load', async () => {
       system.pods.node.tagImage(`docker.io/library/${system.image.name}`, 'docker.io/library/swarm-operator:next')
       const sandboxes = running()
-      const client = new TaskClient(await system.serviceUrl('router'), 'desk', token)
+      const client = new TaskClient(`https://${await system.address('router')}`, 'desk', {
+        token,
+        tls: { ca: certificate.cert, servername },
+      })
       const load = client.load(12)
       await eventually('tasks are done', () => load.answers.length > 50)
       await system.install({ ...provider(), 'image.tag': 'next' })

@@ -74,10 +74,18 @@ export class Installation {
     return JSON.parse(await this.kubectl(['get', '-o', 'json', ...args])) as T
   }
 
-  /** Address of a Service of the release, such as `http://10.80.1.7:18000`. */
-  async serviceUrl(component: string): Promise<string> {
+  /** What `helm test` says. Throws when it fails. */
+  async test(): Promise<string> {
+    const args = ['test', this.release, '-n', this.namespace, '--timeout', '3m']
+    const { code, stdout, stderr } = await helm(args, { KUBECONFIG: this.pods.cluster.kubeconfig })
+    if (code !== 0) throw new Error(`${stdout}${stderr}\n${this.diagnosis()}`)
+    return stdout
+  }
+
+  /** Address of a Service of the release, such as `10.80.1.7:18000`. */
+  async address(component: string): Promise<string> {
     const service = await this.get<ServiceSpec>(['service', `${this.prefix}-${component}`, '-n', this.namespace])
-    return `http://${service.spec.clusterIP}:${service.spec.ports[0]?.port}`
+    return `${service.spec.clusterIP}:${service.spec.ports[0]?.port}`
   }
 
   /** What there is to see when something does not come up. */
@@ -97,13 +105,17 @@ export class Installation {
   }
 }
 
+/** How a client shows who it is, and by which certificate it knows the router. */
+export type Credentials = { readonly token?: string; readonly tls?: { readonly ca: string; readonly servername: string } }
+
 /** A client that sends tasks to one swarm and keeps its connections, as HTTP clients do. */
 export class TaskClient {
   readonly #url: string
   readonly #token: string
-  readonly #agent = new Agent({ connections: 8 })
+  readonly #agent: Agent
 
-  constructor(router: string, swarm: string, token: string) {
+  constructor(router: string, swarm: string, { token = '', tls }: Credentials) {
+    this.#agent = new Agent({ connections: 8, ...(tls && { connect: tls }) })
     this.#url = `${router}/v1/namespaces/default/swarms/${swarm}/tasks`
     this.#token = token
   }
