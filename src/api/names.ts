@@ -16,6 +16,9 @@ export const FORCE_DELETE = `${GROUP}/force-delete`
 /** On an Agent: it is replaced within maxSurge and maxUnavailable of its Swarm, and finishes its tasks before it goes. */
 export const DRAIN = `${GROUP}/drain`
 
+/** In the message of the Event of a lost agent: what follows are the last lines of its output. */
+export const LAST_OUTPUT = '\nlast output:\n'
+
 /** On a ScalingPolicy: it changes nothing, whatever its metrics ask for. */
 export const PAUSED = `${GROUP}/paused`
 

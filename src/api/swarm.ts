@@ -62,6 +62,11 @@ const Lifecycle = Type.Object(
       description:
         'What happens to sandboxes that are too many: Delete, or Pause (memory and disk are kept and cost nothing; they are resumed first on the next scale-up).',
     }),
+    lastOutput: choice(['Discard', 'Event'], {
+      default: 'Discard',
+      description:
+        'What becomes of the last lines of a command that has ended, whose sandbox is ended as well: Discard, or Event, which puts them into the Event AgentFailed and the log of the operator. Whoever may read those sees them: choose it only for agents that print no secrets.',
+    }),
     sandboxTimeout: duration({
       default: '10m',
       min: '30s',

@@ -1,7 +1,8 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { execCommand } from '../e2b/start-script.ts'
 import { enter, type Keys } from './access.ts'
 import { CliError, readAgent, type Ref } from './fleet.ts'
+import { lastOutput } from './last-output.ts'
 import { showLogs } from './logs.ts'
 import { EXIT, within, type Add, type Common, type Place, type Surroundings } from './surroundings.ts'
 
@@ -11,13 +12,18 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
     .option('-f, --follow', 'goes on with what comes, agents of a swarm that come later included')
     .option('--tail <LINES>', 'only the last lines of each (all of an agent, 10 of each agent of a swarm)', linesOf)
     .option('--prefix', 'puts the name of the agent before each line (default for a swarm with several)')
+    .addOption(
+      new Option('--previous', 'the last output of agents that are lost, from their Events').conflicts(['follow', 'tail', 'prefix']),
+    )
     .addHelpText('after', LOGS_HELP)
-    .action(async (name: string, options: Common & { follow?: boolean; tail?: number; prefix?: boolean }) =>
+    .action(async (name: string, options: LogsFlags) =>
       within(options, around, async (place) => {
+        const ref = { namespace: place.namespace, name }
+        if (options.previous) return around.write(await lastOutput(place.client, ref))
         const signal = around.interrupted()
         const { tail, follow = false, prefix = false } = options
         const out = { write: around.write, writeError: around.writeError, signal }
-        await showLogs({ namespace: place.namespace, name }, { tail, follow, prefix }, await keysOf(place, around), out)
+        await showLogs(ref, { tail, follow, prefix }, await keysOf(place, around), out)
         if (signal.aborted) ended(EXIT.interrupted)
       }),
     )
@@ -39,6 +45,8 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
       }),
     )
 }
+
+type LogsFlags = Common & { follow?: boolean; tail?: number; prefix?: boolean; previous?: boolean }
 
 type Exec = { readonly words: readonly string[]; readonly hasInput: boolean; readonly isTerminal: boolean }
 
@@ -80,6 +88,9 @@ Examples:
   kubectl swarm logs desk-7f4k2p               # all that is kept of one agent: the last 4 to 8 MiB
   kubectl swarm logs desk-7f4k2p -f --tail 20
   kubectl swarm logs desk -f --prefix          # every agent of swarm desk, also those that come
+  kubectl swarm logs desk --previous           # the last lines of those that are lost
+
+A log goes with its sandbox. With spec.lifecycle.lastOutput: Event the last lines of a command that has ended stay in its Event.
 ${KEY_HELP}`
 
 const EXEC_HELP = `

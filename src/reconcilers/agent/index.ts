@@ -1,6 +1,6 @@
 import type { AgentStatus } from '../../api/agent.ts'
 import type { Agent } from '../../api/objects.ts'
-import { SANDBOX_FINALIZER } from '../../api/names.ts'
+import { LAST_OUTPUT, SANDBOX_FINALIZER } from '../../api/names.ts'
 import { REASON } from '../../api/reasons.ts'
 import { OperatorError } from '../../errors.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
@@ -111,7 +111,7 @@ async function tell({ seen, pass, error }: Told, { stores, vitals }: AgentDeps, 
 
 function tellEvents(agent: Agent, { pass, error, status }: Omit<Told, 'seen'> & { status: AgentStatus }, stores: Stores): void {
   if (pass.lost && !agent.status?.failed)
-    stores.events.record(agent, { type: 'Warning', reason: REASON.agentFailed, message: pass.lost.message })
+    stores.events.record(agent, { type: 'Warning', reason: REASON.agentFailed, message: withOutput(pass.lost.message, pass.lastOutput) })
   const before = agent.status?.conditions?.find((c) => c.type === 'Ready')?.reason
   const isOrdinary = error?.reason === REASON.rateLimited // its turn comes; hundreds of agents need not say so
   if (error && !isOrdinary && error.reason !== before)
@@ -120,6 +120,8 @@ function tellEvents(agent: Agent, { pass, error, status }: Omit<Told, 'seen'> & 
   if (health?.state === 'Critical' && agent.status?.health?.state !== 'Critical')
     stores.events.record(agent, { type: 'Warning', reason: health.reason, message: `critical: ${health.message}` })
 }
+
+const withOutput = (message: string, output: string) => (output === '' ? message : `${message}${LAST_OUTPUT}${output}`)
 
 /** Says what an agent leaves behind that is let go without the end of its sandbox being seen. */
 function tellLeft(seen: Seen, { sandbox, world }: Pass, stores: Stores): void {

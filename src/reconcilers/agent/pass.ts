@@ -7,6 +7,7 @@ import { AmbiguousCreateError, SandboxGoneError } from '../../e2b/errors.ts'
 import { stampOf } from '../../e2b/metadata.ts'
 import type { Provider } from '../../e2b/provider.ts'
 import type { Connected } from '../../e2b/session.ts'
+import { lastLines } from './last-lines.ts'
 import { KeyReader } from '../shared/contents.ts'
 import type { Seen } from './observe.ts'
 import type { AgentDeps } from './deps.ts'
@@ -35,6 +36,8 @@ export class Pass {
   world: World
   sandbox: AgentStatus['sandbox']
   lost: { reason: LossReason; message: string } | undefined
+  /** The last lines of a command that has ended, where its swarm wants them to be told. */
+  lastOutput = ''
   isReleased = false
 
   constructor(seen: Seen, deps: AgentDeps, signal: AbortSignal) {
@@ -198,7 +201,9 @@ export class Pass {
     if (!session) return
     const exit = await this.#provider.exitOf(session.session, this.#call)
     this.world = { ...this.world, exit: { exited: exit.exited } }
-    if (exit.exited) this.lost = { reason: 'CommandExited', message: exitMessage(exit.code) }
+    if (!exit.exited) return
+    this.lost = { reason: 'CommandExited', message: exitMessage(exit.code) }
+    if (this.#seen.swarm?.spec.lifecycle.lastOutput === 'Event') this.lastOutput = lastLines(exit.logTail)
   }
 
   /** Asks the provider about a sandbox that seems to be gone: it may be paused, or a check may have lied. */

@@ -108,6 +108,21 @@ describe('kubectl swarm: inside sandboxes', function () {
     })
   })
 
+  it('has the last output of agents that are lost, where their swarm wants it told', async () => {
+    const none = await plugin.run(['logs', 'desk', '--previous'])
+    expect([none.code, none.err.split(';')[0]]).to.deep.equal([1, 'no lost agent of desk has left its last output'])
+    const program = `console.log('secret-free words'); console.error('no model named in MODEL'); process.exit(9)`
+    await system.configMap('broken', { 'agent.mjs': program })
+    const files = [{ path: 'agent.mjs', configMapKeyRef: { name: 'broken', key: 'agent.mjs' } }]
+    await system.apply('broken', { replicas: 1, lifecycle: { lastOutput: 'Event' }, template: { files } })
+    const said = await eventually('it is told', async () => {
+      const { code, out } = await plugin.run(['logs', 'broken', '--previous'])
+      return code === 0 && out
+    })
+    expect(said).to.match(/^agent broken-\w{6}, \S+: its command ended with exit code 9; .*\nsecret-free words\nno model named in MODEL\n/)
+    await system.remove('broken')
+  })
+
   it('runs a command beside the agent: its words, its input, its output and its exit code', async () => {
     const [agent = ''] = agents
     const script = 'printf "%s\\n" "$@"; cat; echo oops >&2; exit 7'
