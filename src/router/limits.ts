@@ -82,6 +82,9 @@ export const VIEW_MS = 250
 /** Streams of the live view that are open at once. */
 export const MAX_VIEWERS = 100
 
+/** Those of them that may show swarms of one namespace, so that others see theirs as well. */
+export const MAX_VIEWERS_OF_NAMESPACE = 50
+
 /** Least time between two lines of the statistics; after a pause a change is told at once. */
 export const STATS_MS = 100
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { GroupShare } from '../routing/adaptive.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
-import { MAX_BEHIND_BYTES, MAX_VIEWERS, VIEW_MS } from './limits.ts'
+import { MAX_BEHIND_BYTES, MAX_VIEWERS, MAX_VIEWERS_OF_NAMESPACE, VIEW_MS } from './limits.ts'
 import { isLed } from '../topology/parts.ts'
 import { stateOf } from '../routing/stages.ts'
 import { stageLoads } from './stages.ts'
@@ -109,8 +109,12 @@ export class LiveViews {
     this.#now = now
   }
 
-  get isFull(): boolean {
-    return this.#viewers.size >= MAX_VIEWERS
+  /** Whether no more streams are possible, at all or for swarms of this namespace. */
+  isFullFor(namespace: string): boolean {
+    if (this.#viewers.size >= MAX_VIEWERS) return true
+    let count = 0
+    for (const { entry } of this.#viewers) if (entry.namespace === namespace) count += 1
+    return count >= MAX_VIEWERS_OF_NAMESPACE
   }
 
   serve(entry: SwarmEntry<Call>, response: ServerResponse): void {

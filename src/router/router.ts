@@ -305,7 +305,7 @@ export class Router {
       events: (place, response) => {
         const entry = this.#entry(place)
         this.#leaders.look(entry)
-        if (this.#views.isFull) throw tooManyStreams()
+        if (this.#views.isFullFor(place.namespace)) throw tooManyStreams()
         this.#views.serve(entry, response)
       },
       stats: (response) => {

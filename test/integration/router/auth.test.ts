@@ -26,6 +26,7 @@ describe('who may use a router', () => {
   let agent: TestAgent
   let tokens: Record<'caller' | 'picky' | 'viewer' | 'scraper' | 'nobody', string>
   let kubeconfig: string
+  let watched: Response
 
   before(async () => {
     ;({ kubeconfig } = await useCluster())
@@ -54,6 +55,9 @@ describe('who may use a router', () => {
     router = await RouterProcess.start({ config: await proxy.start(), ...place(fleet), token: 'shared', args: ['--auth', 'kubernetes'] })
     const isReady = async () => (await task('words', tokens.caller)).status === 200 && (await task('others', tokens.caller)).status === 200
     await eventually('tasks are done', isReady)
+    await accounts.create('leaver', [swarms(['get'])])
+    watched = await fetch(router.url + router.path('words', '/events'), { headers: bearer(await accounts.token('leaver')) })
+    await accounts.delete('leaver')
   })
   after(async () => {
     await router.stop()
@@ -231,6 +235,14 @@ describe('who may use a router', () => {
     expect(codeOf(await send(await accounts.token('caller', ['swarm-router'])))).to.equal(200)
     expect(codeOf(await send(tokens.caller))).to.deep.equal([401, 'Unauthorized'])
     await own.stop()
+  })
+
+  it('sees a stream end within a minute when the right to it has gone', async () => {
+    expect(watched.status).to.equal(200)
+    let text = ''
+    for await (const chunk of watched.body ?? []) text += Buffer.from(chunk).toString()
+    expect(text).to.contain('event: swarm').and.not.contain('event: gone')
+    expect(router.log).to.contain('"router listens"').and.not.contain('router is stopping')
   })
 
   it('is held to a number of questions, however many tokens it makes up', async () => {

@@ -39,7 +39,11 @@ describe('what a namespace may have of a router', () => {
   async function hold(inputs: readonly unknown[]) {
     const held: (() => void)[] = []
     agent.work = (_task, response) => void held.push(() => answer(response, 200, { output: {} }))
-    const replies = inputs.map((input) => send(noisy, input))
+    const letIn = async (input: unknown) => {
+      const reply = await send(noisy, input)
+      return reply.body.code !== 'NamespaceTooFast' && reply
+    }
+    const replies = inputs.map((input) => eventually('the task is let in', () => letIn(input)))
     await eventually('the agent has them', () => held.length === inputs.length)
     return async () => {
       agent.work = (task, response) => answer(response, 200, { output: { input: task.input } })
@@ -79,6 +83,15 @@ describe('what a namespace may have of a router', () => {
     expect(codeOf(await send(quiet))).to.equal(200)
     await release()
     await eventually('there is room again', async () => codeOf(await send(quiet, large)) === 200)
+  })
+
+  it('is half of the live views', async () => {
+    const watch = async ({ namespace }: TestFleet) => fetch(`${router.url}/v1/namespaces/${namespace}/swarms/words/events`)
+    const streams = await Promise.all(Array.from({ length: 51 }, async () => watch(noisy)))
+    expect(streams.filter(({ status }) => status === 429).length).to.equal(1)
+    const others = await watch(quiet)
+    expect(others.status).to.equal(200)
+    await Promise.all([...streams, others].map(async ({ body }) => body?.cancel()))
   })
 
   it('is nothing that names of other namespaces leave behind', async () => {
