@@ -155,10 +155,11 @@ export class ControlPlane {
     ]
   }
 
-  /** Every request once, with who asked, for what, and whether it was allowed; long ones when they are answered. */
+  /** Every request once, with who asked, for what, and whether it was allowed; long ones when they are answered. Of questions about rights all. */
   #auditArgs(): string[] {
     const policy = this.#file('audit-policy.json')
-    const rules = [{ level: 'Metadata' }]
+    const reviews = [{ group: 'authorization.k8s.io', resources: ['subjectaccessreviews'] }]
+    const rules = [{ level: 'RequestResponse', resources: reviews }, { level: 'Metadata' }]
     writeFileSync(policy, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules }))
     return [`--audit-policy-file=${policy}`, `--audit-log-path=${this.#file('audit.log')}`, '--audit-log-mode=blocking']
   }
