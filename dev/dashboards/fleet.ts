@@ -70,7 +70,7 @@ const NOW: Section = {
       queries: [[`sum(${told('agents_desired')}) - sum(${told('agents', BY, 'state="ready"')})`, '']],
     },
     {
-      title: 'Cost an hour',
+      title: 'Dollars an hour',
       what: 'What the running sandboxes cost an hour, by the price table.',
       kind: 'stat',
       unit: 'currencyUSD',

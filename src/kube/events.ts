@@ -39,8 +39,8 @@ export class EventRecorder {
     const outcome = this.#aggregator.add(object, happening, Date.now())
     const { log, metrics } = this.#options
     if (outcome !== 'queued') metrics?.eventsDropped.inc({ why: outcome })
-    const { type, ...told } = happening
-    log.log(type === 'Warning' ? 'warn' : 'info', 'event', { object: `${object.kind} ${keyOf(object)}`, ...told })
+    const { type, reason, message: text } = happening
+    log.log(type === 'Warning' ? 'warn' : 'info', 'event', { object: `${object.kind} ${keyOf(object)}`, reason, text })
     this.#writing ??= this.#drain()
   }
 

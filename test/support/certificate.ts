@@ -13,11 +13,11 @@ const VERSION_3 = tagged(0xa0, tagged(0x02, Buffer.of(2)))
  * A certificate that vouches for itself, for the server of a name. Node makes keys, but no certificates. Those that are trusted side by side
  * need subjects of their own.
  */
-export function selfSigned(name: string, subjectName = name): Certificate {
+export function selfSigned(name: string, subjectName = name, days = 1): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const serial = tagged(0x02, Buffer.concat([Buffer.of(1), randomBytes(8)]))
   const subject = sequence(tagged(0x31, sequence(COMMON_NAME, tagged(0x0c, Buffer.from(subjectName)))))
-  const validity = sequence(time(Date.now() - DAY_MS), time(Date.now() + DAY_MS))
+  const validity = sequence(time(Date.now() - DAY_MS), time(Date.now() + days * DAY_MS))
   const spki = publicKey.export({ type: 'spki', format: 'der' })
   const names = tagged(0x04, sequence(tagged(0x82, Buffer.from(name))))
   const extensions = tagged(0xa3, sequence(sequence(ALTERNATIVE_NAME, names)))

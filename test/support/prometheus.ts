@@ -14,6 +14,9 @@ export type Series = { readonly metric: Readonly<Record<string, string>>; readon
 /** An alert as Prometheus has it. */
 export type Alert = { readonly labels: Readonly<Record<string, string>>; readonly state: 'pending' | 'firing' }
 
+/** A metric: its type, and the names of its labels. */
+export type Metric = { readonly type: string; readonly labels: readonly string[] }
+
 type PrometheusOptions = {
   readonly jobs: readonly Job[]
   /** Rules, as the text of a file. */
@@ -91,19 +94,34 @@ export class Prometheus {
     return data.groups.flatMap((group) => group.rules)
   }
 
-  /** Waits until an alert fires. */
-  async fires(alertname: string, labels: Readonly<Record<string, string>> = {}, timeoutMs = 30_000): Promise<Alert> {
+  /** Our metrics as they were scraped: their types, and the names of the labels that their series have. */
+  async metrics(): Promise<ReadonlyMap<string, Metric>> {
+    const ask = async <T>(path: string) => ((await (await fetch(`${this.url}/api/v1/${path}`)).json()) as { data: T }).data
+    const types = await ask<Record<string, { type: string }[]>>('metadata')
+    const series = await ask<Record<string, string>[]>(
+      `series?${new URLSearchParams({ 'match[]': '{__name__=~"swarmops_.+"}' }).toString()}`,
+    )
+    const labels = new Map<string, Set<string>>()
+    for (const { __name__: full = '', job: _job, instance: _instance, le: _le, ...own } of series) {
+      const name = full in types ? full : full.replace(/_(bucket|sum|count)$/, '')
+      for (const label of Object.keys(own)) labels.set(name, (labels.get(name) ?? new Set()).add(label))
+    }
+    const ours = Object.entries(types).filter(([name]) => name.startsWith('swarmops_'))
+    return new Map(ours.map(([name, [first]]) => [name, { type: first?.type ?? '', labels: [...(labels.get(name) ?? [])].sort() }]))
+  }
+
+  /** Waits until an alert with these labels is in a state. */
+  async has(alertname: string, state: Alert['state'], labels: Readonly<Record<string, string>> = {}): Promise<Alert> {
+    const wanted = Object.entries({ alertname, ...labels })
     return eventually(
-      `${alertname} fires`,
+      `${alertname} is ${state}`,
       async () => {
         const alerts = await this.alerts()
-        const isMeant = (alert: Alert) =>
-          alert.labels['alertname'] === alertname && Object.entries(labels).every(([name, value]) => alert.labels[name] === value)
-        const found = alerts.find((alert) => isMeant(alert) && alert.state === 'firing')
+        const found = alerts.find((alert) => alert.state === state && wanted.every(([name, value]) => alert.labels[name] === value))
         if (found) return found
         throw new Error(JSON.stringify(alerts))
       },
-      { timeoutMs, pollMs: 250 },
+      { timeoutMs: 40_000, pollMs: 200 },
     )
   }
 
