@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import type { Dashboard } from '../../dev/dashboards/model.ts'
 import { readyAgents } from '../support/system.ts'
 import { documentedMetrics, groupedBy, RULES, usedMetrics } from '../support/monitoring-pages.ts'
-import { Monitored } from '../support/monitored.ts'
+import { Monitored, PATIENT } from '../support/monitored.ts'
 import { readPage } from '../support/pages.ts'
 import { SWARM } from '../support/rollout-system.ts'
 import { eventually } from '../support/wait.ts'
@@ -143,7 +143,7 @@ describe('dashboards and alerts on a running system', function () {
 
   it('tells of a canary that fails, of many agents lost at once, and of a router that has gone', async () => {
     const { here, prometheus, system } = monitored
-    await here.template('bad-3')
+    await here.template('bad-3', { template: PATIENT })
     const of = { namespace: system.namespace, swarm: SWARM, rollout: here.name, severity: 'warning' }
     const { labels } = await prometheus.has('SwarmRolloutAborted', 'firing', of)
     expect(labels['kind']).to.equal('CanaryRollout')

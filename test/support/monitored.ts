@@ -17,6 +17,9 @@ const ROOT = join(import.meta.dirname, '../..')
 
 const NAME = 'router.test'
 
+/** Machines that have much to do answer late, and are to be found healthy here. */
+export const PATIENT = { readiness: { timeout: '5s', interval: '1s' } }
+
 /** A router and its metrics as the chart protects them: tokens that the API server knows, TLS, and traces to a collector that is away. */
 class GuardedRouter {
   readonly #accounts: Accounts
@@ -80,7 +83,11 @@ export class Monitored {
 
   static async start(): Promise<Monitored> {
     const rollout = { steps: [{ setWeight: 50 }, { pause: { duration: '2s' } }], scaleDownDelay: '1s', abortScaleDownDelay: '1s' }
-    const here = await RolloutSystem.start('CanaryRollout', rollout, { router: 2, operatorArgs: ['--lease-duration', '15s'] })
+    const here = await RolloutSystem.start('CanaryRollout', rollout, {
+      router: 2,
+      swarm: { template: PATIENT },
+      operatorArgs: ['--lease-duration', '15s'],
+    })
     const { system } = here
     await writeQuota(system, 'caps', { 'swarmops.dev/agents': '50' })
     const guarded = await GuardedRouter.start(system)
@@ -114,7 +121,7 @@ export class Monitored {
 
   /** A whole rollout of a good revision, and a scale-up. */
   async works(): Promise<void> {
-    await this.here.template('good-2')
+    await this.here.template('good-2', { template: PATIENT })
     await this.here.is('Idle')
     await eventually('the policy has scaled up', async () => ((await this.system.swarm('pool'))?.status?.readyReplicas ?? 0) >= 2)
     for (const swarm of [SWARM, 'pool', 'line']) await this.system.settled(swarm)
@@ -130,7 +137,7 @@ export class Monitored {
 
 async function pool(system: System): Promise<void> {
   const { namespace } = system
-  await system.apply('pool', { template: { maxConcurrentTasks: 1 }, routing: { queue: { maxPending: 1_000, timeout: '30s' } } })
+  await system.apply('pool', { template: { ...PATIENT, maxConcurrentTasks: 1 }, routing: { queue: { maxPending: 1_000, timeout: '30s' } } })
   await system.settled('pool')
   const metrics = [{ name: 'load', type: 'InFlightPerAgent', target: { value: 1 } }]
   const spec = { target: { swarm: 'pool' }, minReplicas: 1, maxReplicas: 3, metrics, predictive: { mode: 'Scale' } }
@@ -139,6 +146,6 @@ async function pool(system: System): Promise<void> {
 
 async function line(system: System): Promise<void> {
   const stages = ['clean', 'score'].map((name) => ({ name, replicas: 2 }))
-  await system.apply('line', { groups: stages, topology: { type: 'Ring' } })
+  await system.apply('line', { template: PATIENT, groups: stages, topology: { type: 'Ring' } })
   await system.settled('line')
 }
