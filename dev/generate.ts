@@ -44,6 +44,8 @@ if (process.argv.includes('--check')) {
   process.exitCode = wrong.length > 0 ? 1 : 0
 } else {
   for (const file of stale) writeFileSync(join(ROOT, file), wanted.get(file) ?? '')
-  console.log(stale.length > 0 ? `wrote ${stale.join(', ')}` : 'crds/, docs/api.md, the values of the chart and the dashboards are up to date')
+  console.log(
+    stale.length > 0 ? `wrote ${stale.join(', ')}` : 'crds/, docs/api.md, the values of the chart and the dashboards are up to date',
+  )
   if (surplus.length > 0) console.log(`no kind for ${surplus.join(', ')}: delete it if it is not needed any more`)
 }
