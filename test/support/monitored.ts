@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const NAME = 'router.test'
 
 /** Machines that have much to do answer late, and are to be found healthy here. */
-export const PATIENT = { readiness: { timeout: '5s', interval: '1s' } }
+export const PATIENT = { readiness: { timeout: '2s', interval: '2s' } }
 
 /** A router and its metrics as the chart protects them: tokens that the API server knows, TLS, and traces to a collector that is away. */
 class GuardedRouter {

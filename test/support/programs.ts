@@ -44,6 +44,13 @@ export class Program {
     return program
   }
 
+  /** Runs a program that ends by itself. */
+  static async run(options: Omit<ProgramOptions, 'listening'>): Promise<{ code: number | null; log: string }> {
+    const program = new Program({ ...options, listening: '' })
+    const code = await new Promise<number | null>((resolve) => program.#child.on('close', resolve))
+    return { code, log: program.#log }
+  }
+
   /** The end of what it has written so far. */
   get log(): string {
     return this.#log

@@ -92,7 +92,8 @@ export class System {
   readonly #dataDir: string
   readonly #token = randomBytes(24).toString('hex')
   operator: Program | undefined
-  readonly #operators: Program[] = []
+  /** All operators that were started, those that have ended too. */
+  readonly operators: Program[] = []
   readonly routers: Program[] = []
   #installed: Installed | undefined
 
@@ -162,7 +163,7 @@ export class System {
     }
     const file = 'operator/operator.ts'
     this.operator = await Program.start(this.#installed?.operator ?? { file, args, env, listening: '"health server started"' })
-    this.#operators.push(this.operator)
+    this.operators.push(this.operator)
   }
 
   get routerUrl(): string {
@@ -432,7 +433,7 @@ export class System {
 
   /** Ends everything; what is left in the namespace goes with the control plane. */
   async stop(): Promise<void> {
-    await Promise.all(this.#operators.map(async (operator) => operator.stop()))
+    await Promise.all(this.operators.map(async (operator) => operator.stop()))
     await Promise.all(this.routers.map(async (router) => router.stop()))
     await this.e2b.stop()
     await this.client.close()
