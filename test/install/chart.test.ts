@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { load } from 'js-yaml'
 import { ensureHelm } from '../../dev/tools/helm.ts'
-import { CHART, helm, render, setValues, type Values } from '../support/helm.ts'
+import { CHART, helm, render, setValues, type Rendered, type Values } from '../support/helm.ts'
 
+type Peer = { podSelector: { matchLabels: Record<string, string> } }
+type Rule = { ports: { port?: number }[]; to?: Peer[] }
+type Policy = { policyTypes: string[]; ingress: Rule[]; egress?: Rule[] }
+const componentOf = ({ metadata }: Rendered) => metadata.labels?.['app.kubernetes.io/component'] ?? ''
 type Json = { [key: string]: unknown }
 const file = (name: string) => readFileSync(join(CHART, name), 'utf8')
 
@@ -179,6 +185,41 @@ describe('chart', function () {
     }
     const tlsConfig = { serverName: 'release-swarm-operator-router.swarm-system.svc', ca: { secret: { name: 'tls', key: 'ca.crt' } } }
     expect(endpoints).to.deep.equal([common, { ...common, scheme: 'https', tlsConfig }])
+  })
+
+  it('lets in what comes to the ports of its pods, and out to those of its own', async () => {
+    const objects = await render('swarm-system', { 'e2bLocal.enabled': 'true' })
+    const ports = new Map(
+      objects.flatMap((o) =>
+        o.kind === 'Deployment' ? [[componentOf(o), Number(/"containerPort":(\d+)/.exec(JSON.stringify(o))?.[1])] as const] : [],
+      ),
+    )
+    expect(Object.fromEntries(ports)).to.deep.equal({ operator: 18080, router: 18000, 'e2b-local': 13000 })
+    const policies = objects.filter((o) => o.kind === 'NetworkPolicy')
+    expect(policies.map(componentOf)).to.have.members([...ports.keys()])
+    for (const policy of policies) {
+      const { policyTypes, ingress, egress = [] } = policy['spec'] as Policy
+      expect(policyTypes, 'what nobody lets in stays out').to.include('Ingress')
+      expect(ingress.map((rule) => rule.ports)).to.deep.equal([[{ port: ports.get(componentOf(policy)) }]])
+      for (const { to = [], ports: reached } of egress)
+        for (const { podSelector } of to)
+          expect(reached).to.deep.equal([{ port: ports.get(podSelector.matchLabels['app.kubernetes.io/component'] ?? '') }])
+    }
+  })
+
+  it('is the same as a package, which is small enough for a release', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'swarm-package-'))
+    try {
+      expect((await helm(['package', CHART, '-d', dir])).code).to.equal(0)
+      const [name = ''] = readdirSync(dir)
+      const [ours, packed] = await Promise.all([CHART, join(dir, name)].map(async (chart) => helm(['template', 'release', chart])))
+      expect(packed?.stdout).to.equal(ours?.stdout)
+      expect(packed?.stdout).to.contain('kind: CustomResourceDefinition')
+      // Helm keeps both, compressed and in base64, in a Secret of at most 1 MiB.
+      expect(((gzipSync(packed?.stdout ?? '').length + readFileSync(join(dir, name)).length) * 16) / 9).to.be.lessThan(700_000)
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
   })
 
   it('gives a router the time that its tasks get, and some more', async () => {
