@@ -47,6 +47,7 @@ func fluxApply(arguments []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	config.QPS, config.Burst = 50, 300 // as Flux's controllers have it
 	kube, err := client.New(config, client.Options{})
 	if err != nil {
 		return err
