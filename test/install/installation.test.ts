@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { startE2bLocal, type E2bLocal } from '../../dev/e2b-local/server.ts'
 import type { Agent, Swarm } from '../../src/api/objects.ts'
 import { selfSigned } from '../support/certificate.ts'
+import type { Finding } from '../../src/cli/doctor/judge.ts'
 import { Installation, TaskClient } from '../support/installation.ts'
+import { Plugin } from '../support/plugin.ts'
 import { eventually } from '../support/wait.ts'
 
 const SECURE_KEY = 'e2b_outside'
@@ -121,6 +123,26 @@ describe('installation', function () {
       )
       expect(await system.kubectl(['logs', 'client'])).to.equal('200 {"text":"from a pod"}\n')
       expect(phase).to.equal('Succeeded')
+    })
+
+    it('is reached by the plugin with a kubeconfig alone: routers through the API server, and doctor finds nothing wrong', async () => {
+      const e2b = `http://${await system.address('e2b-local')}`
+      const plugin = new Plugin({
+        kubeconfig: system.pods.cluster.kubeconfig,
+        routerUrl: '',
+        e2b: { url: e2b, apiKey: 'e2b_local' },
+        namespace: 'default',
+      })
+      try {
+        const answer = await plugin.says(['submit', 'desk', '{"text":"by kubeconfig"}', '--as-service-account', 'caller'])
+        expect(JSON.parse(answer)).to.have.nested.property('output.text', 'by kubeconfig')
+        const findings = JSON.parse(await plugin.says(['doctor', '--output', 'json'])) as Finding[]
+        expect(findings.filter(({ level }) => level !== 'ok')).to.deep.equal([])
+        const count = (check: string) => findings.filter((finding) => finding.check === check).length
+        expect({ operator: count('operator'), router: count('router') }).to.deep.equal({ operator: 2, router: 2 })
+      } finally {
+        plugin.remove()
+      }
     })
 
     it('passes helm test, which sends a task too', async () => {

@@ -4,9 +4,16 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { System } from './system.ts'
 
 const PLUGIN = join(import.meta.dirname, '../../operator/kubectl-swarm.ts')
+
+/** Where it is used; an empty address of a router has it find one itself. */
+export type PluginPlace = {
+  readonly kubeconfig: string
+  readonly namespace: string
+  readonly routerUrl: string
+  readonly e2b: { readonly url: string; readonly apiKey: string }
+}
 
 /** Input, and variables of the environment. */
 export type RunOptions = { readonly input?: string; readonly env?: Readonly<Record<string, string>> }
@@ -16,10 +23,10 @@ export type Ran = { readonly code: number | null; readonly out: string; readonly
 
 /** The plugin as a person has it: found by kubectl in the PATH, with a kubeconfig and a home of its own. */
 export class Plugin {
-  readonly #system: System
+  readonly #system: PluginPlace
   readonly directory: string
 
-  constructor(system: System) {
+  constructor(system: PluginPlace) {
     this.#system = system
     this.directory = mkdtempSync(join(tmpdir(), 'swarm-plugin-'))
     chmodSync(PLUGIN, 0o755)

@@ -126,7 +126,7 @@ const agent = (name: string, { created = 60, deleted, sandbox = `s-${name}`, mes
 
 describe('agents', () => {
   const cases: Record<string, { agents: Agent[]; want: string[] }> = {
-    'that have their sandboxes are well': { agents: [agent('a')], want: ['ok: 1 agents; none is stuck, none is without a sandbox'] },
+    'that have their sandboxes are well': { agents: [agent('a')], want: ['ok: 1 agent; none is stuck, none is without a sandbox'] },
     'that are being deleted for long are stuck': {
       agents: [agent('a', { deleted: 3, message: 'E2B cannot be reached' }), agent('b', { deleted: 1 })],
       want: ['fail: agent here/a is being deleted since 2026-01-01T00:57:00.000Z: E2B cannot be reached'],
@@ -201,7 +201,8 @@ describe('sandboxes', () => {
 
 describe('a key', () => {
   const running = (n: number) => Array.from({ length: n }, (_none, i) => sandbox(`s-${i}`, `${i}`))
-  it('with room is well', () => expect(told([judgeKey('K', running(5))])).to.deep.equal(['ok: K: E2B takes it; 5 sandboxes run, 0 sleep']))
+  it('with room is well', () =>
+    expect(told([judgeKey('K', running(5))])).to.deep.equal(['ok: K: E2B takes it; 5 sandboxes running, 0 asleep']))
   it('near the end of a plan is to be looked at', () => {
     expect(judgeKey('K', running(19))).to.include({
       level: 'warn',

@@ -126,7 +126,7 @@ export function judgeAgents(agents: readonly Agent[], nowMs: number): Finding[] 
       advice: 'what its condition says',
     })
   if (findings.length === 0)
-    findings.push({ check, level: 'ok', message: `${agents.length} agents; none is stuck, none is without a sandbox` })
+    findings.push({ check, level: 'ok', message: `${counted(agents.length, 'agent')}; none is stuck, none is without a sandbox` })
   return findings
 }
 
@@ -148,7 +148,9 @@ export function judgeSwarms(swarms: readonly Swarm[]): Finding[] {
       ]
     }),
   )
-  return findings.length > 0 ? findings : [{ check, level: 'ok', message: `${swarms.length} swarms; none is stalled or held back` }]
+  return findings.length > 0
+    ? findings
+    : [{ check, level: 'ok', message: `${counted(swarms.length, 'swarm')}; none is stalled or held back` }]
 }
 
 /** What the account shows of this installation: `sandboxes` are those with its id under the keys that could be used. */
@@ -210,13 +212,14 @@ const PLANS = [
 /** How far an account is from the limits that the plans of E2B are known to have; what its own limit is nobody tells. */
 export function judgeKey(source: string, sandboxes: readonly SandboxInfo[]): Finding {
   const running = sandboxes.filter(({ state }) => state === 'running').length
-  const message = `${source}: E2B takes it; ${running} sandboxes run, ${sandboxes.length - running} sleep`
+  const message = `${source}: E2B takes it; ${counted(running, 'sandbox', 'es')} running, ${sandboxes.length - running} asleep`
   const plan = PLANS.find((p) => running <= p.running && running >= p.running * 0.9)
   if (!plan) return { check: 'key', level: 'ok', message }
   const advice = `plan ${plan.name} ends at ${plan.running} that run at once; ask for more, or lower replicas`
   return { check: 'key', level: 'warn', message, advice }
 }
 
+const counted = (n: number, word: string, more = 's'): string => `${n} ${word}${n === 1 ? '' : more}`
 const nameOf = ({ kind, metadata }: Swarm | Agent): string =>
   `${kind === 'Swarm' ? 'swarm' : 'agent'} ${metadata.namespace}/${metadata.name}`
 const readyOf = ({ status }: Agent): string =>
