@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -168,7 +168,8 @@ describe('chart', function () {
     const boards = (await render('swarm-system', { 'monitoring.dashboards.enabled': 'true' })).filter(
       (o) => o.metadata.labels?.['grafana_dashboard'] === '1',
     )
-    const files = existsSync(join(CHART, 'files/dashboards')) ? readdirSync(join(CHART, 'files/dashboards')) : []
+    const files = readdirSync(join(CHART, 'files/dashboards'))
+    expect(files.length).to.be.greaterThan(0)
     const data: unknown = Object.assign({}, ...boards.map((o) => o['data']))
     expect(data).to.deep.equal(Object.fromEntries(files.map((name) => [name, file(`files/dashboards/${name}`)])))
   })
