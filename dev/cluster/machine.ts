@@ -1,15 +1,17 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmdirSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outputOf } from './output-of.ts'
 
 const READY_MS = 10_000
-const END_MS = 10_000
+const END_MS = 60_000
 const POLL_MS = 20
 const CGROUPS = '/sys/fs/cgroup'
+/** Where Debian puts the plugins that give pods their network. */
+export const CNI_PLUGINS = '/usr/lib/cni'
 /** The kubelet sets these for the whole machine, whatever namespaces it is in. */
 const KERNEL_SETTINGS = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops'].map(
   (name) => `/proc/sys/${name}`,
@@ -25,6 +27,11 @@ ip link set lo up
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo ready
 read -r _ || true`
+
+// What is outside of the namespaces is put back by the process around them, which also runs when its starter was killed.
+const AROUND = `unshare --net --mount --pid --fork --kill-child --mount-proc bash -c "$1"
+for tree in ${CGROUPS}/"$2" ${CGROUPS}/*/"$2"; do [ ! -d "$tree" ] || find "$tree" -depth -type d -exec rmdir {} \\;; done
+for setting in "\${@:3}"; do echo "\${setting#*=}" > "\${setting%%=*}"; done`
 
 /** Addresses of a machine and of what runs on it, apart from those of other machines and of the host. */
 export interface Addresses {
@@ -46,14 +53,12 @@ export class Machine {
   readonly addresses: Addresses
   readonly #outer: ChildProcess
   readonly #inner: number
-  readonly #settings: ReadonlyMap<string, string>
 
   private constructor(parts: { name: string; addresses: Addresses; outer: ChildProcess; inner: number }) {
     this.name = parts.name
     this.addresses = parts.addresses
     this.#outer = parts.outer
     this.#inner = parts.inner
-    this.#settings = new Map(KERNEL_SETTINGS.map((file) => [file, readFileSync(file, 'utf8')]))
   }
 
   /** Starts one. Throws, saying what is missing, where this cannot be done. */
@@ -62,10 +67,12 @@ export class Machine {
     for (const program of ['unshare', 'nsenter', 'ip', 'bash', 'iptables', 'runc', 'containerd'])
       if (outputOf('sh', ['-c', `command -v ${program}`]) === undefined)
         throw new Error(`a node for real pods needs ${program}, which is not in the PATH; dev/debian-packages.sh installs it on Debian`)
+    if (!existsSync(join(CNI_PLUGINS, 'ptp')))
+      throw new Error(`a node for real pods needs the plugins of CNI in ${CNI_PLUGINS}; dev/debian-packages.sh installs them on Debian`)
     const addresses = freeAddresses()
     const name = `swarm${addresses.machine.split('.')[1]}`
-    const args = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'bash', '-c', FIRST_PROCESS]
-    const outer = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const settings = KERNEL_SETTINGS.map((file) => `${file}=${readFileSync(file, 'utf8').trim()}`)
+    const outer = spawn('bash', ['-c', AROUND, 'machine', FIRST_PROCESS, name, ...settings], { stdio: 'pipe', detached: true })
     const inner = await innerProcess(outer)
     const machine = new Machine({ name, addresses, outer, inner })
     try {
@@ -93,16 +100,15 @@ export class Machine {
   async stop(): Promise<void> {
     this.killNow()
     const deadline = Date.now() + END_MS
-    while (this.#outer.exitCode === null && this.#outer.signalCode === null && Date.now() < deadline) await sleep(POLL_MS)
-    while (existsSync(`/proc/${this.#inner}`) && Date.now() < deadline) await sleep(POLL_MS)
-    for (const [file, value] of this.#settings) writeFileSync(file, value)
-    for (const directory of this.#cgroups()) removeCgroups(directory)
+    while (this.#outer.exitCode === null && this.#outer.signalCode === null) {
+      if (Date.now() > deadline) throw new Error(`the machine ${this.name} does not end`)
+      await sleep(POLL_MS)
+    }
   }
 
-  /** Ends it without waiting: for exit handlers. */
+  /** Ends it without waiting: for exit handlers. It puts the rest in order by itself. */
   killNow(): void {
     this.#outer.stdin?.destroy()
-    this.#outer.kill('SIGKILL')
   }
 
   // The interface goes with the machine's end of it, and the routes with the interface.
@@ -150,9 +156,13 @@ async function innerProcess(outer: ChildProcess): Promise<number> {
       if (Date.now() > deadline) throw new Error(`a machine for real pods did not start in ${READY_MS / 1000} s: ${complaint.trim()}`)
       await sleep(POLL_MS)
     }
-    return Number(readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, 'utf8').trim())
+    return childOf(childOf(outer.pid ?? 0))
   }
   return Promise.race([ready(), failed])
+}
+
+function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0])
 }
 
 /** A block of private addresses in which the host has none. */
@@ -168,10 +178,4 @@ function freeAddresses(): Addresses {
 
 function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-}
-
-function removeCgroups(directory: string): void {
-  if (!existsSync(directory)) return
-  for (const entry of readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) removeCgroups(join(directory, entry.name))
-  rmdirSync(directory)
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Addresses } from './machine.ts'
+import { CNI_PLUGINS, type Addresses } from './machine.ts'
 
 /** Where containerd listens, inside the machine. */
 export const CONTAINERD = '/run/containerd/containerd.sock'
@@ -33,7 +33,7 @@ state = "/run/containerd"
   restrict_oom_score_adj = true
   sandbox_image = "${PAUSE_IMAGE}"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${CNI_PLUGINS}"
     conf_dir = "${dir}/cni"
 `
 }

@@ -27,11 +27,11 @@ export interface PodClusterOptions {
  * process reaches pods and Services by their addresses. All ends with this process. Throws, saying what is missing, where it cannot be done.
  */
 export async function startPodCluster({ dir, images, say }: PodClusterOptions): Promise<PodCluster> {
-  const programs = await ensureNodePrograms(say)
   const machine = await Machine.start()
   const { host: address, services: serviceRange } = machine.addresses
   let cluster: Cluster | undefined
   try {
+    const programs = await ensureNodePrograms(say)
     cluster = await startCluster({ dir, network: { address, serviceRange }, say })
     const node = new Node({ dir: join(dir, 'node'), machine, programs, kubeconfig: cluster.kubeconfig, images })
     await node.start()

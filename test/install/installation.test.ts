@@ -246,14 +246,25 @@ describe('installation', function () {
       expect(running()).to.deep.equal(sandboxes)
     })
 
-    it('leaves no sandbox unowned when it is uninstalled, and finds them all again when it is back', async () => {
+    it('leaves no sandbox unowned when it is uninstalled, finds all again when it is back, and ends what was deleted meanwhile', async () => {
       const sandboxes = running()
       await system.uninstall()
+      const [victim] = await agents()
+      await system.kubectl(['delete', 'agent', victim?.metadata.name ?? '', '--wait=false'])
       expect(running()).to.deep.equal(sandboxes)
       expect(await sandboxIds()).to.deep.equal(sandboxes)
       await system.install(provider())
+      const kept = sandboxes.filter((id) => id !== victim?.status?.sandbox?.id)
+      await eventually(
+        'another agent has taken the place of the deleted one',
+        () =>
+          running().length === 3 &&
+          running()
+            .filter((id) => sandboxes.includes(id))
+            .join() === kept.join(),
+        { timeoutMs: 60_000 },
+      )
       await isReady()
-      expect(running()).to.deep.equal(sandboxes)
     })
 
     it('leaves nothing at all when Swarms are deleted first, then the release, then the kinds', async () => {
