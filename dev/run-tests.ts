@@ -105,6 +105,7 @@ const STEPS: readonly Step[] = [
 /** What needs root, Debian packages and programs of others: a whole machine rather than a checkout. */
 const INSTALLATION: readonly Step[] = [
   check('Debian packages', join(ROOT, 'dev/debian-packages.sh'), []),
+  check('kustomize bases match the chart', process.execPath, ['dev/generate-config.ts', '--check']),
   suite('installation tests', ['test/install/**/*.test.ts'], 40 * MINUTE_MS),
 ]
 
