@@ -11,7 +11,8 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
   add('logs NAME', 'shows what an agent, or every agent of a swarm, has written to its output')
     .option('-f, --follow', 'goes on with what comes, agents of a swarm that come later included')
     .option('--tail <LINES>', 'only the last lines of each (all of an agent, 10 of each agent of a swarm)', linesOf)
-    .option('--prefix', 'puts the name of the agent before each line (default for a swarm with several)')
+    .option('--prefix', 'puts the name of the agent before each line (default for a swarm)')
+    .option('--no-prefix', 'does not')
     .addOption(
       new Option('--previous', 'the last output of agents that are lost, from their Events').conflicts(['follow', 'tail', 'prefix']),
     )
@@ -21,7 +22,7 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
         const ref = { namespace: place.namespace, name }
         if (options.previous) return around.write(await lastOutput(place.client, ref))
         const signal = around.interrupted()
-        const { tail, follow = false, prefix = false } = options
+        const { tail, follow = false, prefix } = options
         const out = { write: around.write, writeError: around.writeError, signal }
         await showLogs(ref, { tail, follow, prefix }, await keysOf(place, around), out)
         if (signal.aborted) ended(EXIT.interrupted)
@@ -87,7 +88,7 @@ const LOGS_HELP = `
 Examples:
   kubectl swarm logs desk-7f4k2p               # all that is kept of one agent: the last 4 to 8 MiB
   kubectl swarm logs desk-7f4k2p -f --tail 20
-  kubectl swarm logs desk -f --prefix          # every agent of swarm desk, also those that come
+  kubectl swarm logs desk -f                   # every agent of swarm desk, also those that come
   kubectl swarm logs desk --previous           # the last lines of those that are lost
 
 A log goes with its sandbox. With spec.lifecycle.lastOutput: Event the last lines of a command that has ended stay in its Event.

@@ -8,8 +8,8 @@ import { createLog } from '../log.ts'
 import { enter, type Keys } from './access.ts'
 import { AGENTS, CliError, readAgentOrSwarm, type Ref } from './fleet.ts'
 
-/** How much is shown, and whether it goes on. `prefix` puts the agent's name before each line. */
-export type LogOptions = { readonly tail?: number | undefined; readonly follow: boolean; readonly prefix: boolean }
+/** How much is shown, and whether it goes on. `prefix` puts the agent's name before each line: by default where there are agents of a swarm. */
+export type LogOptions = { readonly tail?: number | undefined; readonly follow: boolean; readonly prefix?: boolean | undefined }
 
 /** Where output goes. */
 export type Out = {
@@ -34,7 +34,7 @@ const MOST_KEPT = 64 * 1024
 export async function showLogs(ref: Ref, options: LogOptions, keys: Keys, out: Out): Promise<void> {
   const { agents, isSwarm } = await readAgentOrSwarm(keys.client, ref)
   if (!isSwarm) return void (await Promise.all(agents.map(async (agent) => showOne(agent, options, keys, out))))
-  const many = { ...options, tail: options.tail ?? LINES_OF_MANY }
+  const many = { ...options, prefix: options.prefix ?? true, tail: options.tail ?? LINES_OF_MANY }
   if (options.follow) return followSwarm(ref, many, keys, out)
   const open = agents.filter(hasOutput)
   if (open.length > MOST_AGENTS)

@@ -52,8 +52,9 @@ describe('kubectl swarm: inside sandboxes', function () {
     const [agent = ''] = agents
     expect(await plugin.says(['logs', agent])).to.equal(`hello from ${agent}\na complaint\n`)
     expect(await plugin.says(['logs', agent, '--tail', '1'])).to.equal('a complaint\n')
-    const lines = (await plugin.says(['logs', 'desk', '--prefix', '--tail', '1'])).trim().split('\n')
+    const lines = (await plugin.says(['logs', 'desk', '--tail', '1'])).trim().split('\n')
     expect(lines.sort()).to.deep.equal(agents.map((name) => `[${name}] a complaint`))
+    expect(await plugin.says(['logs', 'desk', '--no-prefix', '--tail', '1'])).to.equal('a complaint\na complaint\n')
   })
 
   it('finds the key in the Secret that the swarm names', async () => {
