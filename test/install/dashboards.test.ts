@@ -63,16 +63,18 @@ describe('dashboards and alerts on a running system', function () {
 
   it('exports what docs/monitoring.md says, and nothing else', async () => {
     const documented = documentedMetrics()
-    const exported = await monitored.prometheus.metrics()
-    expect([...exported.keys()]).to.have.members([...documented.keys()])
-    const wrong: string[] = []
-    for (const [name, { type, labels }] of exported) {
-      const said = documented.get(name)
-      if (said?.type !== type) wrong.push(`${name} is a ${type}`)
-      // A metric of which nothing has happened yet has no series.
-      if (labels.length > 0 && labels.join() !== said?.labels.join()) wrong.push(`${name} has the labels ${labels.join()}`)
-    }
-    expect(wrong).to.deep.equal([])
+    await eventually('all targets have been scraped, and say the same', async () => {
+      const exported = await monitored.prometheus.metrics()
+      const wrong = [...documented.keys()].filter((name) => !exported.has(name)).map((name) => `${name} is not exported`)
+      for (const [name, { type, labels }] of exported) {
+        const said = documented.get(name)
+        if (said?.type !== type) wrong.push(said ? `${name} is a ${type}` : `${name} is not documented`)
+        // A metric of which nothing has happened yet has no series.
+        else if (labels.length > 0 && labels.join() !== said.labels.join()) wrong.push(`${name} has the labels ${labels.join()}`)
+      }
+      if (wrong.length > 0) throw new Error(wrong.join('; '))
+      return true
+    })
   })
 
   it('has every metric and every label that rules and dashboards ask for', () => {
