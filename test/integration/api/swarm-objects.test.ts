@@ -23,7 +23,7 @@ const DEFAULTS = {
     circuitBreaker: { consecutiveFailures: 5, openFor: '5s' },
     queue: { maxPending: 1000, timeout: '10s' },
   },
-  lifecycle: { drainTimeout: '30s', onScaleDown: 'Delete', sandboxTimeout: '10m', maxAge: '23h' },
+  lifecycle: { drainTimeout: '30s', lastOutput: 'Discard', onScaleDown: 'Delete', sandboxTimeout: '10m', maxAge: '23h' },
   update: { maxSurge: 1, maxUnavailable: 0 },
   health: {
     cpuPercent: { degraded: 75, critical: 90 },
