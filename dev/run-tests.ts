@@ -37,10 +37,12 @@ async function runs(command: string, args: readonly string[], options: RunOption
 }
 
 /** One command that counts as one test. */
-const check = (name: string, command: string, args: readonly string[]): Step => ({
+const check = (name: string, command: string, args: readonly string[], limitMs?: number): Step => ({
   name,
   run: async () =>
-    (await runs(command, args)) ? { passed: 1, failed: 0, failures: [] } : { passed: 0, failed: 1, failures: ['see above'] },
+    (await runs(command, args, limitMs === undefined ? {} : { limitMs }))
+      ? { passed: 1, failed: 0, failures: [] }
+      : { passed: 0, failed: 1, failures: ['see above'] },
 })
 
 /** The tests in these files, in so many lanes side by side, each with a control plane of its own. */
@@ -105,6 +107,7 @@ const STEPS: readonly Step[] = [
 /** What needs root, Debian packages and programs of others: a whole machine rather than a checkout. */
 const INSTALLATION: readonly Step[] = [
   check('Debian packages', join(ROOT, 'dev/debian-packages.sh'), []),
+  check('programs of others', process.execPath, ['dev/tools/prepare.ts'], 40 * MINUTE_MS),
   check('kustomize bases match the chart', process.execPath, ['dev/generate-config.ts', '--check']),
   suite('installation tests', ['test/install/**/*.test.ts'], 40 * MINUTE_MS),
 ]
