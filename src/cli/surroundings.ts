@@ -82,7 +82,7 @@ export async function refOf(name: string, options: Common, around: Surroundings)
 }
 
 /** Colours only on a terminal, and not against NO_COLOR (no-color.org). */
-export const lookOf = ({ isTerminal, env, now }: Surroundings): Look => ({
+export const lookOf = ({ isTerminal, env, now }: Pick<Surroundings, 'isTerminal' | 'env' | 'now'>): Look => ({
   paint: isTerminal && !env['NO_COLOR'] ? inColour : plain,
   nowMs: now(),
 })
