@@ -23,13 +23,8 @@ describe('kubectl swarm: care', function () {
 
   const names = async () => (await system.agents('desk')).map(({ metadata }) => metadata.name)
   const ask = async (input: object) => {
-    const address = `${system.routerUrl}/v1/namespaces/${system.namespace}/swarms/desk/tasks`
-    const response = await fetch(address, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ input }),
-    })
-    return [response.status, ((await response.json()) as { output?: { by?: string } }).output?.by] as const
+    const { status, body } = await system.task('desk', input)
+    return [status, (body['output'] as { by?: string } | undefined)?.by] as const
   }
 
   it('shows how busy agents are, by E2B and by routers', async () => {

@@ -35,10 +35,7 @@ describe('kubectl swarm: inside sandboxes', function () {
     await system.stop()
   })
 
-  const ask = async (input: object) => {
-    const address = `${system.routerUrl}/v1/namespaces/${system.namespace}/swarms/desk/tasks`
-    return fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ input }) })
-  }
+  const ask = async (input: object) => system.task('desk', input)
   const exitOf = async (child: ChildProcess) => new Promise<number | null>((resolve) => child.on('close', resolve))
   /** What a process has written so far. */
   const heard = (child: ChildProcess) => {
