@@ -23,6 +23,9 @@ const SUSPECT_SHARE = 0.7
 /** Share of the probes that agents without tasks may take. */
 const IDLE_SHARE = 0.3
 
+/** What a probe found; `wasOut`: the agent was out already when it was sent. */
+type Found = { readonly finding: 'well' | 'answering' | 'missing'; readonly wasTimeout: boolean; readonly wasOut: boolean }
+
 const HEADERS = ['accept', 'application/json']
 const MAX_PROBE_BYTES = 64 * 1024
 
@@ -30,7 +33,7 @@ const MAX_PROBE_BYTES = 64 * 1024
  * Finds out which agents are alive, with a bounded number of probes:
  * - an agent with tasks that gives no sign of life is probed at once; a missed probe takes it out of the choice, as many as its
  *   failure threshold end its requests, so that a hang or a partition costs its tasks less than a second;
- * - an agent that is out is probed until it answers well, then it is back;
+ * - an agent that is out is probed until it answers well, then it is back; what it answered before it was out says nothing;
  * - one that leads is probed several times a second, so that it is followed before a task finds out;
  * - the others are probed now and then.
  */
@@ -98,8 +101,9 @@ export class Prober {
       host.aliveMs = this.#o.now()
       host.misses = 0
     }
-    if (host.slot.isUnreachable) this.suspect(entry, host)
-    else if (isAlive) this.#suspects.delete(host)
+    if (!host.slot.isUnreachable) return
+    this.suspect(entry, host)
+    if (isAlive) host.nextProbeMs = this.#o.now()
   }
 
   /** The agent could not be reached: it is probed from now on until it answers. */
@@ -141,6 +145,7 @@ export class Prober {
     this.#tokens -= 1
     this.#running += 1
     host.isProbing = true
+    const wasOut = host.slot.isUnreachable
     let isOver = false
     const over = (finding: 'well' | 'answering' | 'missing', wasTimeout: boolean) => {
       if (isOver) return
@@ -148,7 +153,7 @@ export class Prober {
       clearTimeout(timer)
       this.#running -= 1
       host.isProbing = false
-      this.#found(entry, host, { finding, wasTimeout })
+      this.#found(entry, host, { finding, wasTimeout, wasOut })
     }
     const report = (answer: Answer) => over(readProbe(answer), false)
     const exchange = this.#o.upstream.send(
@@ -164,7 +169,7 @@ export class Prober {
     const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), probe.timeoutMs)
   }
 
-  #found(entry: SwarmEntry<Call>, host: Host, probe: { finding: 'well' | 'answering' | 'missing'; wasTimeout: boolean }): void {
+  #found(entry: SwarmEntry<Call>, host: Host, probe: Found): void {
     const { slot } = host
     const nowMs = this.#o.now()
     this.#o.observe(entry, host, probe.finding !== 'missing')
@@ -175,9 +180,10 @@ export class Prober {
     }
     host.misses = 0
     host.aliveMs = nowMs
-    const isBack = slot.isUnreachable && probe.finding === 'well'
-    host.nextProbeMs = nowMs + (slot.isUnreachable && !isBack ? SUSPECT_MAX_MS : host.idleProbeMs)
-    if (probe.finding === 'well') this.#suspects.delete(host)
+    const isBack = slot.isUnreachable && probe.finding === 'well' && probe.wasOut
+    const pauseMs = !slot.isUnreachable || isBack ? host.idleProbeMs : probe.wasOut ? SUSPECT_MAX_MS : 0
+    host.nextProbeMs = nowMs + pauseMs
+    if (!slot.isUnreachable || isBack) this.#suspects.delete(host)
     if (!isBack) return
     slot.isUnreachable = false
     entry.fleet.refresh(slot, nowMs)

@@ -300,6 +300,17 @@ describe('health in the choice', () => {
     expect(nameOf(choose(some))).to.equal('a')
   })
 
+  it('leaves out an agent that was lost also when answers come in that it gave before', () => {
+    const some = fleet([agent('a'), agent('b')])
+    const a = slotOf(some, 'a')
+    some.begin(a, 0)
+    some.begin(a, 0)
+    some.end(a, 'Unreachable', 1)
+    some.end(a, 'Answered', 2)
+    expect([a.isUnreachable, a.isUp(2)]).to.deep.equal([true, false])
+    expect(take(some, 3).join(' ')).to.equal('b b Busy')
+  })
+
   it('ignores open circuits when more than half of the agents are out, but not agents that cannot be reached', () => {
     const some = fleet(['a', 'b', 'c'].map((name) => agent(name)))
     for (const name of ['a', 'b']) {

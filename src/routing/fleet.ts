@@ -224,10 +224,9 @@ export class Fleet {
     let opened = false
     const { adaptive, breaker } = this.#rules
     if (adaptive && ending !== 'Abandoned' && !isMirrored) this.#adaptive.observe(slot.facts.group, ending !== 'Answered', nowMs, adaptive)
-    if (ending === 'Answered') {
-      slot.breaker.succeeded()
-      slot.isUnreachable = false
-    } else if (ending === 'Abandoned') slot.breaker.abandoned()
+    // An answer does not bring back who has become unreachable meanwhile: it may have been given before that.
+    if (ending === 'Answered') slot.breaker.succeeded()
+    else if (ending === 'Abandoned') slot.breaker.abandoned()
     else {
       opened = slot.breaker.failed(breaker, nowMs)
       if (ending === 'Unreachable') slot.isUnreachable = true

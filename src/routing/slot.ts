@@ -25,7 +25,7 @@ export class Slot {
   readonly breaker = new Breaker()
   /** How long it works on a task. */
   readonly service = new ServiceTime()
-  /** No connection or no answer: out until a probe is answered. */
+  /** No connection or no answer: out until a probe that was sent after that is answered. */
   isUnreachable = false
   /** It asked not to be called before this moment. */
   notBeforeMs = 0

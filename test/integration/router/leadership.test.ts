@@ -126,7 +126,31 @@ describe('the leader of a swarm', () => {
     expect(epoch).to.be.greaterThan(TERM)
     expect(oldLeaderSilentMs).to.be.a('number')
     const text = (await router.get('/metrics')).text
-    expect(text).to.match(/swarmops_router_leader_changes_total\{[^}]*swarm="load",cause="Failover"\} 2/)
+    const changes = router.log.split('\n').filter((text) => text.includes('"swarm":"load"'))
+    expect(text, changes.join('\n')).to.match(/swarmops_router_leader_changes_total\{[^}]*swarm="load",cause="Failover"\} 2/)
+  })
+
+  it('is not led by one that was killed, although an answer that it gave before comes after the loss', async () => {
+    const { leaders } = await team('late', { leaders: 3, workers: 1 })
+    const [first, next] = leaders
+    if (!first || !next) throw new Error('there are no leaders')
+    const held: (() => void)[] = []
+    first.work = (task, response) => {
+      if (task.input === 'die') response.destroy()
+      else if (task.phase === 'plan') held.push(() => answer(response, 200, { output: 'late' }))
+    }
+    const slow = router.task('late', { input: 'slow' })
+    await eventually('the slow one is with its leader', () => held.length === 1)
+    first.isHealthy = false
+    expect(lost([await router.task('late', { input: 'die' })])).to.deep.equal([])
+    await leads('late', router, 'late-l1')
+    held.forEach((end) => end())
+    expect((await slow).body.output).to.equal('late')
+    expect((await router.view('late')).agents[0]?.health).to.equal('Unreachable')
+    await next.kill()
+    const reply = await router.task('late', { input: PARTS })
+    expect([reply.status, reply.body.leader]).to.deep.equal([200, 'late-l2'])
+    expect((await router.get('/metrics')).text).to.match(/swarmops_router_leader_changes_total\{[^}]*swarm="late",cause="Failover"\} 2/)
   })
 
   it('is watched also while there is nothing to do: one that hangs is followed before a task finds out', async () => {

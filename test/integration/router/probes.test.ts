@@ -22,6 +22,8 @@ class Bench {
   /** Probes that have arrived, by agent, in their order. */
   readonly probed: string[] = []
   readonly silent = new Set<string>()
+  /** Agents that have come back by a probe. */
+  readonly back: string[] = []
   readonly prober: Prober
   readonly #server: Server
   readonly #held = new Set<ServerResponse>()
@@ -40,7 +42,7 @@ class Bench {
       now: () => this.now(),
       perSecond: PER_SECOND,
       observe: () => undefined,
-      healthChanged: () => undefined,
+      healthChanged: (_entry, { slot }) => void (slot.isUnreachable || this.back.push(slot.facts.name)),
     })
   }
 
@@ -76,6 +78,13 @@ class Bench {
     }
     this.startedMs = performance.now()
     this.prober.start()
+  }
+
+  /** Answers the probes that were held, and those that come from now on. */
+  answerHeld(): void {
+    this.silent.clear()
+    for (const response of this.#held) response.writeHead(200).end('{}')
+    this.#held.clear()
   }
 
   async stop(): Promise<void> {
@@ -169,5 +178,32 @@ describe('probes of many agents', () => {
     bench.prober.suspect(bench.entry, first)
     await eventually('it is back', () => !first.slot.isUnreachable)
     expect(bench.probed).to.deep.equal([first.slot.facts.name])
+  })
+
+  it('bring nobody back by an answer to a probe that was on its way when the agent was lost', async () => {
+    const [first] = bench.hosts
+    if (!first) throw new Error('there is no agent')
+    const { name } = first.slot.facts
+    bench.silent.add(name)
+    bench.prober.lead(first, true)
+    await eventually('it is probed', () => bench.probed.length === 1)
+    first.slot.isUnreachable = true
+    bench.prober.suspect(bench.entry, first)
+    bench.answerHeld()
+    await eventually('it is back', () => bench.back.length > 0)
+    expect([bench.probed, bench.back]).to.deep.equal([[name, name], [name]])
+  })
+
+  it('ask at once when an agent that is out has answered a task', async () => {
+    const [first] = bench.hosts
+    if (!first) throw new Error('there is no agent')
+    const { name } = first.slot.facts
+    bench.task(first)
+    first.slot.isUnreachable = true
+    bench.prober.suspect(bench.entry, first)
+    first.nextProbeMs = bench.now() + IDLE_PROBE_MS
+    bench.prober.ended(bench.entry, first, true)
+    await eventually('it is back', () => bench.back.length > 0)
+    expect(bench.probed).to.deep.equal([name])
   })
 })
