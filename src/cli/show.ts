@@ -45,7 +45,8 @@ export function statusText(fleet: Fleet, look: Look): string {
   const message = (conditionOf(swarm, 'Reconciling') ?? conditionOf(swarm, 'Stalled') ?? conditionOf(swarm, 'Ready'))?.message ?? ''
   const cost = swarm.status?.cost && `${dollars(swarm.status.cost.hourly)} an hour, ${dollars(swarm.status.cost.accumulated)} spent`
   const head = [`Swarm ${swarm.metadata.namespace}/${swarm.metadata.name}`, ...(message ? [message] : []), ...(cost ? [cost] : [])]
-  const warnings = WARNINGS.flatMap((type) => conditionOf(swarm, type) ?? []).map((w) => `${w.type}: ${w.message}`)
+  const troubles = WARNINGS.flatMap((type) => conditionOf(swarm, type) ?? []).filter((trouble) => trouble.message !== message)
+  const warnings = troubles.map((trouble) => `${trouble.type}: ${trouble.message}`)
   const failure = rollout?.status?.state?.activity === 'Aborted' ? rollout.status.state.failure : undefined
   if (rollout && failure) warnings.push(`${rollout.kind} ${rollout.metadata.name} was given up: ${failure.message}`)
   const lines = [...head, ...warnings.map((warning) => look.paint(warning, 'warn'))]

@@ -47,6 +47,11 @@ export class Accounts {
     })
   }
 
+  /** Takes away what it may do in its namespace; it stays, and so do its tokens. */
+  async forbid(name: string): Promise<void> {
+    await this.#client.delete(ROLE_BINDINGS, { namespace: this.namespace, name: `${this.namespace}-${name}` })
+  }
+
   async delete(name: string): Promise<void> {
     await this.#client.delete(ACCOUNTS, { namespace: this.namespace, name })
     for (const kind of [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS]) await this.#client.delete(kind, { name: `${this.namespace}-${name}` })

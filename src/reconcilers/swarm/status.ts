@@ -132,7 +132,8 @@ function conditionsOf(facts: Facts): Condition[] {
   }
   const { unread } = before
   const told: Draft = unread ? { type: 'Ready', status: 'False', reason: unread.reason, message: unread.message } : summary
-  const drafts = progress(told, workOf(facts), facts.error ?? unread ?? stalledBy(facts))
+  const work = workOf(facts)
+  const drafts = progress(told, work, facts.error ?? unread ?? stalledBy(facts) ?? (work ? undefined : keptBack(before)))
   const quota = before.troubles.filter((t) => t.reason === REASON.quotaExceeded)
   if (quota[0]) {
     drafts.push({
@@ -147,10 +148,8 @@ function conditionsOf(facts: Facts): Condition[] {
     const message = `${heldText(plan)} held back by ${heldBy.text}; raise it or ask for fewer agents`
     drafts.push({ type: 'BudgetExceeded', status: 'True', reason: HELD_BY[heldBy.by], message })
   }
-  if (before.rollout?.rejected !== undefined) {
-    const message = `revision ${before.rollout.rejected} of the template was given up by a rollout and is not tried again; change spec.template${before.rollout.name === undefined ? ', or attach a rollout and ask it for Retry' : `, or ask ${before.rollout.name} for Retry`}`
-    drafts.push({ type: 'RevisionRejected', status: 'True', reason: REASON.revisionRejected, message })
-  }
+  const rejected = rejectedText(before)
+  if (rejected !== undefined) drafts.push({ type: 'RevisionRejected', status: 'True', reason: REASON.revisionRejected, message: rejected })
   if (world.brake) drafts.push({ type: 'MassFailure', status: 'True', reason: REASON.massFailure, message: massFailureText(world.brake) })
   return merge(before.stored.conditions ?? [], drafts, before.generation, before.now)
 }
@@ -213,6 +212,19 @@ function stalledBy({ world, before, ready }: Facts): OperatorError | undefined {
   const first = before.troubles.find((t) => t.stalled)
   const others = before.troubles.some((t) => !t.stalled)
   return first && !others && ready < total(world.groups) ? new StalledError(first.reason, `${first.agent}: ${first.message}`) : undefined
+}
+
+/** A revision that was given up, and what helps. */
+function rejectedText({ rollout }: Before): string | undefined {
+  if (rollout?.rejected === undefined) return undefined
+  const helps = rollout.name === undefined ? 'attach a rollout and ask it for Retry' : `ask ${rollout.name} for Retry`
+  return `revision ${rollout.rejected} of the template was given up by a rollout and is not tried again; change spec.template, or ${helps}`
+}
+
+/** The template was given up by a rollout that is gone: nobody else says that what is asked for is not what runs. */
+function keptBack(before: Before): OperatorError | undefined {
+  const text = before.rollout?.name === undefined ? rejectedText(before) : undefined
+  return text === undefined ? undefined : new StalledError(REASON.revisionRejected, text)
 }
 
 /** The commonest trouble of the agents that are not ready, with one example. */

@@ -1,11 +1,14 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import type { Swarm } from '../../../src/api/objects.ts'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
 import { eventually } from '../../support/wait.ts'
 
 /** Waits for a person at every step, so that a test can look. */
 const STEPS = [{ setWeight: 25 }, { pause: {} }, { setWeight: 50 }, { pause: {} }]
 const SPEC = { steps: STEPS, scaleDownDelay: '5s', abortScaleDownDelay: '5s', progressDeadline: '30s' }
+
+const conditionOf = (swarm: Swarm | undefined, type: string) => swarm?.status?.conditions?.find((c) => c.type === type)
 
 describe('a canary', function () {
   this.timeout(120_000)
@@ -156,10 +159,15 @@ describe('a canary', function () {
       const swarm = await here.system.swarm(SWARM)
       return swarm?.status?.rollout === undefined ? swarm : undefined
     })
-    expect(seen.status?.conditions?.find((c) => c.type === 'RevisionRejected')?.message).to.match(/attach a rollout/)
+    expect(conditionOf(seen, 'RevisionRejected')?.message).to.match(/attach a rollout/)
+    await eventually('its swarm says that it does not run what it is asked for', async () => {
+      const stalled = conditionOf(await here.system.swarm(SWARM), 'Stalled')
+      return stalled?.reason === 'RevisionRejected' && /attach a rollout/.test(stalled.message)
+    })
     await here.hasWeights({ [stable]: 100 })
     await here.apply(SPEC)
     await here.is('Aborted')
+    await eventually('the rollout tells it', async () => conditionOf(await here.system.swarm(SWARM), 'Stalled') === undefined)
     await here.ask('Retry')
     await here.until('it is tried', (r) => r.status?.step === '2/4 pause until promoted')
   })

@@ -27,6 +27,8 @@ describe('who may use a router', () => {
   let tokens: Record<'caller' | 'picky' | 'viewer' | 'scraper' | 'nobody', string>
   let kubeconfig: string
   let watched: Response
+  /** Of a user who has sent a task and lost the right to it since. */
+  let former: string
 
   before(async () => {
     ;({ kubeconfig } = await useCluster())
@@ -55,6 +57,10 @@ describe('who may use a router', () => {
     router = await RouterProcess.start({ config: await proxy.start(), ...place(fleet), token: 'shared', args: ['--auth', 'kubernetes'] })
     const isReady = async () => (await task('words', tokens.caller)).status === 200 && (await task('others', tokens.caller)).status === 200
     await eventually('tasks are done', isReady)
+    await accounts.create('former', [TASKS])
+    former = await token('former')
+    expect(codeOf(await task('words', former))).to.equal(200)
+    await accounts.forbid('former')
     await accounts.create('leaver', [swarms(['get'])])
     watched = await fetch(router.url + router.path('words', '/events'), { headers: bearer(await accounts.token('leaver')) })
     await accounts.delete('leaver')
@@ -237,11 +243,12 @@ describe('who may use a router', () => {
     await own.stop()
   })
 
-  it('sees a stream end within a minute when the right to it has gone', async () => {
+  it('sees a stream end within a minute when the right to it has gone, and can send no task by then', async () => {
     expect(watched.status).to.equal(200)
     let text = ''
     for await (const chunk of watched.body ?? []) text += Buffer.from(chunk).toString()
     expect(text).to.contain('event: swarm').and.not.contain('event: gone')
+    await eventually('the other one is refused', async () => (await task('words', former)).body.code === 'Forbidden')
     expect(router.log).to.contain('"router listens"').and.not.contain('router is stopping')
   })
 
