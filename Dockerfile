@@ -25,7 +25,11 @@ COPY dev/e2b-local dev/e2b-local
 RUN node_modules/.bin/tsc -p tsconfig.build.json --outDir /image/app \
     && npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
     && npm pkg delete bin scripts devDependencies \
-    && npm sbom --sbom-format=cyclonedx --sbom-type=application > /image/app/sbom.cdx.json \
+    && npm sbom --sbom-format=cyclonedx --sbom-type=application > /tmp/packages.json \
+    && node -p 'const sbom = require("/tmp/packages.json"), { node: version } = process.versions; \
+        sbom.components.push({ "bom-ref": `node@${version}`, type: "platform", name: "node", version, purl: `pkg:generic/node@${version}`, \
+          cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*` }); \
+        JSON.stringify(sbom, null, 2)' > /image/app/sbom.cdx.json \
     && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' \
         -o -name '*.test.js' -o -name '*.tsbuildinfo' \) \
       ! -iname 'license*' -delete \

@@ -23,6 +23,8 @@ const PACKAGES =
   'base-files bash coreutils dash debianutils findutils grep libacl1 libattr1 libc-bin libc6 libgcc-s1 libgmp10 libpcre2-8-0 libselinux1 libstdc++6 libtinfo6 ncurses-base sed zlib1g'.split(
     ' ',
   )
+/** Count it up when the code below makes another base of the same packages. */
+const LAYOUT = 2
 const MERGED = ['bin', 'sbin', 'lib', 'lib64']
 const ACCOUNTS = { passwd: 'root:x:0:0:root:/root:/bin/bash\n', group: 'root:x:0:\n', 'nsswitch.conf': 'hosts: files dns\n' }
 const APT_LIMIT_MS = 180_000
@@ -38,7 +40,7 @@ export interface BaseTrees {
 /** Assembles both from Debian packages and from this machine's Node and npm, once. */
 export async function ensureBaseTrees(say: (line: string) => void): Promise<BaseTrees> {
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
-  const hash = createHash('sha256').update(`${PACKAGES.join()} ${JSON.stringify(ACCOUNTS)} ${process.version}`)
+  const hash = createHash('sha256').update(`${LAYOUT} ${PACKAGES.join()} ${JSON.stringify(ACCOUNTS)} ${process.version}`)
   const target = join(cache, 'swarm-operator', `image-base-${hash.digest('hex').slice(0, 16)}`)
   await withLock(`${target}.lock`, () => {
     if (!existsSync(target)) assemble(target, say)
@@ -58,7 +60,10 @@ function assemble(target: string, say: (line: string) => void): void {
     mkdirSync(join(base, 'usr', name), { recursive: true })
     symlinkSync(`usr/${name}`, join(base, name))
   }
-  for (const file of readdirSync(packages)) unpack(join(packages, file), base)
+  const files = readdirSync(packages).map((file) => join(packages, file))
+  for (const file of files) unpack(file, base)
+  mkdirSync(join(base, 'var/lib/dpkg'), { recursive: true })
+  writeFileSync(join(base, 'var/lib/dpkg/status'), files.map(installed).join('\n'))
   if (!exists(join(base, 'bin/sh'))) symlinkSync('dash', join(base, 'bin/sh'))
   for (const [file, text] of Object.entries(ACCOUNTS)) writeFileSync(join(base, 'etc', file), text)
   for (const directory of ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info'])
@@ -100,6 +105,12 @@ function download(directory: string): void {
 function unpack(file: string, root: string): void {
   const files = execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 256 * 1024 * 1024 })
   execFileSync('tar', ['-x', '--keep-directory-symlink', '-C', root], { input: files, stdio: ['pipe', 'ignore', 'inherit'] })
+}
+
+/** What dpkg would have written down of the package: scanners of images look there. */
+function installed(file: string): string {
+  const about = execFileSync('dpkg-deb', ['--field', file], { encoding: 'utf8' })
+  return about.replace(/^(Package: .*\n)/m, '$1Status: install ok installed\n')
 }
 
 function addNode(root: string): void {

@@ -153,15 +153,19 @@ describe('chart', function () {
     expect(await args({ 'evaluation.insecure': 'true' })).to.deep.equal(['--metrics-auth=none', '--auth=none'])
   })
 
-  it('hands on the alerts as they are, but for what a swarm may cost', async () => {
+  it('hands on the alerts as they are, but for what a swarm may cost and where runbooks are', async () => {
     const rendered = await render('swarm-system', {
       'monitoring.prometheusRule.enabled': 'true',
       'monitoring.prometheusRule.costHourlyDollars': '7',
+      'monitoring.prometheusRule.runbooksUrl': 'https://wiki.example.com/swarms/',
     })
     const rule = rendered.find((o) => o.kind === 'PrometheusRule')
     const alerts = file('files/alerts.yaml')
-    expect(alerts).to.contain('expr: vector(50)')
-    expect(rule?.['spec']).to.deep.equal(load(alerts.replace('expr: vector(50)', 'expr: vector(7)')))
+    expect(alerts).to.contain('expr: vector(50)').and.contain('runbook_url: https://swarmops.dev/docs/runbooks/SwarmRouterDown.md')
+    const changed = alerts
+      .replace('expr: vector(50)', 'expr: vector(7)')
+      .replaceAll('https://swarmops.dev/docs/runbooks/', 'https://wiki.example.com/swarms/')
+    expect(rule?.['spec']).to.deep.equal(load(changed))
   })
 
   it('hands on every dashboard as it is', async () => {

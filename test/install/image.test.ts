@@ -59,7 +59,7 @@ describe('image', function () {
     expect(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'), 'a build without arguments').to.include(`ARG VERSION=${version}\n`)
   })
 
-  it('lists every package that is in it, and no tool of development', () => {
+  it('lists Node and every package that is in it, and no tool of development', () => {
     const inImage = readJson<{ metadata: { component: { name: string } }; components: { name: string; version: string }[] }>(
       join(root, 'app/sbom.cdx.json'),
     )
@@ -71,6 +71,8 @@ describe('image', function () {
     const names = inImage.components.map(({ name }) => name)
     expect(names).to.include.members(Object.keys({ ...dependencies, ...optionalDependencies }))
     for (const name of ['typescript', 'mocha', 'oxlint', 'prettier']) expect(names).not.to.include(name)
+    expect(listed).to.include(`node@${process.versions.node}`)
+    expect(execFileSync('dpkg-query', ['--admindir', join(root, 'var/lib/dpkg'), '--show'], { encoding: 'utf8' })).to.match(/^libc6\S*\t/m)
   })
 
   it('holds no tool of development, no test, no source and no source map', () => {
