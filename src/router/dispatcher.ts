@@ -1,4 +1,3 @@
-import { Fleet } from '../routing/fleet.ts'
 import type { Refusal } from '../routing/wish.ts'
 import { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
@@ -316,7 +315,7 @@ export class Dispatcher {
 
   /** Looks again when a pause or an open circuit is over, so that waiting calls need no polling. */
   #wakeLater(entry: SwarmEntry<Call>, slot: Slot): void {
-    const untilMs = Fleet.blockedUntil(slot, this.#o.now())
+    const untilMs = slot.blockedUntil(this.#o.now())
     if (untilMs === 0) return
     setTimeout(
       () => {

@@ -282,7 +282,7 @@ describe('health in the choice', () => {
       some.end(a, 'Failed', 0)
     }
     expect(take(some, 5).toSorted().join(' ')).to.equal('Busy b b c c')
-    expect(Fleet.blockedUntil(a, 0)).to.equal(1000)
+    expect(a.blockedUntil(0)).to.equal(1000)
     some.refresh(a, 1000)
     expect(take(some, 2, {}, 1000).join(' ')).to.equal('a Busy')
     some.end(a, 'Answered', 1001)
@@ -366,7 +366,7 @@ describe('health in the choice', () => {
     some.begin(a, 0)
     a.notBeforeMs = 500
     some.end(a, 'Abandoned', 0)
-    expect([nameOf(choose(some)), Fleet.blockedUntil(a, 0)]).to.deep.equal(['Busy', 500])
+    expect([nameOf(choose(some)), a.blockedUntil(0)]).to.deep.equal(['Busy', 500])
     some.refresh(a, 500)
     expect(nameOf(choose(some, {}, 500))).to.equal('a')
   })

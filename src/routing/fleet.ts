@@ -1,17 +1,16 @@
-import { PART, partsOf } from '../topology/parts.ts'
+import { PART } from '../topology/parts.ts'
 import { Rates, expectedWaitMs, type Server } from './expected-wait.ts'
 import { AdaptiveShares, drawGroup, type GroupShare } from './adaptive.ts'
 import { hashText } from '../stats/hash.ts'
-import { ANY, groupKey, joinPools, leavePools, poolKey, type PoolWish } from './pools.ts'
-import type { CutOff, FleetRules, GroupRules } from './rules.ts'
+import { ANY, poolKey, type PoolWish } from './pools.ts'
+import { Roster } from './roster.ts'
+import type { CutOff, FleetRules } from './rules.ts'
 import { SmoothShares, revisionOfSession, sameShares, type Share } from './shares.ts'
-import { Pool, Slot, type AgentFacts } from './slot.ts'
+import type { AgentFacts, Pool, Slot } from './slot.ts'
 import { agentOfSession, leastRecent, lessLoadedOfMany, lessLoaded, type Random } from './strategy.ts'
 import type { Ending, PanelSize, Refusal, Wish } from './wish.ts'
 
 type UpWish = { readonly capability?: string | undefined; readonly least?: number }
-type Revision = { known: number; readonly pools: Map<string, Pool> }
-const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
 
 /**
  * The agents of one swarm and the choice among them: revision by weight, then capability, then health and circuit, then strategy.
@@ -19,15 +18,11 @@ const NO_GROUP: GroupRules = { capabilities: [], limit: 1 }
  */
 export class Fleet {
   #rules: FleetRules
-  readonly #slots = new Map<string, Slot>()
-  readonly #revisions = new Map<string, Revision>()
+  readonly #roster: Roster
   readonly #shares = new Map<string, SmoothShares>()
   readonly #adaptive = new AdaptiveShares()
-  /** What the agents of each part can do. */
-  #capabilities = new Map<string, Set<string>>()
   #weighted: readonly Share[] = []
   #cutOff: CutOff | undefined
-  #partsOf: ReturnType<typeof partsOf>
   /** Agents with an open circuit: as long as there is none, nobody has to be counted. */
   readonly #open = new Set<Slot>()
   readonly #rates = new Rates()
@@ -35,11 +30,12 @@ export class Fleet {
 
   constructor(rules: FleetRules) {
     this.#rules = rules
+    this.#roster = new Roster(rules, () => this.#weigh())
     this.setRules(rules, 0)
   }
 
   get slots(): ReadonlyMap<string, Slot> {
-    return this.#slots
+    return this.#roster.slots
   }
 
   get rules(): FleetRules {
@@ -65,15 +61,7 @@ export class Fleet {
   /** Takes other rules. Tasks that wait may have an agent now. */
   setRules(rules: FleetRules, nowMs: number): void {
     this.#rules = rules
-    const groups = [...rules.groups].map(([name, { role = 'Worker' }]) => ({ name, role }))
-    this.#partsOf = partsOf(rules.topology, groups)
-    this.#capabilities = new Map()
-    for (const [name, { capabilities }] of rules.groups) {
-      for (const part of [PART.whole, ...(this.#partsOf?.({ group: name, place: 0 }) ?? [])]) {
-        this.#capabilities.set(part, new Set([...(this.#capabilities.get(part) ?? []), ...capabilities]))
-      }
-    }
-    for (const slot of this.#slots.values()) this.#place(slot, nowMs)
+    this.#roster.setRules(rules, nowMs)
     this.#adaptive.keep(rules.groups)
     this.#weigh()
   }
@@ -95,34 +83,15 @@ export class Fleet {
 
   /** Adds an agent or takes its newer facts. Another uid under the same name is another agent. */
   put(facts: AgentFacts, nowMs: number): Slot {
-    const old = this.#slots.get(facts.name)
+    const old = this.#roster.slots.get(facts.name)
     if (old && old.facts.uid !== facts.uid) this.remove(facts.name)
-    const known = this.#slots.get(facts.name)
-    const slot = known ?? new Slot(facts)
-    slot.facts = facts
-    if (!known) {
-      this.#slots.set(facts.name, slot)
-      this.#revision(facts.revision).known += 1
-      if (this.#revision(facts.revision).known === 1) this.#weigh()
-    }
-    this.#place(slot, nowMs)
-    return slot
+    return this.#roster.put(facts, nowMs)
   }
 
   /** Forgets an agent; tasks that it still has end by themselves. */
   remove(name: string): Slot | undefined {
-    const slot = this.#slots.get(name)
-    if (!slot) return undefined
-    this.#slots.delete(name)
-    slot.isKnown = false
-    this.#open.delete(slot)
-    leavePools(slot)
-    const revision = this.#revision(slot.facts.revision)
-    revision.known -= 1
-    if (revision.known === 0) {
-      this.#revisions.delete(slot.facts.revision)
-      this.#weigh()
-    }
+    const slot = this.#roster.remove(name)
+    if (slot) this.#open.delete(slot)
     return slot
   }
 
@@ -148,8 +117,8 @@ export class Fleet {
   choosePanel(wish: Wish, { size, least }: PanelSize, nowMs: number, random: Random): readonly Slot[] | Refusal {
     const impossible = this.#impossible(wish)
     if (impossible) return impossible
-    const wanted = (revision: string) => this.#countUp(revision, wish, size, nowMs)
-    const free = (revision: string) => this.#pool(revision, wish)?.free ?? []
+    const wanted = (revision: string) => this.#roster.countUp(revision, wish, size, nowMs)
+    const free = (revision: string) => this.#roster.pool(revision, wish)?.free ?? []
     const usable = (revision: string) => wanted(revision) >= least && free(revision).length >= wanted(revision)
     const revision = wish.revision ?? this.#pickRevision(wish, usable)
     if (revision !== undefined && usable(revision)) return lessLoadedOfMany(free(revision), wanted(revision), random)
@@ -163,43 +132,40 @@ export class Fleet {
   revisionOfSession(wish: Pick<Wish, 'sessionKey' | 'capability' | 'part'>): string | undefined {
     if (wish.sessionKey === undefined) return undefined
     return revisionOfSession(wish.sessionKey, this.#weighted, (revision) => {
-      for (const slot of this.#pool(revision, wish)?.members ?? []) if (!slot.isUnreachable) return true
+      for (const slot of this.#roster.pool(revision, wish)?.members ?? []) if (!slot.isUnreachable) return true
       return false
     })
   }
 
   /** Whether a group of the part lists the capability. */
   canDo(part: string, capability: string): boolean {
-    return this.#capabilities.get(part)?.has(capability) ?? false
+    return this.#roster.canDo(part, capability)
   }
 
   /** The groups whose agents could have it; all agents of a group can do the same. */
-  groupsFor({ part = PART.whole, capability = ANY }: PoolWish): readonly string[] {
-    const isIn = (group: string) => part === PART.whole || (this.#partsOf?.({ group, place: 0 }).includes(part) ?? false)
-    return [...this.#rules.groups].flatMap(([group, { capabilities }]) =>
-      isIn(group) && (capability === ANY || capabilities.includes(capability)) ? [group] : [],
-    )
+  groupsFor(wish: PoolWish): readonly string[] {
+    return this.#roster.groupsFor(wish)
   }
 
   /** Whether there is an agent of the revision, in whatever state. */
   has(revision: string): boolean {
-    return this.#revisions.has(revision)
+    return this.#roster.revisions.has(revision)
   }
 
   /** Whether one agent of the revision, or so many, are up in the part, busy or not, for tasks that do not ask for the revision. */
   hasUp(part: string, revision: string, nowMs: number, { capability, least = 1 }: UpWish = {}): boolean {
-    return !this.isCutOff(revision) && this.#countUp(revision, { part, capability }, least, nowMs) >= least
+    return !this.isCutOff(revision) && this.#roster.countUp(revision, { part, capability }, least, nowMs) >= least
   }
 
   /** Whether one of these is free in the part. */
   hasFree(part: string, revision: string): boolean {
-    return !this.isCutOff(revision) && (this.#pool(revision, { part })?.free.length ?? 0) > 0
+    return !this.isCutOff(revision) && (this.#roster.pool(revision, { part })?.free.length ?? 0) > 0
   }
 
   /** Agents of a part that can be reached, in no particular order; of all revisions that have a weight, or of this one. */
   *members(part: string, only?: string): Generator<Slot> {
     for (const { revision } of this.#meant(only)) {
-      for (const slot of this.#pool(revision, { part })?.members ?? []) if (!slot.isUnreachable) yield slot
+      for (const slot of this.#roster.pool(revision, { part })?.members ?? []) if (!slot.isUnreachable) yield slot
     }
   }
 
@@ -237,38 +203,22 @@ export class Fleet {
     return opened
   }
 
-  /** Looks again whether the agent is free: call it after its health changed and when `blockedUntil` has passed. */
+  /** Looks again whether the agent is free: call it after its health changed and when its `blockedUntil` has passed. */
   refresh(slot: Slot, nowMs: number): void {
-    const isFree = slot.isFree(nowMs)
-    for (let i = 0; i < slot.places.length; i++) Pool.setFree(slot, i, isFree)
-  }
-
-  /** When time alone may make the agent free again; 0 when it is not time that holds it back. */
-  static blockedUntil(slot: Slot, nowMs: number): number {
-    const until = Math.max(slot.notBeforeMs, slot.breaker.openUntilMs)
-    return slot.isKnown && until > nowMs ? until : 0
+    this.#roster.refresh(slot, nowMs)
   }
 
   /** Why nobody can ever do this, as things are. */
   #impossible({ capability = ANY, part = PART.whole, revision }: Wish): Refusal | undefined {
-    if (capability !== ANY && !this.#capabilities.get(part)?.has(capability)) return 'NoAgentWithCapability'
+    if (capability !== ANY && !this.#roster.canDo(part, capability)) return 'NoAgentWithCapability'
     if (revision === undefined) return undefined
-    if (!this.#revisions.has(revision)) return 'RevisionNotFound'
-    return capability === ANY || this.#canEver(revision, capability) ? undefined : 'NoAgentWithCapability'
-  }
-
-  /** Agents of a revision for whom tasks may be meant, busy or not, counted up to `most`. */
-  #countUp(revision: string, wish: PoolWish, most: number, nowMs: number): number {
-    let count = 0
-    for (const slot of this.#pool(revision, wish)?.members ?? []) {
-      if (slot.isUp(nowMs) && ++count === most) return count
-    }
-    return count
+    if (!this.#roster.revisions.has(revision)) return 'RevisionNotFound'
+    return capability === ANY || this.#roster.canEver(revision, capability) ? undefined : 'NoAgentWithCapability'
   }
 
   *#servers(wish: Wish, only: string | undefined, nowMs: number): Generator<Server> {
     for (const { revision } of this.#meant(only)) {
-      for (const slot of this.#pool(revision, wish)?.members ?? []) {
+      for (const slot of this.#roster.pool(revision, wish)?.members ?? []) {
         if (slot.isUp(nowMs)) yield { places: slot.limit, serviceMs: slot.service.meanMs(nowMs) }
       }
     }
@@ -276,7 +226,7 @@ export class Fleet {
 
   #pick(wish: Wish, nowMs: number, random: Random): Slot | undefined {
     if (wish.agent !== undefined) {
-      const only = this.#slots.get(wish.agent)
+      const only = this.#roster.slots.get(wish.agent)
       return only?.isFree(nowMs) ? only : undefined
     }
     const usable = (revision: string) => this.#options(revision, wish, nowMs).length > 0
@@ -301,10 +251,9 @@ export class Fleet {
    */
   #ofOneGroup(revision: string, wish: Wish, nowMs: number, random: Random): readonly Slot[] | undefined {
     const { adaptive, groups } = this.#rules
-    const pools = this.#revisions.get(revision)?.pools
-    const all = pools?.get(poolKey(wish))
-    if (!adaptive || !pools || !all || this.#isPanic(all)) return undefined
-    const free = (group: string) => untried(pools.get(groupKey(wish, group))?.free ?? [], wish)
+    const all = this.#roster.pool(revision, wish)
+    if (!adaptive || !all || this.#isPanic(all)) return undefined
+    const free = (group: string) => untried(this.#roster.poolOfGroup(revision, wish, group)?.free ?? [], wish)
     const usable: string[] = []
     for (const group of groups.keys()) if (free(group).length > 0) usable.push(group)
     const drawn = usable.length > 1 ? drawGroup(this.#adaptive.among(usable, nowMs, adaptive), random) : usable[0]
@@ -330,7 +279,7 @@ export class Fleet {
    * Not so in a ring: nobody overruns the rest there, as a stage whose circuits are all open gets no new tasks.
    */
   #options(revision: string, wish: Wish, nowMs: number): readonly Slot[] {
-    const pool = this.#pool(revision, wish)
+    const pool = this.#roster.pool(revision, wish)
     if (!pool) return []
     const isPanic = this.#isPanic(pool)
     return untried(isPanic ? [...pool.members].filter((slot) => slot.hasRoom(nowMs) && !slot.isUnreachable) : pool.free, wish)
@@ -343,12 +292,12 @@ export class Fleet {
   /** Agents that could take the task in the end, were they free: at least one untried one if there is any. */
   #hopes(wish: Wish): readonly Slot[] {
     if (wish.agent !== undefined) {
-      const only = this.#slots.get(wish.agent)
+      const only = this.#roster.slots.get(wish.agent)
       return only && only.facts.isCandidate && !only.isUnreachable ? [only] : []
     }
     const hopes: Slot[] = []
     for (const { revision } of this.#meant(wish.revision)) {
-      for (const slot of this.#pool(revision, wish)?.members ?? []) {
+      for (const slot of this.#roster.pool(revision, wish)?.members ?? []) {
         if (slot.isUnreachable) continue
         hopes.push(slot)
         if (!wish.tried.includes(slot)) return hopes
@@ -357,48 +306,18 @@ export class Fleet {
     return hopes
   }
 
-  /** The agents of a revision in a part that have a capability. */
-  #pool(revision: string, wish: PoolWish): Pool | undefined {
-    return this.#revisions.get(revision)?.pools.get(poolKey(wish))
-  }
-
   /** This revision, or all that have a weight. */
   #meant(only: string | undefined): readonly Pick<Share, 'revision'>[] {
     return only === undefined ? this.#weighted : [{ revision: only }]
   }
 
-  #canEver(revision: string, capability: string): boolean {
-    for (const { facts } of this.#slots.values()) {
-      if (facts.revision === revision && this.#rules.groups.get(facts.group)?.capabilities.includes(capability)) return true
-    }
-    return false
-  }
-
   #weigh(): void {
     const shares = this.inForce
-    const weighted = shares.length > 0 ? shares : [...this.#revisions.keys()].map((revision) => ({ revision, percent: 1 }))
+    const weighted = shares.length > 0 ? shares : [...this.#roster.revisions.keys()].map((revision) => ({ revision, percent: 1 }))
     const before = this.#weighted
     this.#weighted = weighted.filter((share) => share.percent > 0)
     if (sameShares(before, this.#weighted)) return // their turns go on, so that they stay exact
     for (const state of this.#shares.values()) state.set(this.#weighted)
-  }
-
-  #revision(name: string): Revision {
-    let revision = this.#revisions.get(name)
-    if (!revision) this.#revisions.set(name, (revision = { known: 0, pools: new Map() }))
-    return revision
-  }
-
-  /** Puts the agent into the pools where it belongs by now. */
-  #place(slot: Slot, nowMs: number): void {
-    leavePools(slot)
-    const group = this.#rules.groups.get(slot.facts.group) ?? NO_GROUP
-    slot.limit = group.limit
-    if (!slot.facts.isCandidate) return
-    const parts = this.#partsOf?.(slot.facts) ?? []
-    const places = { parts, capabilities: group.capabilities, hasGroups: this.#rules.adaptive !== undefined }
-    joinPools(slot, this.#revision(slot.facts.revision).pools, places)
-    this.refresh(slot, nowMs)
   }
 }
 

@@ -60,6 +60,12 @@ export class Slot {
     return this.isKnown && this.facts.isCandidate && !this.isUnreachable && this.breaker.openUntilMs <= nowMs
   }
 
+  /** When time alone may make it free again; 0 when it is not time that holds it back. */
+  blockedUntil(nowMs: number): number {
+    const until = Math.max(this.notBeforeMs, this.breaker.openUntilMs)
+    return this.isKnown && until > nowMs ? until : 0
+  }
+
   get isEjected(): boolean {
     return this.isUnreachable || this.breaker.isOpen
   }
