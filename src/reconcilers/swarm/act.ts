@@ -10,10 +10,14 @@ import { sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Stores } from '../shared/stores.ts'
 import { isCreate, type Deed, type NamedCreate } from './deeds.ts'
 import { swarmLabels, type Seen } from './observe.ts'
-import type { Action, Made } from './world.ts'
+import { tellDeeds } from './tell-deeds.ts'
+import type { Made } from './world.ts'
 
 /** Writes at once to the API server in one pass. */
 const PARALLEL_WRITES = 16
+
+/** Failures after which a pass gives up: the rest would rather fail, too. */
+const MOST_FAILURES = 16
 
 /** Revisions kept beside those in use, for going back. */
 const REVISIONS_KEPT = 10
@@ -35,7 +39,7 @@ export type Done = {
 export async function act(seen: Seen, deeds: readonly Deed[], stores: Stores, signal: AbortSignal): Promise<Done> {
   const failures: unknown[] = []
   const refused: NamedCreate[] = []
-  const undone = new Set(deeds.filter(isCreate))
+  const did = new Set<Deed>()
   const doubtful = new Set<string>()
   let quota: string | undefined
   const failed = (error: unknown, deed: Deed) => {
@@ -49,7 +53,7 @@ export async function act(seen: Seen, deeds: readonly Deed[], stores: Stores, si
     try {
       await actOn(seen, deed, stores, signal)
       doubtful.delete(deed.name)
-      if (isCreate(deed)) undone.delete(deed)
+      did.add(deed)
     } catch (error) {
       failed(error, deed)
     }
@@ -57,22 +61,22 @@ export async function act(seen: Seen, deeds: readonly Deed[], stores: Stores, si
   const pending = deeds.values()
   const work = async () => {
     for (const deed of pending) {
-      if (signal.aborted || failures.length > PARALLEL_WRITES) return
+      if (signal.aborted || failures.length > MOST_FAILURES) return
       if (isCreate(deed) && quota !== undefined) refused.push(deed)
       else await doOne(deed)
     }
   }
   await Promise.all(Array.from({ length: Math.min(PARALLEL_WRITES, deeds.length) }, work))
-  if (failures.length === 0)
-    tellEvents(
-      seen,
-      deeds.filter((deed) => !isCreate(deed) || !undone.has(deed)),
-      stores,
-    )
+  tellDeeds(
+    seen.swarm,
+    deeds.filter((deed) => did.has(deed)),
+    stores.events,
+  )
+  const undone = deeds.filter(isCreate).filter((deed) => !did.has(deed))
   const [bug] = failures.filter((error) => !(error instanceof OperatorError))
   if (bug) throw bug
   const error = failures.find((each) => each instanceof OperatorError)
-  return { ...(error && { error }), refused, ...(quota !== undefined && { quota }), undone: [...undone], doubtful: [...doubtful] }
+  return { ...(error && { error }), refused, ...(quota !== undefined && { quota }), undone, doubtful: [...doubtful] }
 }
 
 async function actOn(seen: Seen, action: Deed, stores: Stores, signal: AbortSignal): Promise<void> {
@@ -194,47 +198,6 @@ function dataOf(seen: Seen, hash: string): RevisionData | undefined {
   if (hash === seen.update.hash) return seen.update.data
   return storedData(seen.revisions.find((r) => r.metadata.labels?.[LABEL.revision] === hash))
 }
-
-/** Events for people: one for each kind of change, so that a large swarm does not flood. */
-function tellEvents(seen: Seen, actions: readonly Action[], stores: Stores): void {
-  const tell = (reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal') =>
-    stores.events.record(seen.swarm, { type, reason, message })
-  const plain = actions.filter((a) => a.do === 'createAgent' && !a.replaces).length
-  if (plain > 0) tell(REASON.agentCreated, `created ${agents(plain)}`)
-  const taken = actions.filter((a) => a.do === 'takeAgent').length
-  if (taken > 0) tell(REASON.warmTaken, `took ${agents(taken)} from the warm pool`)
-  for (const a of actions)
-    if ((a.do === 'createAgent' || a.do === 'takeAgent') && a.replaces)
-      tell(REASON.agentReplaced, `replaces agent ${a.replaces.name}, which is lost: ${a.replaces.reason}`, 'Warning')
-  const named = (kind: Action['do'], reason?: string) =>
-    actions.flatMap((a) => (a.do === kind && 'name' in a && (!reason || ('reason' in a && a.reason === reason)) ? [a.name] : []))
-  for (const [reason, why] of Object.entries(DRAIN_TEXT)) {
-    const names = named('drainAgent', reason)
-    if (names.length > 0) tell(REASON.draining, `draining ${listed(names)}: ${why}`)
-  }
-  const late = named('deleteAgent', 'DrainTimedOut')
-  if (late.length > 0)
-    tell(REASON.agentDeleted, `ending ${listed(late)} with tasks still running: spec.lifecycle.drainTimeout has passed`, 'Warning')
-  const drained = named('deleteAgent', 'Drained')
-  if (drained.length > 0) tell(REASON.agentDeleted, `ending ${listed(drained)}, all tasks are done`)
-  const room = named('deleteAgent', 'MadeRoom')
-  if (room.length > 0) tell(REASON.warmEnded, `ending ${listed(room)} of the warm pool: agents that are wanted need the room`)
-  const paused = named('pauseAgent')
-  if (paused.length > 0) tell(REASON.agentPaused, `pausing ${listed(paused)} for the next scale-up`)
-  const resumed = named('resumeAgent')
-  if (resumed.length > 0) tell(REASON.agentResumed, `resuming ${listed(resumed)}`)
-}
-
-const DRAIN_TEXT = {
-  ScaledDown: 'fewer agents are wanted',
-  Outdated: 'the template changed',
-  Expiring: 'its sandbox is near the end of its life',
-  Restarted: 'spec.restartAt asks for other agents',
-  Asked: 'a person asked for it',
-  GroupRemoved: 'its group is not in the spec any more',
-}
-const agents = (n: number) => `${n} agent${n === 1 ? '' : 's'}`
-const listed = (names: readonly string[]) => (names.length > 3 ? agents(names.length) : names.join(', '))
 
 /** An agent that is gone, or has been replaced under its name, is as good as deleted. */
 function ignoreReplaced(error: unknown): undefined {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { METADATA } from '../../../src/e2b/metadata.ts'
+import { PROBE, refuseAgents } from '../../support/refusals.ts'
 import { readyAgents, sandboxIds, System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
 
@@ -65,6 +66,24 @@ describe('the life of a swarm', function () {
     expect(draining?.metadata.deletionTimestamp).to.equal(undefined)
     expect((await slow).status).to.equal(200)
     await eventually('it is gone', async () => (await system.agents('desk')).length === 0 && system.e2b.admin.sandboxes().length === 0)
+  })
+
+  it('tells of what was done also when the API server refuses something else of the same pass', async () => {
+    await system.apply('desk', { replicas: 3 })
+    await system.settled('desk')
+    const [held = '', one = '', two = ''] = (await system.agents('desk')).map(({ metadata }) => metadata.name)
+    const refusal = await refuseAgents(system, {
+      operations: ['CREATE', 'UPDATE'],
+      when: `object.metadata.name in ['${held}', '${PROBE}'] && object.spec.state == 'Draining'`,
+      message: 'not this one',
+      state: 'Draining',
+    })
+    await system.scale('desk', 0)
+    await eventually('the others have left', async () => (await system.agents('desk')).map((a) => a.metadata.name).join() === held)
+    await system.told('desk', 'Draining', new RegExp(`draining (${one}, ${two}|${two}, ${one}): fewer agents are wanted`))
+    await refusal.remove()
+    await eventually('the last one leaves', async () => (await system.agents('desk')).length === 0)
+    await system.told('desk', 'Draining', new RegExp(`draining ${held}: fewer agents are wanted`))
   })
 
   it('does not wait for a task longer than drainTimeout', async () => {

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { after, afterEach, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { Agent } from '../../../src/api/objects.ts'
-import { RESOURCE_QUOTAS, type KubeObject, type ResourceKind } from '../../../src/kube/objects.ts'
-import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
+import { RESOURCE_QUOTAS } from '../../../src/kube/objects.ts'
+import { refuseAgents } from '../../support/refusals.ts'
 import { readyAgents, System } from '../../support/system.ts'
 import { removeQuota, watchUse, writeQuota } from '../../support/quota-lab.ts'
 import { eventually } from '../../support/wait.ts'
@@ -218,14 +217,15 @@ describe('quotas of a namespace', function () {
 
   it('waits where the API server refuses what seemed to be allowed, without asking again and again', async () => {
     const { namespace } = system
-    const policy = await refuseAgents(system, 'exceeded quota: theirs, requested: count/agents.swarmops.dev=1, used: 7, limited: 7')
+    // As the API server does for a quota of which others used up the rest a moment ago.
+    const message = 'exceeded quota: theirs, requested: count/agents.swarmops.dev=1, used: 7, limited: 7'
+    const policy = await refuseAgents(system, { operations: ['CREATE'], when: 'true', message })
     const before = await refusals()
     for (const swarm of ['a', 'b']) await system.apply(swarm, { replicas: 2 })
     const what = `2 agents held back by a ResourceQuota in namespace ${namespace} \\(exceeded quota: theirs, .* limited: 7\\); raise it or ask for fewer agents`
     for (const swarm of ['a', 'b']) await heldBack(swarm, new RegExp(what))
     await system.told('a', 'NamespaceQuotaExceeded', new RegExp(what))
     await policy.remove()
-    await eventually('Agents may be made again', async () => policy.isGone())
     expect((await refusals()) - before).to.be.within(2, 12)
     await writeQuota(system, QUOTA, { 'count/agents.swarmops.dev': '4' })
     await system.settled('a')
@@ -240,45 +240,5 @@ function randomOf(seed: number): (n: number) => number {
   return (n) => {
     state = (state * 48_271) % 2_147_483_647
     return state % n
-  }
-}
-
-const kindOf = (plural: string, kind: string): ResourceKind<KubeObject> => ({
-  group: 'admissionregistration.k8s.io',
-  version: 'v1',
-  plural,
-  kind,
-  namespaced: false,
-})
-
-/** Has the API server refuse new Agents of a namespace in these words, as it does for a quota of which others used up the rest a moment ago. */
-async function refuseAgents(
-  { client, namespace }: System,
-  message: string,
-): Promise<{ remove(): Promise<void>; isGone(): Promise<boolean> }> {
-  const policies = kindOf('validatingadmissionpolicies', 'ValidatingAdmissionPolicy')
-  const bindings = kindOf('validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding')
-  const metadata = { name: `quota-of-${namespace}` }
-  const resourceRules = [{ apiGroups: ['swarmops.dev'], apiVersions: ['*'], operations: ['CREATE'], resources: ['agents'] }]
-  const spec = {
-    matchConstraints: { resourceRules },
-    matchConditions: [{ name: 'here', expression: `request.namespace == '${namespace}'` }],
-    validations: [{ expression: 'false', message, reason: 'Forbidden' }],
-  }
-  await client.create(policies, { metadata, spec })
-  await client.create(bindings, { metadata, spec: { policyName: metadata.name, validationActions: ['Deny'] } })
-  const mayCreate = async () => {
-    const agent = { swarm: 'none', group: '', role: 'Worker', revision: 'r1', place: 0, nonce: randomUUID(), attempt: 0 }
-    const made = await client.create(AGENTS, { metadata: { name: 'probe', namespace }, spec: agent }).catch(() => undefined)
-    if (made) await client.delete(AGENTS, made.metadata)
-    return made !== undefined
-  }
-  await eventually('Agents are refused', async () => !(await mayCreate()))
-  return {
-    remove: async () => {
-      await client.delete(bindings, metadata)
-      await client.delete(policies, metadata)
-    },
-    isGone: mayCreate,
   }
 }
