@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { limitOf, type Claim, type Counted } from '../../src/scaling/budget.ts'
+import type { AgentSeen } from '../../src/reconcilers/shared/agent-seen.ts'
 import { planSwarm } from '../../src/reconcilers/swarm/plan.ts'
-import type { AgentSeen, Successor, World } from '../../src/reconcilers/swarm/world.ts'
+import type { Successor, World } from '../../src/reconcilers/swarm/world.ts'
 import { agent, NOW, world as worldSeen } from './swarm-world.ts'
 
 /** With `maxAgents` the limit that a budget of so many sets. */

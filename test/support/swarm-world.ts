@@ -1,4 +1,5 @@
-import type { AgentSeen, World } from '../../src/reconcilers/swarm/world.ts'
+import type { AgentSeen } from '../../src/reconcilers/shared/agent-seen.ts'
+import type { World } from '../../src/reconcilers/swarm/world.ts'
 
 /** A moment in unit tests of swarms. Unix milliseconds. */
 export const NOW = 1_000_000

@@ -5,7 +5,8 @@ import type { TopologyStatus } from '../../api/topology.ts'
 import { TERM } from '../../topology/leader.ts'
 import { epochAfter } from '../../topology/succession.ts'
 import { epochMessage, leaderMessage, leavingIn, limitMessage, linkedIn, topologyStatus } from './links.ts'
-import type { AgentSeen, World } from './world.ts'
+import type { AgentSeen } from '../shared/agent-seen.ts'
+import type { World } from './world.ts'
 import { agent as agentSeen, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
 const agent = (name: string, over: Partial<AgentSeen> = {}) => agentSeen({ name, group: 'lead', ...over })

@@ -4,10 +4,8 @@ import { MAX_NEIGHBOURS } from '../../topology/limits.ts'
 import { settle } from '../../topology/leader.ts'
 import { PART, isLed, partsOf } from '../../topology/parts.ts'
 import { leaderNamedBy, raise } from '../../topology/succession.ts'
-import type { AgentSeen, Plan, World } from './world.ts'
-
-/** Takes new tasks. */
-export const isServing = (a: AgentSeen) => a.ready && a.state === 'Running' && !a.deleting && !a.failed
+import { isServing, type AgentSeen } from '../shared/agent-seen.ts'
+import type { Plan, World } from './world.ts'
 
 /** The agents that a plan lets go. They count as gone before that is done, so that a leader hands over and then drains. */
 export const leavingIn = ({ actions }: Pick<Plan, 'actions'>): ReadonlySet<string> =>

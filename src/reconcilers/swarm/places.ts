@@ -1,4 +1,6 @@
-import { isFresh, type AgentSeen, type GroupWanted, type World } from './world.ts'
+import type { AgentSeen } from '../shared/agent-seen.ts'
+import type { GroupWanted } from '../shared/sides.ts'
+import { isFresh, type World } from './world.ts'
 
 /** The places of a group that agents of a revision have not taken. */
 export class Places {

@@ -1,5 +1,7 @@
 import { FAILURE_WINDOW_MS } from '../../health/brake.ts'
 import { Allowance, type Limit, type Purpose } from '../../scaling/budget.ts'
+import type { AgentSeen } from '../shared/agent-seen.ts'
+import type { GroupWanted } from '../shared/sides.ts'
 import { resolveCounts, type GroupLimits } from './counts.ts'
 import { Places } from './places.ts'
 import { planPool, Pool } from './pool.ts'
@@ -10,9 +12,7 @@ import {
   isFresh,
   isWanted,
   type Action,
-  type AgentSeen,
   type DrainReason,
-  type GroupWanted,
   type Made,
   type Plan,
   type Successor,

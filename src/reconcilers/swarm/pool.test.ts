@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { limitOf } from '../../scaling/budget.ts'
 import { planSwarm } from './plan.ts'
 import { REFILL_AT_ONCE } from './pool.ts'
-import type { AgentSeen, PoolSeen, WarmSeen, World } from './world.ts'
+import type { AgentSeen } from '../shared/agent-seen.ts'
+import type { PoolSeen, WarmSeen, World } from './world.ts'
 import { agent, NOW, world as worldSeen } from '../../../test/support/swarm-world.ts'
 
 const warm = (over: Partial<WarmSeen> = {}): WarmSeen => ({

@@ -6,29 +6,13 @@ import type { SwarmStatus, Traffic } from '../../api/swarm.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
 import type { Brake } from '../../health/brake.ts'
-import { isServing } from './links.ts'
-import { isWanted, type AgentSeen, type GroupWanted, type Plan, type World } from './world.ts'
+import { isServing, type AgentSeen } from '../shared/agent-seen.ts'
+import type { RolloutFacts } from '../shared/rollout-facts.ts'
+import type { GroupWanted } from '../shared/sides.ts'
+import { isWanted, type Plan, type World } from './world.ts'
 
 /** What an agent says about itself while it is not ready. */
 export type Trouble = { agent: string; reason: string; message: string; stalled: boolean }
-
-/** The part of a swarm's status that routers follow while there is a rollout. */
-export type RoutersFollow = Pick<SwarmStatus, (typeof FOLLOWED)[number]>
-
-/** Its fields. */
-export const FOLLOWED = ['traffic', 'guard', 'testers', 'mirror'] as const
-
-/** What the swarm tells of the rollout that it follows, or of a revision that an earlier one gave up. */
-export type RolloutFacts = {
-  /** Kind and name; absent when there is none, and a rejected revision is kept back. */
-  name?: string
-  stable?: string | undefined
-  /** What routers follow. */
-  routing: RoutersFollow
-  rejected?: string | undefined
-  /** What it does, while it does something. */
-  work?: Pick<Draft, 'reason' | 'message'> | undefined
-}
 
 /** What status needs beside the world and the plan. `now` is an RFC 3339 time. */
 export type Before = {

@@ -1,41 +1,9 @@
-import type { HealthState } from '../../api/health.ts'
 import type { GroupSpec } from '../../api/swarm.ts'
 import type { Topology } from '../../api/topology.ts'
 import type { Brake, Failure } from '../../health/brake.ts'
 import type { Cap, Limit, Tally } from '../../scaling/budget.ts'
-
-/** An agent as the API server, the provider and the routers last showed it. Times are Unix milliseconds. */
-export type AgentSeen = {
-  name: string
-  group: string
-  place: number
-  revision: string
-  state: 'Running' | 'Draining' | 'Paused'
-  stateSinceMs: number
-  /** Being deleted: its place is free already. */
-  deleting: boolean
-  /** Takes tasks, as far as its own state goes. */
-  ready: boolean
-  /** Has been ready at some time. */
-  wasReady: boolean
-  /** Lost for good; `readyForMs` is how long it had been ready. */
-  failed?: { reason: string; atMs: number; readyForMs: number }
-  /** How well it does, once it has been ready. */
-  health?: HealthState
-  /** Its command has been started: it waits for no sandbox any more. */
-  isStarted: boolean
-  attempt: number
-  /** Tasks that the routers have given it and not seen the end of. */
-  inFlight: number
-  /** Every router has said that it sends no more tasks and waits for none. */
-  drained: boolean
-  /** The provider will not extend its life, or it has reached the age at which agents are replaced. */
-  expiring: boolean
-  /** Another one is to take its place: it was made before the time at which all agents are restarted, or a person asked for it. */
-  restarting?: 'Restarted' | 'Asked'
-  /** When it reaches that age. */
-  expiresMs?: number
-}
+import type { AgentSeen } from '../shared/agent-seen.ts'
+import type { GroupWanted, Sides } from '../shared/sides.ts'
 
 /** A sandbox of the warm pool. */
 export type WarmSeen = {
@@ -59,17 +27,6 @@ export type PoolSeen = {
   shapes: ReadonlyMap<string, string>
   /** Agents wait because the provider gives no more sandboxes. */
   isShort: boolean
-}
-
-/** One group as it is wanted. */
-export type GroupWanted = { name: string; replicas: number }
-
-/** What a rollout asks for instead of a rolling update. */
-export type Sides = {
-  /** Agents that each revision is to have; those that come first are made first. */
-  sides: readonly { revision: string; groups: readonly GroupWanted[] }[]
-  /** Revisions whose agents stay as they are, without being replaced. */
-  kept: readonly string[]
 }
 
 /** All that planning may know. `nowMs` is Unix time in milliseconds. */
