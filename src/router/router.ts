@@ -6,6 +6,7 @@ import type { Logger } from 'winston'
 import type { Access } from '../access/access.ts'
 import type { KubeClient } from '../kube/client.ts'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
+import { VERDICTS } from '../routing/verdict.ts'
 import type { Call } from './call.ts'
 import { Dispatcher, type AttemptEnd } from './dispatcher.ts'
 import { Front, sendJson, sendProblem, type Routes, type Serve, type SwarmPlace } from './front.ts'
@@ -57,7 +58,6 @@ export type RouterOptions = {
   readonly tracer?: Tracer | undefined
 }
 
-const ALIVE = new Set(['Done', 'Rejected', 'NotNow', 'AgentError', 'InvalidAnswer', 'AnswerTooLarge'])
 const now = () => performance.now()
 
 /** The data plane: takes tasks over HTTP and gives them to agents, on what the API server last told it. */
@@ -217,10 +217,11 @@ export class Router {
     const { namespace, name: swarm } = entry
     const { group, revision, name: agent } = host.slot.facts
     const { outcome, openedCircuit, trippedGuard, willRetry, isOverBudget } = ended
+    const { isSignOfLife } = VERDICTS[outcome]
     entry.version += 1
-    this.#prober.ended(entry, host, ALIVE.has(outcome))
+    this.#prober.ended(entry, host, isSignOfLife)
     this.#stats.attemptEnded(entry, host, ended)
-    if (!ALIVE.has(outcome) || openedCircuit || trippedGuard) this.#leaders.look(entry)
+    if (!isSignOfLife || openedCircuit || trippedGuard) this.#leaders.look(entry)
     if (trippedGuard) this.#guardTripped(entry)
     if (!entry.settings) return // its metrics are gone, and would come back for ever
     this.#metrics.attempts.inc({ namespace, swarm, group, revision, outcome })

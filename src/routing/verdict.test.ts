@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { endingOf, outcomeOfStatus, retryAfterMs } from './verdict.ts'
+import { OUTCOMES, VERDICTS, endingOf, outcomeOfStatus, retryAfterMs, type Outcome } from './verdict.ts'
 
 describe('what a status means', () => {
   const cases = {
@@ -36,4 +36,13 @@ describe('the blame for a timeout', () => {
     'is not when the client gave little': { durationMs: 5, want: 'Abandoned' },
   }
   for (const [name, c] of Object.entries(cases)) it(name, () => expect(endingOf('Timeout', c.durationMs, 30_000)).to.equal(c.want))
+})
+
+describe('a sign of life', () => {
+  it('is every answer, whatever it says', () => {
+    const answers = new Set<Outcome>(['AnswerTooLarge'])
+    for (let status = 200; status < 600; status++)
+      for (const hasRetryAfter of [false, true]) answers.add(outcomeOfStatus(status, hasRetryAfter))
+    expect(OUTCOMES.filter((outcome) => VERDICTS[outcome].isSignOfLife)).to.have.members([...answers])
+  })
 })

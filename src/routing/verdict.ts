@@ -17,24 +17,24 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** What follows from an outcome: for the agent's health, and whether the task may be sent to another agent. */
-export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifIdempotent' | 'never' }
+/** What follows from an outcome: for the agent's health, whether it shows that the agent is alive, and whether the task may be sent to another agent. */
+export type Verdict = { readonly ending: Ending; readonly isSignOfLife: boolean; readonly retry: 'always' | 'ifIdempotent' | 'never' }
 
 /**
- * | outcome            | what happened                                   | agent       | sent again    |
- * |--------------------|-------------------------------------------------|-------------|---------------|
- * | Done               | 200 with an output                              | healthy     | –             |
- * | Rejected           | another 4xx: the task's own failure             | healthy     | never         |
- * | NotNow             | 429, or 503 with Retry-After                    | no blame    | always        |
- * | AgentError         | another 5xx                                     | failed      | if idempotent |
- * | InvalidAnswer      | an answer that the protocol does not know       | failed      | if idempotent |
- * | AnswerTooLarge     | more than the router keeps                      | healthy     | never         |
- * | Refused            | no connection: nothing was sent                 | unreachable | always        |
- * | SandboxUnreachable | the sandbox is gone, or its token is wrong      | unreachable | always        |
- * | Reset              | connection or agent lost before the answer      | unreachable | if idempotent |
- * | Hung               | probes of the agent failed meanwhile            | unreachable | if idempotent |
- * | Timeout            | the time of the task was up                     | failed (1)  | never         |
- * | Cancelled          | the client went away                            | no blame    | never         |
+ * | outcome            | what happened                                   | agent       | sign of life | sent again    |
+ * |--------------------|-------------------------------------------------|-------------|--------------|---------------|
+ * | Done               | 200 with an output                              | healthy     | yes          | –             |
+ * | Rejected           | another 4xx: the task's own failure             | healthy     | yes          | never         |
+ * | NotNow             | 429, or 503 with Retry-After                    | no blame    | yes          | always        |
+ * | AgentError         | another 5xx                                     | failed      | yes          | if idempotent |
+ * | InvalidAnswer      | an answer that the protocol does not know       | failed      | yes          | if idempotent |
+ * | AnswerTooLarge     | more than the router keeps                      | healthy     | yes          | never         |
+ * | Refused            | no connection: nothing was sent                 | unreachable | no           | always        |
+ * | SandboxUnreachable | the sandbox is gone, or its token is wrong      | unreachable | no           | always        |
+ * | Reset              | connection or agent lost before the answer      | unreachable | no           | if idempotent |
+ * | Hung               | probes of the agent failed meanwhile            | unreachable | no           | if idempotent |
+ * | Timeout            | the time of the task was up                     | failed (1)  | no           | never         |
+ * | Cancelled          | the client went away                            | no blame    | no           | never         |
  *
  * What may always be sent again cannot have been begun, and does not count as one of the task's attempts.
  *
@@ -42,18 +42,18 @@ export type Verdict = { readonly ending: Ending; readonly retry: 'always' | 'ifI
  * must not be able to open the circuits of healthy agents.
  */
 export const VERDICTS: Readonly<Record<Outcome, Verdict>> = {
-  Done: { ending: 'Answered', retry: 'never' },
-  Rejected: { ending: 'Answered', retry: 'never' },
-  NotNow: { ending: 'Abandoned', retry: 'always' },
-  AgentError: { ending: 'Failed', retry: 'ifIdempotent' },
-  InvalidAnswer: { ending: 'Failed', retry: 'ifIdempotent' },
-  AnswerTooLarge: { ending: 'Answered', retry: 'never' },
-  Refused: { ending: 'Unreachable', retry: 'always' },
-  SandboxUnreachable: { ending: 'Unreachable', retry: 'always' },
-  Reset: { ending: 'Unreachable', retry: 'ifIdempotent' },
-  Hung: { ending: 'Unreachable', retry: 'ifIdempotent' },
-  Timeout: { ending: 'Failed', retry: 'never' },
-  Cancelled: { ending: 'Abandoned', retry: 'never' },
+  Done: { ending: 'Answered', isSignOfLife: true, retry: 'never' },
+  Rejected: { ending: 'Answered', isSignOfLife: true, retry: 'never' },
+  NotNow: { ending: 'Abandoned', isSignOfLife: true, retry: 'always' },
+  AgentError: { ending: 'Failed', isSignOfLife: true, retry: 'ifIdempotent' },
+  InvalidAnswer: { ending: 'Failed', isSignOfLife: true, retry: 'ifIdempotent' },
+  AnswerTooLarge: { ending: 'Answered', isSignOfLife: true, retry: 'never' },
+  Refused: { ending: 'Unreachable', isSignOfLife: false, retry: 'always' },
+  SandboxUnreachable: { ending: 'Unreachable', isSignOfLife: false, retry: 'always' },
+  Reset: { ending: 'Unreachable', isSignOfLife: false, retry: 'ifIdempotent' },
+  Hung: { ending: 'Unreachable', isSignOfLife: false, retry: 'ifIdempotent' },
+  Timeout: { ending: 'Failed', isSignOfLife: false, retry: 'never' },
+  Cancelled: { ending: 'Abandoned', isSignOfLife: false, retry: 'never' },
 }
 
 /** What an outcome means for the health of an agent that had the task for so long. */
