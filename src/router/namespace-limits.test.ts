@@ -43,6 +43,14 @@ describe('limits of namespaces', () => {
     expect(enter(strict, 'a')).to.deep.equal([['NamespaceTooFast', 1]])
   })
 
+  it('let everybody in where there are none, and keep nothing', () => {
+    const none = limits(undefined, undefined)
+    expect(enter(none, ...Array.from({ length: 50 }, () => 'a'))).to.deep.equal(Array.from({ length: 50 }, () => 'in'))
+    expect([...none.open()]).to.deep.equal([])
+    none.leave('a')
+    expect([...none.open()]).to.deep.equal([])
+  })
+
   it('keep nothing of namespaces that are at rest', () => {
     nowMs = 0
     const many = limits(10, 10)

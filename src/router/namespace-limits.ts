@@ -9,20 +9,20 @@ export type NamespaceLimitsOptions = {
 
 type Share = { open: number; readonly bucket: TokenBucket | undefined }
 
-/** Keeps a namespace from taking all of a router: tasks that are open at once, and new ones a second with a second's worth at once. */
+/**
+ * Keeps a namespace from taking all of a router: tasks that are open at once, and new ones a second with a second's worth at once.
+ * With neither limit everybody may enter, and nothing is kept.
+ */
 export class NamespaceLimits {
   readonly #o: NamespaceLimitsOptions
   readonly #now: () => number
+  readonly #areOn: boolean
   readonly #shares = new Map<string, Share>()
 
   constructor(options: NamespaceLimitsOptions, now: () => number) {
     this.#o = options
     this.#now = now
-  }
-
-  /** Whether there is anything to keep to. */
-  get areOn(): boolean {
-    return this.#o.maxInFlightPerNamespace !== undefined || this.#o.tasksPerSecondPerNamespace !== undefined
+    this.#areOn = options.maxInFlightPerNamespace !== undefined || options.tasksPerSecondPerNamespace !== undefined
   }
 
   /** Open tasks by namespace; one without any is kept only while it has to wait for its rate. */
@@ -32,6 +32,7 @@ export class NamespaceLimits {
 
   /** A task of a namespace that has swarms begins; the problem when it may not, and then it has not. */
   enter(namespace: string): Problem | undefined {
+    if (!this.#areOn) return undefined
     const { maxInFlightPerNamespace: most = Infinity, tasksPerSecondPerNamespace: perSecond } = this.#o
     const share = this.#shares.get(namespace) ?? this.#add(namespace)
     if (share.open >= most) {
@@ -49,6 +50,7 @@ export class NamespaceLimits {
 
   /** It has ended. */
   leave(namespace: string): void {
+    if (!this.#areOn) return
     const share = this.#shares.get(namespace)
     if (!share) return
     share.open -= 1

@@ -4,7 +4,7 @@ import type { Call } from './call.ts'
 import { readBody, sendJson, sendProblem, type SwarmPlace } from './front.ts'
 import { FLUSH_MS, MAX_BODY_BYTES } from './limits.ts'
 import type { RouterMetrics } from './metrics.ts'
-import type { NamespaceLimits } from './namespace-limits.ts'
+import { OpenTasks, type OpenTasksOptions } from './open-tasks.ts'
 import { Problem, type ProblemCode } from './problem.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import { Repeats } from './repeats.ts'
@@ -19,22 +19,18 @@ import type { Answered, Desk, Task, Work } from './work/work.ts'
 import type { World } from './world.ts'
 
 /** What the task API works with. `broken` hears of mistakes of the router itself. */
-export type TasksOptions = {
+export type TasksOptions = OpenTasksOptions & {
   readonly world: World<Call>
   readonly desk: Desk
   readonly metrics: RouterMetrics
-  readonly maxOpen: number
-  /** Bytes of the bodies of all tasks that are open. */
-  readonly maxBytes: number
-  readonly limits: NamespaceLimits
   readonly isKnowing: () => boolean
   /** Records tasks, where somebody wants that. */
   readonly tracer: Tracer | undefined
   readonly broken: (error: unknown, response: ServerResponse) => void
 }
 
-/** An accepted task that has not ended, with those who wait for its answer: its client, and those who have repeated it. */
-type OpenTask = {
+/** A task that has begun, with those who wait for its answer: its client, and those who have repeated it. */
+type BegunTask = {
   readonly id: string
   readonly entry: SwarmEntry<Call>
   readonly isIdempotent: boolean
@@ -52,27 +48,25 @@ const FINAL = new Set<string>(['TaskRejected', 'OutcomeUnknown', 'AnswerTooLarge
 /** Tasks over HTTP: each one that is accepted is answered exactly once, unless its client goes away. */
 export class Tasks {
   readonly #o: TasksOptions
-  readonly #tasks = new Map<string, OpenTask>()
-  readonly #repeats = new Repeats<OpenTask, string | Problem>()
-  #open = 0
-  #bytes = 0
+  readonly #tasks = new Map<string, BegunTask>()
+  readonly #repeats = new Repeats<BegunTask, string | Problem>()
+  readonly #open: OpenTasks
   #isStopping = false
-  #whenIdle: (() => void) | undefined
 
   constructor(options: TasksOptions) {
     this.#o = options
+    this.#open = new OpenTasks(options)
   }
 
   /** Tasks accepted and not ended. */
   get open(): number {
-    return this.#open
+    return this.#open.count
   }
 
   /** Takes no more tasks; resolves when the open ones have ended, which it forces when the time is up. */
   async stop(drainMs: number): Promise<void> {
     this.#isStopping = true
-    if (this.#open === 0) return
-    const idle = new Promise<void>((resolve) => (this.#whenIdle = resolve))
+    if (this.#open.count === 0) return
     const force = setTimeout(() => {
       for (const { id: taskId, work } of this.#tasks.values()) {
         const detail = `the router stopped before the task ended, after waiting for it for ${drainMs} ms`
@@ -82,7 +76,7 @@ export class Tasks {
     // A client that never finishes sending its task does not hold up the stop.
     const { promise: isOver, resolve } = Promise.withResolvers<void>()
     const end = setTimeout(resolve, drainMs + FLUSH_MS)
-    await Promise.race([idle, isOver])
+    await Promise.race([this.#open.idle(), isOver])
     clearTimeout(force)
     clearTimeout(end)
   }
@@ -92,20 +86,15 @@ export class Tasks {
     let bytes = bytesToCome(request.headers)
     const refusal = this.#refusal(place, bytes)
     if (refusal) return this.#refuse(response, refusal)
-    this.#open += 1
-    this.#bytes += bytes
-    let task: OpenTask | undefined
+    let task: BegunTask | undefined
     response.on('close', () => {
       if (task) this.#left(task, response)
-      this.#open -= 1
-      this.#bytes -= bytes
-      if (this.#o.limits.areOn) this.#o.limits.leave(place.namespace)
-      if (this.#open === 0) this.#whenIdle?.()
+      this.#open.leave(place.namespace, bytes)
     })
     readBody(request, (body) => {
       if (body instanceof Problem) return this.#refuse(response, body)
       if (response.destroyed) return
-      this.#bytes += body.length - bytes
+      this.#open.grow(body.length - bytes)
       bytes = body.length
       try {
         task = this.#take(place, request.headers, body, response)
@@ -121,22 +110,15 @@ export class Tasks {
     this.#repeats.forget(scopeOf(entry))
   }
 
-  #refusal({ namespace, swarm }: SwarmPlace, bytes: number): Problem | undefined {
+  #refusal(place: SwarmPlace, bytes: number): Problem | undefined {
     if (this.#isStopping)
       return new Problem('ShuttingDown', { retryAfterSeconds: 1, detail: 'this router is stopping; send the task again' })
     if (!this.#o.isKnowing()) {
       return new Problem('NotReady', { retryAfterSeconds: 1, detail: 'this router has just started; send the task again' })
     }
+    const { namespace, swarm } = place
     if (!this.#o.world.find(namespace, swarm)) return swarmNotFound(namespace, swarm)
-    const { maxOpen, maxBytes, limits, metrics } = this.#o
-    if (this.#open >= maxOpen || this.#bytes + bytes > maxBytes) {
-      const detail = `${this.#open} tasks with ${this.#bytes} bytes are open in this router; send it again later`
-      return new Problem('TooManyTasks', { retryAfterSeconds: 1, detail })
-    }
-    if (!limits.areOn) return undefined
-    const problem = limits.enter(namespace)
-    if (problem) metrics.limited.inc({ namespace, swarm, code: problem.code })
-    return problem
+    return this.#open.enter(place, bytes)
   }
 
   #refuse(response: ServerResponse, problem: Problem): void {
@@ -145,7 +127,7 @@ export class Tasks {
   }
 
   /** Begins the task, or joins the one that it repeats, or gives the answer that this one had. */
-  #take(place: SwarmPlace, headers: IncomingHttpHeaders, body: Buffer, response: ServerResponse): OpenTask | undefined {
+  #take(place: SwarmPlace, headers: IncomingHttpHeaders, body: Buffer, response: ServerResponse): BegunTask | undefined {
     const { namespace, swarm } = place
     const asked = parseTask(body)
     const entry = this.#o.world.find(namespace, swarm)
@@ -165,14 +147,14 @@ export class Tasks {
     return known.task
   }
 
-  #start({ entry, asked, revision, headers, response, keyed }: Order): OpenTask | undefined {
+  #start({ entry, asked, revision, headers, response, keyed }: Order): BegunTask | undefined {
     const { desk } = this.#o
     const id = randomUUID()
     const timeoutMs = entry.settings?.timeoutMs ?? 0
     const { isIdempotent, capability, sessionKey, direction } = asked
     checkDirection(entry, direction)
     const trace = this.#traceOf(id, entry, keyHeader(headers['traceparent'], 'traceparent'))
-    const task: OpenTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, trace, hasEnded: false }
+    const task: BegunTask = { id, entry, isIdempotent, waiting: [response], key: keyed?.key, trace, hasEnded: false }
     if (keyed) this.#repeats.begin(keyed.key, keyed.fingerprint, task)
     try {
       task.work = startWork(
@@ -218,31 +200,40 @@ export class Tasks {
     return isTester ? taskOfTester(task, testers.revision, this.#o.desk.now) : task
   }
 
-  #ended(task: OpenTask, result: Answered | Problem): void {
-    const { id, entry, key } = task
-    task.hasEnded = true
-    this.#tasks.delete(id)
-    entry.version += 1
-    const isDone = !(result instanceof Problem)
-    if (isDone) entry.done += 1
-    else entry.failed += 1
-    if (entry.settings) this.#count(task, result)
-    task.trace.span?.end(isDone ? 'Done' : result.code, isDone ? result : undefined)
-    const answer = isDone ? textOf(id, result) : result
+  #ended(task: BegunTask, result: Answered | Problem): void {
+    const { id, key } = task
+    this.#close(task, result instanceof Problem ? result.code : result)
+    const answer = result instanceof Problem ? result : textOf(id, result)
     for (const response of task.waiting) this.#send(response, answer)
     if (key === undefined) return
     if (answer instanceof Problem && !isFinal(task, answer)) this.#repeats.drop(key, task)
     else this.#repeats.keep(key, task, answer, { bytes: bytesOf(answer), atMs: this.#o.desk.now() })
   }
 
-  #count({ entry: { namespace, name: swarm }, waiting }: OpenTask, result: Answered | Problem): void {
+  /** A task ends once, with an answer or for want of one: whatever is counted and recorded of its end is so here. */
+  #close(task: BegunTask, end: Answered | ProblemCode): void {
+    const { id, entry, trace } = task
+    task.hasEnded = true
+    this.#tasks.delete(id)
+    entry.version += 1
+    if (typeof end === 'string') {
+      entry.failed += 1
+      trace.span?.end(end)
+    } else {
+      entry.done += 1
+      trace.span?.end('Done', end)
+    }
+    if (entry.settings) this.#count(task, end)
+  }
+
+  #count({ entry: { namespace, name: swarm }, waiting }: BegunTask, end: Answered | ProblemCode): void {
     const { tasks, taskSeconds, queueSeconds } = this.#o.metrics
-    if (result instanceof Problem) {
-      const outcome = waiting.length === 0 ? 'Cancelled' : result.code
+    if (typeof end === 'string') {
+      const outcome = waiting.length === 0 ? 'Cancelled' : end
       tasks.inc({ namespace, swarm, group: '', revision: '', outcome })
       return
     }
-    const { group, revision, totalMs, queuedMs } = result
+    const { group, revision, totalMs, queuedMs } = end
     tasks.inc({ namespace, swarm, group, revision, outcome: 'Done' })
     taskSeconds.observe({ namespace, swarm, revision }, totalMs / 1000)
     if (queuedMs > 0) queueSeconds.observe({ namespace, swarm }, queuedMs / 1000)
@@ -255,25 +246,19 @@ export class Tasks {
   }
 
   /** Somebody who waited for the answer is gone; the last one takes the task along. */
-  #left(task: OpenTask, response: ServerResponse): void {
+  #left(task: BegunTask, response: ServerResponse): void {
     if (task.hasEnded) return
     task.waiting.splice(task.waiting.indexOf(response), 1)
     if (task.waiting.length > 0) return
-    const { entry, key, isIdempotent, work } = task
+    const { key, isIdempotent, work } = task
     if (key !== undefined && !isIdempotent) {
       // A repeat must learn that an agent may have begun it.
       work?.fail(new Problem('Cancelled', { taskId: task.id, detail: 'the client went away' }))
       return
     }
-    task.hasEnded = true
-    task.trace.span?.end('Cancelled')
-    this.#tasks.delete(task.id)
+    this.#close(task, 'Cancelled')
     if (key !== undefined) this.#repeats.drop(key, task)
     work?.cancel()
-    const { namespace, name: swarm, settings } = entry
-    if (settings) this.#o.metrics.tasks.inc({ namespace, swarm, group: '', revision: '', outcome: 'Cancelled' })
-    entry.failed += 1
-    entry.version += 1
   }
 }
 
@@ -291,7 +276,8 @@ const textOf = (id: string, { output, agent, group, revision, attempts, queuedMs
   JSON.stringify({ id, output, agent, group, revision, attempts, timings: { queuedMs, agentMs, totalMs }, ...more })
 
 /** Whether a repeat gets this failure again: one of what must not be done twice does as soon as an agent may have begun it. */
-const isFinal = ({ isIdempotent }: OpenTask, problem: Problem) => FINAL.has(problem.code) || (!isIdempotent && !saysNothingWasDone(problem))
+const isFinal = ({ isIdempotent }: BegunTask, problem: Problem) =>
+  FINAL.has(problem.code) || (!isIdempotent && !saysNothingWasDone(problem))
 
 /** Bytes of the body as far as one can tell before it has come; what is beyond the limit is not kept. */
 const bytesToCome = ({ 'content-length': length, 'transfer-encoding': encoding }: IncomingHttpHeaders) =>
