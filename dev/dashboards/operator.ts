@@ -115,7 +115,7 @@ const KUBERNETES: Section = {
     },
     {
       title: 'Latency',
-      what: 'p99 by verb, of requests that end; watches are not counted.',
+      what: 'p99 by verb; of a watch, the time until it is open.',
       unit: 's',
       queries: [[quantile(0.99, 'swarmops_kube_request_seconds', 'verb'), '{{verb}}']],
     },

@@ -3,7 +3,7 @@ import { KubeApiError, errorFromConnection, errorFromStatus } from './api-error.
 import { LIST_PAGE, LIST_TIMEOUT_MS, REQUEST_TIMEOUT_MS, WATCH_IDLE_MS } from './limits.ts'
 import { apiVersionOf, refKey, type KubeObject, type Manifest, type ObjectRef, type ResourceKind } from './objects.ts'
 import { Transport, type HttpRequest, type HttpResponse } from './transport.ts'
-import { watchEvents, WatchBroken, type WatchEvent } from './watch-stream.ts'
+import { watchEvents, type WatchEvent } from './watch-stream.ts'
 
 /** Applies to every call. */
 export interface CallOptions {
@@ -52,7 +52,10 @@ export interface JsonPatchOperation {
   readonly value?: unknown
 }
 
-/** Told of every request that ended; `code` is 0 when no answer came. */
+/**
+ * Told of every request that ended; `code` is 0 when no answer came. A watch is told of once it is open or was refused, with the time
+ * that took. `kind` is empty for what is no resource.
+ */
 export type RequestObserver = (request: {
   readonly verb: string
   readonly kind: string
@@ -239,8 +242,8 @@ export class KubeClient {
   }
 
   /**
-   * Watches from `resourceVersion` on, until the server ends it; the first batch is empty and says that the watch is open. Throws a `KubeApiError` (also when nothing comes for `idleMs`), or
-   * `WatchBroken` when the stream cannot be understood.
+   * Watches from `resourceVersion` on, until the server ends it; the first batch is empty and says that the watch is open. Fails also when
+   * nothing comes for `idleMs`, and with `WatchBroken` when the stream cannot be understood.
    */
   async *watch(kind: ResourceKind, selection: Selection, options: WatchOptions): AsyncGenerator<readonly WatchEvent[]> {
     const { resourceVersion, timeoutSeconds, idleMs = WATCH_IDLE_MS, signal } = options
@@ -254,14 +257,14 @@ export class KubeClient {
     const path = collectionPath(kind, selection.namespace) + queryOf(query)
     const accept = selection.metadataOnly ? `${asMetadata('PartialObjectMetadata')}` : JSON_TYPE
     const doing = describe('watch', kind, selection)
-    const stream = await this.#transport.stream({ method: 'GET', path, doing, accept, timeoutMs: REQUEST_TIMEOUT_MS, signal }, idleMs)
+    const request = { method: 'GET', path, doing, accept, timeoutMs: REQUEST_TIMEOUT_MS, signal } as const
+    const stream = await this.#observed('watch', kind.kind, this.#transport.stream(request, idleMs))
     if (stream.code !== 200) throw errorFromStatus(doing, stream.code, await stream.body.json().catch(() => undefined), stream.retryAfter)
     try {
       yield [] // says that the watch is open, which may be long before anything happens
-      yield* watchEvents(stream.body)
+      yield* watchEvents(stream.body, doing)
     } catch (error) {
-      if (error instanceof WatchBroken) throw error
-      throw errorFromConnection(doing, error)
+      throw error instanceof KubeApiError ? error : errorFromConnection(doing, error)
     } finally {
       stream.body.on('error', () => undefined).destroy()
     }
@@ -270,10 +273,8 @@ export class KubeClient {
   /** The body of a path such as `/version`, for what is no resource. */
   async raw(path: string, options: CallOptions = {}): Promise<unknown> {
     const doing = `get ${path}`
-    return check(
-      doing,
-      await this.#transport.send({ method: 'GET', path, doing, accept: JSON_TYPE, timeoutMs: REQUEST_TIMEOUT_MS, ...options }),
-    )
+    const request = { method: 'GET', path, doing, accept: JSON_TYPE, timeoutMs: REQUEST_TIMEOUT_MS, ...options } as const
+    return check(doing, await this.#observed('get', '', this.#transport.send(request)))
   }
 
   /** Cuts every connection, watches included. */
@@ -288,16 +289,20 @@ export class KubeClient {
     options: Partial<HttpRequest> & Pick<HttpRequest, 'method' | 'path'>,
   ): Promise<R> {
     const doing = describe(verb, kind, ref)
+    const { method, path, body, contentType, accept = JSON_TYPE, timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
+    const request = { method, path, doing, accept, timeoutMs, signal, ...(body && { body }), ...(contentType && { contentType }) }
+    return check(doing, await this.#observed(verb, kind.kind, this.#transport.send(request))) as R // the parse border: the API server validates what it stores
+  }
+
+  async #observed<R extends { readonly code: number }>(verb: string, kind: string, answering: Promise<R>): Promise<R> {
     const started = performance.now()
     let code = 0
     try {
-      const { method, path, body, contentType, accept = JSON_TYPE, timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
-      const request = { method, path, doing, accept, timeoutMs, signal, ...(body && { body }), ...(contentType && { contentType }) }
-      const response = await this.#transport.send(request)
-      code = response.code
-      return check(doing, response) as R // the parse border: the API server validates what it stores
+      const answer = await answering
+      code = answer.code
+      return answer
     } finally {
-      this.#observe?.({ verb, kind: kind.kind, code, seconds: (performance.now() - started) / 1000 })
+      this.#observe?.({ verb, kind, code, seconds: (performance.now() - started) / 1000 })
     }
   }
 }

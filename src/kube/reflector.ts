@@ -105,16 +105,17 @@ export class Reflector<T extends KubeObject> {
 
   #take(event: WatchEvent): void {
     const { sink, kind } = this.#options
+    const doing = `watch ${kind.plural}`
     if (event.type === 'ERROR') {
       this.#version = undefined
       const code = 'code' in event.object && typeof event.object.code === 'number' ? event.object.code : 500
-      throw errorFromStatus(`watch ${kind.plural}`, code, event.object)
+      throw errorFromStatus(doing, code, event.object)
     }
     const { object } = event
     const version = versionOf(object)
-    if (version === undefined) throw new WatchBroken('an object of the watch has no resource version')
+    if (version === undefined) throw new WatchBroken(doing, 'an object has no resource version')
     if (event.type === 'BOOKMARK') sink.progressed(version)
-    else if (!isObject<T>(object)) throw new WatchBroken('an object of the watch has no name or uid')
+    else if (!isObject<T>(object)) throw new WatchBroken(doing, 'an object has no name or uid')
     else if (event.type === 'DELETED') sink.gone(object)
     else sink.seen(object)
     this.#version = version

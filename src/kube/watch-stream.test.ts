@@ -9,7 +9,7 @@ async function* chunks(parts: readonly (string | Uint8Array)[]): AsyncGenerator<
 
 async function read(parts: readonly (string | Uint8Array)[], maxLineBytes?: number): Promise<unknown[]> {
   const events: unknown[] = []
-  for await (const some of watchEvents(chunks(parts), maxLineBytes)) events.push(...some)
+  for await (const some of watchEvents(chunks(parts), 'watch pods', maxLineBytes)) events.push(...some)
   return events
 }
 
@@ -42,6 +42,8 @@ describe('watch stream', () => {
     it(`refuses ${name}`, async () => {
       const error: unknown = await read(parts, max).catch((thrown: unknown) => thrown)
       expect(error).to.be.instanceOf(WatchBroken)
-      expect(String(error)).to.match(message)
+      expect(String(error))
+        .to.match(/answer to watch pods/)
+        .and.to.match(message)
     })
 })

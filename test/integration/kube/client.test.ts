@@ -1,4 +1,4 @@
-import { after, before, describe, it } from 'mocha'
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { RequestOptions } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
@@ -6,7 +6,7 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { KubeApiError } from '../../../src/kube/api-error.ts'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/objects.ts'
 import { FaultProxy } from './fault-proxy.ts'
-import { KubeClient } from '../../../src/kube/client.ts'
+import { KubeClient, type RequestObserver } from '../../../src/kube/client.ts'
 import { endTest, startTest, WIDGETS } from './harness.ts'
 
 /** The error of a promise that must not succeed. */
@@ -164,5 +164,72 @@ describe('client against a real API server', () => {
     const error = await failure(lost.list(SECRETS, { namespace }))
     await lost.close()
     expect([...reasons, error.reason, error.code, error.retry]).to.deep.equal(['Timeout', 'Aborted', 'Unreachable', 0, 'backoff'])
+  })
+
+  describe('with an observer', () => {
+    let proxy: FaultProxy
+    let observed: KubeClient
+    let told: Parameters<RequestObserver>[0][]
+    beforeEach(async () => {
+      told = []
+      proxy = new FaultProxy(test.config)
+      observed = new KubeClient(await proxy.start(), { observe: (request) => told.push(request) })
+    })
+    afterEach(async () => {
+      await observed.close()
+      await proxy.stop()
+    })
+
+    /** A watch from now on. */
+    async function watch(signal = new AbortController().signal) {
+      const { resourceVersion } = await test.client.list(WIDGETS, { namespace: test.namespace })
+      return observed.watch(WIDGETS, { namespace: test.namespace }, { resourceVersion, timeoutSeconds: 60, signal })
+    }
+    const outcomes = () => told.map(({ verb, kind, code }) => [verb, kind, code])
+
+    it('tells of every request, of those for what is no resource and of refused ones too', async () => {
+      await observed.list(WIDGETS, { namespace: test.namespace })
+      await observed.get(WIDGETS, { namespace: test.namespace, name: 'none' })
+      await observed.raw('/version')
+      proxy.refuse = () => 403
+      await failure(observed.raw('/version'))
+      expect(outcomes()).to.deep.equal([
+        ['list', 'Widget', 200],
+        ['get', 'Widget', 404],
+        ['get', '', 200],
+        ['get', '', 403],
+      ])
+    })
+
+    it('tells of a watch as soon as it is open, and once', async () => {
+      const stop = new AbortController()
+      const events = await watch(stop.signal)
+      expect(await events.next()).to.deep.include({ value: [] })
+      expect(outcomes()).to.deep.equal([['watch', 'Widget', 200]])
+      expect(told[0]?.seconds).to.be.greaterThan(0)
+      proxy.cut()
+      expect((await failure(events.next())).code).to.equal(0)
+      expect(told.length).to.equal(1)
+    })
+
+    it('tells of a watch that is refused or finds nobody', async () => {
+      proxy.refuse = () => 403
+      expect((await failure((await watch()).next())).isForbidden).to.equal(true)
+      await proxy.stop()
+      expect((await failure((await watch()).next())).reason).to.equal('Unreachable')
+      expect(outcomes()).to.deep.equal([
+        ['watch', 'Widget', 403],
+        ['watch', 'Widget', 0],
+      ])
+    })
+
+    it('says of which watch it does not understand the answer', async () => {
+      const events = await watch()
+      await events.next()
+      proxy.spoil('{"type":"MODIFIED","object":{"metadata"\n')
+      const error = await failure(events.next())
+      expect([error.name, error.reason, error.retry]).to.deep.equal(['WatchBroken', 'BadAnswer', 'backoff'])
+      expect(error.message).to.contain(`to watch widgets in ${test.namespace}`).and.contain('not JSON')
+    })
   })
 })
