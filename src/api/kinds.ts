@@ -4,7 +4,8 @@ import { BlueGreenSpec } from './blue-green-rollout.ts'
 import { CanarySpec } from './canary-rollout.ts'
 import { RolloutStatus } from './rollout-status.ts'
 import { ScalingPolicySpec, ScalingPolicyStatus } from './scaling-policy.ts'
-import { SwarmSpec, SwarmStatus } from './swarm.ts'
+import { SwarmSpec } from './swarm.ts'
+import { SwarmStatus } from './swarm-status.ts'
 
 /** The API group of every kind. */
 export const GROUP = 'swarmops.dev'

@@ -3,7 +3,8 @@ import type { BlueGreenSpec } from './blue-green-rollout.ts'
 import type { CanarySpec } from './canary-rollout.ts'
 import type { RolloutStatus } from './rollout-status.ts'
 import type { ScalingPolicySpec, ScalingPolicyStatus } from './scaling-policy.ts'
-import type { SwarmSpec, SwarmStatus } from './swarm.ts'
+import type { SwarmSpec } from './swarm.ts'
+import type { SwarmStatus } from './swarm-status.ts'
 
 /** A reference to the object that this one belongs to. */
 export type OwnerReference = {

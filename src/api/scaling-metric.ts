@@ -1,8 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { choice, dataKey, duration, objectName, rules, text } from './schema.ts'
-
-/** Agents that a policy may ask for at most, as many as a Swarm may have. */
-export const MAX_REPLICAS = 2000
+import { MAX_AGENTS } from './swarm-group.ts'
 
 /** What is measured. The first eight need no source of their own: routers and the provider tell. */
 export const METRIC_TYPES = [
@@ -92,7 +90,7 @@ const Cron = Type.Object(
     end: schedule('When it ends.'),
     replicas: Type.Integer({
       minimum: 1,
-      maximum: MAX_REPLICAS,
+      maximum: MAX_AGENTS,
       description: 'Agents that are wanted in that time. Outside of it the metric asks for none.',
     }),
   },
@@ -176,7 +174,7 @@ const Fallback = Type.Object(
       description:
         'Keep: no agent goes for as long as the metric fails, and the other metrics may add some. Ignore: as if the metric were not there. Replicas: at least that many agents.',
     }),
-    replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_REPLICAS, description: 'Replicas: how many.' })),
+    replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_AGENTS, description: 'Replicas: how many.' })),
   },
   {
     default: {},

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { Conditions, ObservedGeneration } from './condition.ts'
-import { MAX_REPLICAS, Metric } from './scaling-metric.ts'
+import { Metric } from './scaling-metric.ts'
 import { choice, duration, isDuration, keyedBy, objectName, rules, text } from './schema.ts'
+import { MAX_AGENTS } from './swarm-group.ts'
 
 const Target = Type.Object(
   {
@@ -20,7 +21,7 @@ const Target = Type.Object(
 
 const Limit = Type.Object(
   {
-    count: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_REPLICAS, description: 'Agents.' })),
+    count: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_AGENTS, description: 'Agents.' })),
     percent: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -116,15 +117,15 @@ export const ScalingPolicySpec = Type.Object(
     target: Target,
     minReplicas: Type.Integer({
       minimum: 0,
-      maximum: MAX_REPLICAS,
+      maximum: MAX_AGENTS,
       default: 1,
       description: 'Agents that there are at least. With 0 the last one goes when nothing is to be done, and one comes with the next task.',
     }),
-    maxReplicas: Type.Integer({ minimum: 1, maximum: MAX_REPLICAS, description: 'Agents that there are at most.' }),
+    maxReplicas: Type.Integer({ minimum: 1, maximum: MAX_AGENTS, description: 'Agents that there are at most.' }),
     baseReplicas: Type.Optional(
       Type.Integer({
         minimum: 1,
-        maximum: MAX_REPLICAS,
+        maximum: MAX_AGENTS,
         description: 'Agents that steps from Base change. minReplicas, at least 1, when left out.',
       }),
     ),

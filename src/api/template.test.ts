@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { groupsOf, type GroupSpec } from './swarm.ts'
+import { groupsOf, type GroupSpec } from './swarm-group.ts'
 import { templateOf, type Template, type TemplateOverride } from './template.ts'
 
 const TEMPLATE: Template = {

@@ -1,5 +1,5 @@
 import { durationMs } from '../api/duration.ts'
-import type { Guard as AskedGuard } from '../api/swarm.ts'
+import type { Guard as AskedGuard } from '../api/swarm-status.ts'
 import { Guard, textOfTrip, type GuardRules } from '../rollouts/guard.ts'
 import type { CutOff } from '../routing/rules.ts'
 

@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { GroupSpec } from '../api/swarm.ts'
+import type { GroupSpec } from '../api/swarm-group.ts'
 import type { Topology } from '../api/topology.ts'
 import { graphOf, linksIn, type Graph, type Member } from './graph.ts'
 import { MAX_NEIGHBOURS } from './limits.ts'

@@ -1,4 +1,4 @@
-import type { GroupSpec } from '../api/swarm.ts'
+import type { GroupSpec } from '../api/swarm-group.ts'
 import type { Topology } from '../api/topology.ts'
 
 /** The parts that topologies divide a swarm into. */

@@ -1,6 +1,6 @@
 import type { ScalingPolicy, Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
-import { groupsOf } from '../../api/swarm.ts'
+import { groupsOf } from '../../api/swarm-group.ts'
 import { isPaused } from '../../scaling/settings.ts'
 
 /** Whose replicas a policy sets, and where they stand. */

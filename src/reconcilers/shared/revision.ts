@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { groupsOf, type CredentialsRef, type SwarmSpec } from '../../api/swarm.ts'
+import type { CredentialsRef, SwarmSpec } from '../../api/swarm.ts'
+import { groupsOf } from '../../api/swarm-group.ts'
 import type { ControllerRevision } from '../../kube/objects.ts'
 import { templateOf, type Template, type TemplateOverride } from '../../api/template.ts'
 

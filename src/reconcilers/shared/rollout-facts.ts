@@ -1,5 +1,5 @@
 import type { Draft } from '../../api/conditions.ts'
-import type { SwarmStatus } from '../../api/swarm.ts'
+import type { SwarmStatus } from '../../api/swarm-status.ts'
 
 /** The fields of a swarm's status that routers follow while there is a rollout. */
 export const FOLLOWED = ['traffic', 'guard', 'testers', 'mirror'] as const

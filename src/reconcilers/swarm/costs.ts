@@ -1,7 +1,7 @@
 import type { AgentStatus } from '../../api/agent.ts'
 import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
-import { groupsOf } from '../../api/swarm.ts'
+import { groupsOf } from '../../api/swarm-group.ts'
 import { controllerOf } from '../../kube/objects.ts'
 import { Account, type Costing, type StoredCost } from '../../scaling/account.ts'
 import { limitOf, type Cap, type Limit } from '../../scaling/budget.ts'

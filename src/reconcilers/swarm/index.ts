@@ -1,7 +1,7 @@
 import { OperatorError, WaitingError } from '../../errors.ts'
 import type { Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
-import type { SwarmStatus } from '../../api/swarm.ts'
+import type { SwarmStatus } from '../../api/swarm-status.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { swarmSelector } from './selector.ts'
 import { SWARMS, FIELD_MANAGER } from '../shared/kinds.ts'

@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import type { GroupSpec } from '../../api/swarm.ts'
+import type { GroupSpec } from '../../api/swarm-group.ts'
 import type { TopologyStatus } from '../../api/topology.ts'
 import { TERM } from '../../topology/leader.ts'
 import { epochAfter } from '../../topology/succession.ts'

@@ -1,7 +1,7 @@
 import { DRAIN, LABEL } from '../../api/names.ts'
 import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
-import { groupsOf } from '../../api/swarm.ts'
+import { groupsOf } from '../../api/swarm-group.ts'
 import { templateOf } from '../../api/template.ts'
 import { OperatorError } from '../../errors.ts'
 import { REASON } from '../../api/reasons.ts'

@@ -1,5 +1,5 @@
 import { REASON } from '../../api/reasons.ts'
-import type { SwarmStatus } from '../../api/swarm.ts'
+import type { SwarmStatus } from '../../api/swarm-status.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import type { Seen } from './observe.ts'
 

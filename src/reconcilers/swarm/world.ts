@@ -1,4 +1,4 @@
-import type { GroupSpec } from '../../api/swarm.ts'
+import type { GroupSpec } from '../../api/swarm-group.ts'
 import type { Topology } from '../../api/topology.ts'
 import type { Brake, Failure } from '../../health/brake.ts'
 import type { Cap, Limit, Tally } from '../../scaling/budget.ts'

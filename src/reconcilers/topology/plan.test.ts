@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { GroupSpec } from '../../api/swarm.ts'
+import type { GroupSpec } from '../../api/swarm-group.ts'
 import type { Topology } from '../../api/topology.ts'
 import { graphOf, type Member } from '../../topology/graph.ts'
 import { bodyOf, cardOf, headOf, listsOf, positionsOf, resultOf, type Shape } from './plan.ts'

@@ -1,5 +1,5 @@
 import type { Address } from '../../api/address.ts'
-import type { GroupSpec } from '../../api/swarm.ts'
+import type { GroupSpec } from '../../api/swarm-group.ts'
 import type { Topology } from '../../api/topology.ts'
 import type { Graph, Member } from '../../topology/graph.ts'
 import { MAX_NEIGHBOURS } from '../../topology/limits.ts'

@@ -1,6 +1,6 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import type { Guard } from '../../../src/api/swarm.ts'
+import type { Guard } from '../../../src/api/swarm-status.ts'
 import { RouterFeed } from '../../../src/router-client/feed.ts'
 import { eventually } from '../../support/wait.ts'
 import { answer, type TestAgent } from './agents.ts'
