@@ -578,3 +578,20 @@ describe('what people ask for', () => {
     })
   }
 })
+
+describe('a rollout that goes round in a circle', () => {
+  it('ends the pass with an error that says where, and nothing of it is stored', () => {
+    const lab = atPause()
+    let percent = 0
+    const step = {
+      do: 'setWeight',
+      get percent() {
+        return (percent += 1)
+      },
+    } as const
+    lab.course = { ...lab.course, steps: [step] }
+    const { state } = lab
+    expect(() => lab.pass()).to.throw('the rollout of revision v2 does not come to rest: Stepping, step 1')
+    expect(lab.state).to.equal(state)
+  })
+})

@@ -24,7 +24,7 @@ import { answerRequest, redirect } from './requests.ts'
 import { canServe, hasReady, readyCount, readyPercent, shareToDo, sizesFor } from './sizes.ts'
 import type { Plan, World } from './world.ts'
 
-/** Transitions in one pass at most, beside one for each step: more than any course needs, so that a mistake cannot hang the operator. */
+/** Transitions in one pass at most, beside one for each step: more than any way through the machine takes. */
 const MAX_TURNS = 32
 
 /** Number of new agents until a step says otherwise. */
@@ -32,19 +32,19 @@ const BY_WEIGHT = { by: 'Weight', value: 0 } as const
 
 /**
  * One pass over a rollout. It may run at any time and any number of times: everything it knows is in the stored state, which is to be
- * stored before, or together with, what the plan asks for. Without a stored state it takes the swarm over as it is.
+ * stored before, or together with, what the plan asks for. Without a stored state it takes the swarm over as it is. Throws when it goes
+ * round in a circle, which is a mistake in the machine.
  */
 export function planRollout(course: Course, stored: RolloutState | undefined, world: World): Plan {
   const state = stored ? structuredClone(stored) : takeOver(course, world)
   const pass: Pass = { course, world, state, events: [], times: [] }
   seeTemplate(pass)
   answerRequest(pass)
-  let turns = MAX_TURNS + course.steps.length
-  while (turns > 0 && advance(pass)) {
-    turns -= 1
+  for (let turns = 0; advance(pass); turns += 1) {
+    if (turns === MAX_TURNS + course.steps.length)
+      throw new Error(`the rollout of revision ${state.targetRevision} does not come to rest: ${state.activity}, step ${stepNumber(pass)}`)
     pass.times.length = 0
   }
-  if (turns === 0) pass.times.push(1)
   dropKept(pass)
   return planOf(pass)
 }
