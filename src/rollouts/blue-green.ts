@@ -5,6 +5,7 @@ import type { RolloutState } from '../api/rollout.ts'
 import { commonCourse } from './settings.ts'
 import type { Course, Step } from './course.ts'
 import { planRollout } from './machine.ts'
+import { WHOLE } from './sizes.ts'
 import type { Plan, World } from './world.ts'
 
 /**
@@ -33,7 +34,7 @@ const CHECK = { warmUp: 'warm-up', before: 'analysis before', after: 'analysis a
 
 /** What a blue-green rollout comes down to. */
 export function courseOfBlueGreen(spec: BlueGreenSpec): Course {
-  const before: Step[] = [{ do: 'setScale', scale: { by: 'Percent', value: 100 } }]
+  const before: Step[] = [{ do: 'setScale', scale: WHOLE }]
   if (spec.warmUp) before.push({ do: 'check', name: CHECK.warmUp })
   if (spec.prePromotion) before.push({ do: 'check', name: CHECK.before })
   if (spec.approval === 'Manual') before.push({ do: 'pause' })

@@ -6,6 +6,7 @@ import type { Course, Step } from './course.ts'
 import { commonCourse } from './settings.ts'
 import { DEFAULT_METRICS } from './defaults.ts'
 import { planRollout } from './machine.ts'
+import { BY_WEIGHT } from './sizes.ts'
 import type { Plan, World } from './world.ts'
 
 /** Weights of a canary that has no steps of its own; each is followed by an analysis. */
@@ -81,5 +82,5 @@ function stepOf({ setWeight, setReplicas, setMirror, pause }: CanaryStep): Step 
 
 function scaleOf({ count, percent }: NonNullable<CanaryStep['setReplicas']>): Scale {
   if (count !== undefined) return { by: 'Count', value: count }
-  return percent === undefined ? { by: 'Weight', value: 0 } : { by: 'Percent', value: percent }
+  return percent === undefined ? BY_WEIGHT : { by: 'Percent', value: percent }
 }

@@ -4,6 +4,7 @@ import {
   goBack,
   hasBackground,
   hashOfSteps,
+  isChecking,
   isHeld,
   keep,
   nextStep,
@@ -19,16 +20,13 @@ import {
   verdictOf,
   type Pass,
 } from './pass.ts'
-import { planOf } from './plan.ts'
+import { planOf, stableSizes } from './plan.ts'
 import { answerRequest, redirect } from './requests.ts'
-import { canServe, hasReady, readyCount, readyPercent, shareToDo, sizesFor } from './sizes.ts'
+import { BY_WEIGHT, canServe, hasReady, readyCount, readyPercent, shareToDo, sizesFor } from './sizes.ts'
 import type { Plan, World } from './world.ts'
 
 /** Transitions in one pass at most, beside one for each step: more than any way through the machine takes. */
 const MAX_TURNS = 32
-
-/** Number of new agents until a step says otherwise. */
-const BY_WEIGHT = { by: 'Weight', value: 0 } as const
 
 /**
  * One pass over a rollout. It may run at any time and any number of times: everything it knows is in the stored state, which is to be
@@ -46,6 +44,7 @@ export function planRollout(course: Course, stored: RolloutState | undefined, wo
     pass.times.length = 0
   }
   dropKept(pass)
+  noteShrunk(pass)
   return planOf(pass)
 }
 
@@ -241,8 +240,6 @@ function hasBreached(pass: Pass): boolean {
   return true
 }
 
-const isChecking = ({ course, state }: Pass) => state.activity === 'Stepping' && course.steps[state.step]?.do === 'check'
-
 function fails(pass: Pass, ...why: [Parameters<typeof goBack>[1], string]): true {
   goBack(pass, ...why)
   return true
@@ -371,4 +368,14 @@ function wait(pass: Pass, waitsFor: NonNullable<Pass['waitsFor']>): boolean {
 function dropKept({ state, world, times }: Pass): void {
   state.kept = state.kept.filter(({ until }) => Date.parse(until) > world.nowMs)
   for (const { until } of state.kept) times.push(Date.parse(until) - world.nowMs)
+}
+
+/** Whether the stable side is smaller than the swarm, or is to be: then it gets tasks back only as fast as it grows. */
+function noteShrunk(pass: Pass): void {
+  const { state, world } = pass
+  if (state.stableRevision === undefined) return
+  const sizes = stableSizes(pass)
+  const isWhole = sizes.every(({ replicas }, i) => replicas === world.groups[i]?.replicas)
+  if (!isWhole) state.isStableShrunk = true
+  else if (hasReady(world, state.stableRevision, sizes)) state.isStableShrunk = false
 }

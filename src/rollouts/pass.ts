@@ -20,11 +20,16 @@ export const timeText = (ms: number) => new Date(ms).toISOString()
 /** Something is tried out, or becomes stable. */
 export const isUnderWay = ({ activity }: RolloutState) => activity === 'Stepping' || activity === 'Promoting'
 
+/** The present step is a check: how that comes out decides whether it goes on. */
+export const isChecking = ({ course, state }: Pass) => state.activity === 'Stepping' && course.steps[state.step]?.do === 'check'
+
 /** Nothing goes on until a person says so. */
 export const isHeld = ({ course, state }: Pass) => course.paused || state.hold !== undefined
 
-/** Names of the runs of checks. They differ for each attempt, and each time that analyses begin anew. */
+/** Name of the run of the present step's check: another one for each attempt, and each time that analyses begin anew. */
 export const runOfStep = ({ attempt, round, step }: RolloutState) => `${attempt}.${round}/${step + 1}`
+
+/** Name of the run of what is measured all the time: another one as often. */
 export const runOfBackground = ({ attempt, round }: RolloutState) => `${attempt}.${round}/background`
 
 /** Whether a run goes on until the end of the rollout. */
@@ -44,6 +49,7 @@ export function verdictOf({ world }: Pass, run: string): Verdict {
   return world.checks.find((check) => check.run === run)?.verdict ?? { state: 'Running', message: 'nothing was measured yet' }
 }
 
+/** Tells people of something, once the state is stored. */
 export const tell = ({ events }: Pass, type: RolloutEvent['type'], reason: RolloutReason, message: string) =>
   events.push({ type, reason, message })
 

@@ -1,12 +1,10 @@
 import type { RolloutState } from '../api/rollout.ts'
-import { hasBackground, isUnderWay, runOfBackground, runOfGuard, runOfStep, type Pass } from './pass.ts'
-import { canServe, hasReady, shareToDo, sizesFor } from './sizes.ts'
+import { hasBackground, isChecking, isUnderWay, runOfBackground, runOfGuard, runOfStep, type Pass } from './pass.ts'
+import { BY_WEIGHT, canServe, shareToDo, sizesFor, WHOLE } from './sizes.ts'
 import type { GroupWanted, Plan, World } from './world.ts'
 
-/** A revision that has tasks while they go back is guarded all the same: routers that have cut it off do not send to it again. */
-const isGuarded = (state: RolloutState) => isUnderWay(state) || state.activity === 'Returning'
-
-const WHOLE = { by: 'Percent', value: 100 } as const
+/** The new revision may have tasks. It is guarded also while they go back: routers that have cut it off do not send to it again. */
+const mayHaveTasks = (state: RolloutState) => isUnderWay(state) || state.activity === 'Returning'
 
 /** What follows from a state that has settled: weights, agents, what is measured and guarded, and when to look again. */
 export function planOf(pass: Pass): Plan {
@@ -24,7 +22,7 @@ export function planOf(pass: Pass): Plan {
     sides,
     kept,
     checks: checksOf(pass),
-    ...(stable !== undefined && isGuarded(state) && { guard: { run: runOfGuard(state), revision: target } }),
+    ...(stable !== undefined && mayHaveTasks(state) && { guard: { run: runOfGuard(state), revision: target } }),
     ...mirrorOf(state),
     ...(waitsFor && { waitsFor }),
     ...(Number.isFinite(nextMs) && { checkAgainMs: Math.max(1, Math.ceil(nextMs)) }),
@@ -48,8 +46,7 @@ function weightsOf(state: RolloutState, world: World): Plan['weights'] {
 }
 
 function weightNow(state: RolloutState, world: World): number {
-  const hasTasks = isUnderWay(state) || state.activity === 'Returning'
-  return hasTasks && canServe(world, state.targetRevision) ? state.weight : 0
+  return mayHaveTasks(state) && canServe(world, state.targetRevision) ? state.weight : 0
 }
 
 /** The new agents; those for a weight that routers still follow stay until none does. */
@@ -61,27 +58,21 @@ function targetSizes(state: RolloutState, world: World): GroupWanted[] {
 }
 
 /** The stable agents: all of them, or as many as the tasks need that are still theirs in every router. */
-function stableSizes({ course, state, world }: Pass): GroupWanted[] {
-  const { targetRevision: target } = state
+export function stableSizes({ course, state, world }: Pass): GroupWanted[] {
   const mayShrink = course.dynamicStableScale && isUnderWay(state)
-  const gone = mayShrink ? Math.min(weightNow(state, world), world.inForce[target]?.least ?? 0) : 0
-  const sizes = sizesFor(world.groups, { by: 'Weight', value: 0 }, 100 - gone)
-  const isWhole = sizes.every(({ replicas }, i) => replicas === world.groups[i]?.replicas)
-  if (!isWhole) state.isStableShrunk = true
-  else if (state.stableRevision !== undefined && hasReady(world, state.stableRevision, sizes)) state.isStableShrunk = false
-  return sizes
+  const gone = mayShrink ? Math.min(weightNow(state, world), world.inForce[state.targetRevision]?.least ?? 0) : 0
+  return sizesFor(world.groups, BY_WEIGHT, 100 - gone)
 }
 
-/** Percent of the tasks that the new revision gets by now, those that it does a second time included. */
-const shareOf = ({ weight, mirror = 0 }: RolloutState) => weight + mirror
+/** The new revision gets tasks by now, be it to do them a second time. */
+const doesTasks = ({ weight, mirror = 0 }: RolloutState) => weight > 0 || mirror > 0
 
 /** What is to be measured now. The background goes on while the rollout is paused, so that a breach still ends it. */
 function checksOf(pass: Pass): Plan['checks'] {
-  const { course, state } = pass
+  const { state } = pass
   if (!isUnderWay(state) || state.stableRevision === undefined) return []
-  const isChecking = state.activity === 'Stepping' && course.steps[state.step]?.do === 'check'
   return [
-    ...(isChecking && state.hold === undefined ? [{ run: runOfStep(state), of: state.step }] : []),
-    ...(hasBackground(pass) && shareOf(state) > 0 ? [{ run: runOfBackground(state), of: 'background' as const }] : []),
+    ...(isChecking(pass) && state.hold === undefined ? [{ run: runOfStep(state), of: state.step }] : []),
+    ...(hasBackground(pass) && doesTasks(state) ? [{ run: runOfBackground(state), of: 'background' as const }] : []),
   ]
 }

@@ -1,16 +1,22 @@
 import type { RolloutState, Scale } from '../api/rollout.ts'
 import type { GroupWanted, World } from './world.ts'
 
+/** Agents by the weight: so many as the tasks need. */
+export const BY_WEIGHT = { by: 'Weight', value: 0 } as const
+
+/** All agents, whatever the weight. */
+export const WHOLE = { by: 'Percent', value: 100 } as const
+
 type Seen = Pick<World, 'groups' | 'ready'>
 
 /** Agents of one group for a share of the tasks; as many as that takes, so that none has more to do than before. */
-const shareOf = (replicas: number, percent: number) => Math.ceil((replicas * percent) / 100)
+const agentsFor = (replicas: number, percent: number) => Math.ceil((replicas * percent) / 100)
 
 /** Agents that each group of a revision needs for a weight; never more than the group has. */
 export function sizesFor(groups: readonly GroupWanted[], scale: Scale, weight: number): GroupWanted[] {
   return groups.map(({ name, replicas }) => {
     if (scale.by === 'Count') return { name, replicas: Math.min(replicas, scale.value) }
-    return { name, replicas: shareOf(replicas, scale.by === 'Percent' ? scale.value : weight) }
+    return { name, replicas: agentsFor(replicas, scale.by === 'Percent' ? scale.value : weight) }
   })
 }
 
