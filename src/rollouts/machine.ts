@@ -1,19 +1,17 @@
 import { MAX_RECENT, ROLLOUT_REASON as REASON, type RolloutState } from '../api/rollout.ts'
-import { textOf, type Course, type Step } from './course.ts'
+import { stopAtBreach } from './breach.ts'
+import { textOf, type Course } from './course.ts'
+import { wait } from './deadline.ts'
 import {
-  goBack,
+  beginChecksAnew,
   hasBackground,
   hashOfSteps,
-  isChecking,
   isHeld,
   keep,
   nextStep,
-  beginChecksAnew,
   remember,
   resultOf,
   runOfBackground,
-  runOfGuard,
-  runOfStep,
   stepNumber,
   tell,
   timeText,
@@ -22,7 +20,9 @@ import {
 } from './pass.ts'
 import { planOf, stableSizes } from './plan.ts'
 import { answerRequest, redirect } from './requests.ts'
-import { BY_WEIGHT, canServe, hasReady, readyCount, readyPercent, shareToDo, sizesFor } from './sizes.ts'
+import { BY_WEIGHT, canServe, hasReady, readyPercent } from './sizes.ts'
+import { doStep, isFollowed } from './steps.ts'
+import { takeOver } from './take-over.ts'
 import type { Plan, World } from './world.ts'
 
 /** Transitions in one pass at most, beside one for each step: more than any way through the machine takes. */
@@ -46,44 +46,6 @@ export function planRollout(course: Course, stored: RolloutState | undefined, wo
   dropKept(pass)
   noteShrunk(pass)
   return planOf(pass)
-}
-
-/**
- * The state of a rollout that was just attached. What was last complete is stable if it can serve. A rolling update that was under way
- * goes back first, as fast as the stable side has agents for it; then the steps begin.
- */
-function takeOver(course: Course, world: World): RolloutState {
-  const { currentRevision, templateRevision, nowMs } = world
-  const hasStable = canServe(world, currentRevision)
-  const now = timeText(nowMs)
-  const weight = world.inForce[templateRevision]?.most ?? 0
-  const isMidWay = hasStable && currentRevision !== templateRevision && weight > 0
-  const isRejected = hasStable && templateRevision !== currentRevision && templateRevision === world.rejectedRevision
-  return {
-    activity: isMidWay ? 'Returning' : 'Idle',
-    ...(hasStable && { stableRevision: currentRevision }),
-    ...(isRejected && { rejectedRevision: templateRevision }),
-    targetRevision: isMidWay || !hasStable ? templateRevision : currentRevision,
-    wantedRevision: templateRevision,
-    templateRevision,
-    attempt: 0,
-    round: 0,
-    startedAt: now,
-    step: 0,
-    stepSince: now,
-    stepsHash: hashOfSteps(course),
-    weight: isMidWay ? weight : 0,
-    aim: isMidWay ? weight : 0,
-    scale: BY_WEIGHT,
-    isForced: false,
-    isStableShrunk: isMidWay,
-    ...(isMidWay && {
-      failure: { reason: REASON.templateChanged, message: 'the rollout was attached in the middle of an update', at: now, step: 0 },
-    }),
-    kept: [],
-    recentStable: [],
-    history: [],
-  }
 }
 
 function seeTemplate(pass: Pass): void {
@@ -182,7 +144,7 @@ function comeBack(pass: Pass): boolean {
 function goOn(pass: Pass): boolean {
   const { course, state, world } = pass
   if (state.stableRevision === undefined) return becomeFirst(pass)
-  if (hasBreached(pass)) return true
+  if (stopAtBreach(pass)) return true
   if (isHeld(pass)) return wait(pass, 'Person')
   if (!world.groups.some((group) => group.replicas > 0)) return wait(pass, 'Replicas')
   if (world.isMassFailure) return wait(pass, 'MassFailure')
@@ -220,31 +182,6 @@ function becomeFirst(pass: Pass): boolean {
   return true
 }
 
-/** Looks for what ends a rollout, or holds it. This comes before everything else, so that nothing goes on after a breach. */
-function hasBreached(pass: Pass): boolean {
-  const { course, state, world } = pass
-  const trip = world.trips.find(({ run }) => run === runOfGuard(state))
-  if (trip) return fails(pass, REASON.guardTripped, trip.message)
-  const runs = [...(isChecking(pass) ? [runOfStep(state)] : []), ...(hasBackground(pass) ? [runOfBackground(state)] : [])]
-  const verdicts = runs.map((run) => verdictOf(pass, run))
-  const failed = verdicts.find((verdict) => verdict.state === 'Failed')
-  if (failed) return fails(pass, REASON.analysisFailed, failed.message)
-  const broken = verdicts.find((verdict) => verdict.state === 'Error')
-  if (broken) return fails(pass, REASON.analysisError, broken.message)
-  const unclear = verdicts.find((verdict) => verdict.state === 'Inconclusive')
-  if (!unclear || state.hold || state.isForced) return false
-  if (course.onInconclusive === 'Abort') return fails(pass, REASON.analysisInconclusive, unclear.message)
-  const message = unclear.message.slice(0, 1024)
-  state.hold = { reason: REASON.analysisInconclusive, message, since: timeText(world.nowMs) }
-  tell(pass, 'Warning', REASON.analysisInconclusive, `revision ${state.targetRevision} waits for a person: ${message}`)
-  return true
-}
-
-function fails(pass: Pass, ...why: [Parameters<typeof goBack>[1], string]): true {
-  goBack(pass, ...why)
-  return true
-}
-
 /** The steps were changed while it was on its way: they are begun anew, from the weight that it has. */
 function beginSteps(pass: Pass): true {
   const { course, state } = pass
@@ -255,60 +192,6 @@ function beginSteps(pass: Pass): true {
   delete state.deadline
   tell(pass, 'Normal', REASON.restarted, `the steps were changed: revision ${state.targetRevision} begins with the first one again`)
   return true
-}
-
-/** Does one step as far as it goes; returns what it waits for, if it is not done. */
-function doStep(pass: Pass, step: Step): Pass['waitsFor'] {
-  const { state, world } = pass
-  switch (step.do) {
-    case 'setWeight':
-      return setWeight(pass, step.percent)
-    case 'setScale':
-      state.scale = step.scale
-      return hasReady(world, state.targetRevision, sizesFor(world.groups, step.scale, state.aim)) ? undefined : 'Agents'
-    case 'setMirror':
-      return setMirror(pass, step.percent)
-    case 'pause': {
-      if (!isAlive(pass)) return 'Agents'
-      if (step.durationMs === undefined) return 'Person'
-      const leftMs = Date.parse(state.stepSince) + step.durationMs - world.nowMs
-      if (leftMs <= 0) return undefined
-      pass.times.push(leftMs)
-      return 'Time'
-    }
-    case 'check':
-      if (!isAlive(pass)) return 'Agents'
-      return verdictOf(pass, runOfStep(state)).state === 'Successful' ? undefined : 'Check'
-  }
-}
-
-/** A revision that has tasks must be able to do them. */
-const isAlive = ({ state, world }: Pass) => state.weight === 0 || canServe(world, state.targetRevision)
-
-/** Agents come before the weight. They go after it: those that any router still sends tasks to stay (see plan.ts). */
-function setWeight(pass: Pass, percent: number): Pass['waitsFor'] {
-  const { state, world } = pass
-  const { targetRevision: target } = state
-  const isReady = hasReady(world, target, sizesFor(world.groups, state.scale, percent)) && (percent === 0 || canServe(world, target))
-  state.aim = percent
-  if (percent > state.weight && !isReady) return 'Agents'
-  state.weight = percent
-  return isFollowed(pass) ? undefined : 'Routers'
-}
-
-/** Routers begin at once, and leave out what nobody is free for; the step is done when there are the agents for it. */
-function setMirror({ state, world }: Pass, percent: number): Pass['waitsFor'] {
-  const { targetRevision: target, scale } = state
-  delete state.mirror
-  if (percent === 0) return undefined
-  state.mirror = percent
-  return canServe(world, target) && hasReady(world, target, sizesFor(world.groups, scale, shareToDo(state))) ? undefined : 'Agents'
-}
-
-/** Whether all routers follow the weight that is asked for. */
-function isFollowed({ state, world }: Pass): boolean {
-  const { least, most } = world.inForce[state.targetRevision] ?? { least: 0, most: 0 }
-  return least === state.weight && most === state.weight
 }
 
 /** Whether what is measured all the time has succeeded, unless a person does not ask for it. */
@@ -339,32 +222,7 @@ function promote(pass: Pass): boolean {
   return true
 }
 
-/**
- * Nothing more can be done now. The clock of the deadline runs only while agents or routers are waited for; each agent more that
- * is ready winds it up again. Returns true when its time is up.
- */
-function wait(pass: Pass, waitsFor: NonNullable<Pass['waitsFor']>): boolean {
-  const { course, state, world } = pass
-  pass.waitsFor = waitsFor
-  const ready = readyCount(world, state.targetRevision)
-  let clock = state.deadline
-  if (!clock || ready > clock.ready) clock = { leftMs: course.deadlineMs, ready }
-  const sinceMs = clock.since === undefined ? world.nowMs : Date.parse(clock.since)
-  const leftMs = Math.max(0, clock.leftMs - Math.max(0, world.nowMs - sinceMs))
-  const isRunning = waitsFor === 'Agents' || waitsFor === 'Routers'
-  if (!isRunning) {
-    state.deadline = { leftMs, ready: clock.ready }
-    return false
-  }
-  state.deadline = { ...clock, since: timeText(sinceMs) }
-  if (leftMs > 0) {
-    pass.times.push(leftMs)
-    return false
-  }
-  const what = waitsFor === 'Agents' ? `${ready} agents of it are ready and no more became so` : 'not all routers follow its weight'
-  return fails(pass, REASON.deadlineExceeded, `${what} within ${course.deadlineMs / 1000} s`)
-}
-
+/** Agents of earlier revisions go when their time is up. */
 function dropKept({ state, world, times }: Pass): void {
   state.kept = state.kept.filter(({ until }) => Date.parse(until) > world.nowMs)
   for (const { until } of state.kept) times.push(Date.parse(until) - world.nowMs)
