@@ -1,3 +1,5 @@
+import type { CanarySpec } from '../api/canary-rollout.ts'
+import { durationMs } from '../api/duration.ts'
 import type { Scale } from '../api/rollout.ts'
 
 /** One thing to do on the way. A check is an analysis or a warm-up: something outside says how it came out. */
@@ -20,6 +22,23 @@ export type Course = {
   readonly deadlineMs: number
   readonly paused: boolean
   readonly dynamicStableScale: boolean
+}
+
+type Common = Pick<
+  CanarySpec,
+  'onInconclusive' | 'rollbackWindow' | 'abortScaleDownDelay' | 'scaleDownDelay' | 'progressDeadline' | 'paused'
+>
+
+/** The rules that the specs of both kinds have in common. */
+export function commonCourse(spec: Common): Omit<Course, 'steps' | 'dynamicStableScale' | 'backgroundFrom'> {
+  return {
+    onInconclusive: spec.onInconclusive,
+    rollbackWindow: spec.rollbackWindow,
+    abortScaleDownDelayMs: durationMs(spec.abortScaleDownDelay),
+    scaleDownDelayMs: durationMs(spec.scaleDownDelay),
+    deadlineMs: durationMs(spec.progressDeadline),
+    paused: spec.paused,
+  }
 }
 
 const UNITS: readonly (readonly [string, number])[] = [

@@ -8,7 +8,6 @@ import { RolloutLab } from '../../test/support/rollout-lab.ts'
 import { kstatus } from '../../test/support/kstatus.ts'
 import { checkOfBlueGreen, courseOfBlueGreen } from './blue-green.ts'
 import { courseOfCanary, metricsOfCanary } from './canary.ts'
-import { guardRulesOf } from './settings.ts'
 import { conditionsOf, stepText } from './conditions.ts'
 import { textOf, type Course, type Step } from './course.ts'
 
@@ -38,7 +37,7 @@ describe('a canary', () => {
       paused: false,
       dynamicStableScale: false,
     })
-    expect(guardRulesOf(spec.guard)).to.deep.equal({ maxErrorPercent: 10, minSamples: 10, windowMs: 30_000 })
+    expect(spec.guard).to.deep.equal({ maxErrorPercent: 10, minSamples: 10, window: '30s' })
   })
 
   it('does the steps that are written', () => {
