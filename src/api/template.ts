@@ -1,6 +1,12 @@
 import Type, { type Static } from 'typebox'
 import { choice, dataKey, duration, isDuration, keyedBy, objectName, rules, text } from './schema.ts'
 
+/** Port that an agent listens on when its template names none. */
+export const DEFAULT_PORT = 8080
+
+/** Path on which an agent says that it takes tasks when its template names none. */
+export const DEFAULT_HEALTH_PATH = '/health'
+
 const keyRef = (kind: string) =>
   Type.Object(
     {
@@ -90,7 +96,7 @@ const READINESS = {
     message: 'must begin with / and have no spaces, such as /health; write other characters in percent-encoding',
     maxLength: 512,
     description: 'Path that answers 2xx when the agent takes tasks.',
-    default: '/health',
+    default: DEFAULT_HEALTH_PATH,
   }),
   interval: duration({
     default: '250ms',
@@ -170,7 +176,7 @@ const FIELDS = {
       },
     ),
   }),
-  port: port({ default: 8080, description: 'Port the agent listens on; the command gets it as PORT.' }),
+  port: port({ default: DEFAULT_PORT, description: 'Port the agent listens on; the command gets it as PORT.' }),
   env: Type.Array(EnvVar, { ...keyedBy('name'), maxItems: 100, default: [], description: 'Environment variables of the command.' }),
   files: Type.Array(File, { ...FILES, maxItems: 64, default: [], description: 'Files that are written before the command starts.' }),
   maxConcurrentTasks: Type.Integer({

@@ -3,7 +3,7 @@ import type { Agent, Swarm } from '../api/objects.ts'
 import { DEFAULT_ADAPTIVE, DEFAULT_CONSENSUS, type Consensus, type Routing } from '../api/routing.ts'
 import type { SwarmMirror } from '../api/rollout-traffic.ts'
 import { groupsOf } from '../api/swarm-group.ts'
-import { templateOf } from '../api/template.ts'
+import { DEFAULT_HEALTH_PATH, templateOf } from '../api/template.ts'
 import type { AdaptiveRules } from '../routing/adaptive.ts'
 import type { AgentFacts, Slot } from '../routing/slot.ts'
 import { Fleet } from '../routing/fleet.ts'
@@ -109,7 +109,7 @@ const UNKNOWN_RULES: FleetRules = {
 }
 
 /** How agents are probed before their Swarm has been seen. */
-export const UNKNOWN_PROBE: ProbeRules = { path: '/health', timeoutMs: 250, intervalMs: 250, failureThreshold: 3 }
+export const UNKNOWN_PROBE: ProbeRules = { path: DEFAULT_HEALTH_PATH, timeoutMs: 250, intervalMs: 250, failureThreshold: 3 }
 
 /** Reads the settings of a Swarm that the API server has validated. */
 export function settingsOf({ spec, status }: Swarm): Settings {

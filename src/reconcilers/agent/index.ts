@@ -2,19 +2,23 @@ import type { AgentStatus } from '../../api/agent.ts'
 import type { Agent } from '../../api/objects.ts'
 import { LAST_OUTPUT, SANDBOX_FINALIZER } from '../../api/names.ts'
 import { REASON } from '../../api/reasons.ts'
-import { OperatorError } from '../../errors.ts'
+import { DEFAULT_HEALTH_PATH, DEFAULT_PORT } from '../../api/template.ts'
+import { OperatorError, StalledError, WaitingError } from '../../errors.ts'
 import { AGENTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { referencesOf } from '../shared/revision.ts'
 import { sameStatus } from '../shared/same-status.ts'
 import type { Stores } from '../shared/stores.ts'
 import type { AgentDeps } from './deps.ts'
 import { observeAgent, type Seen } from './observe.ts'
-import { Pass, retryOf } from './pass.ts'
+import { Pass } from './pass.ts'
 import { planAgent } from './plan.ts'
 import { statusOf } from './status.ts'
 
 /** More steps than any way through the plan takes. */
 const MOST_STEPS = 12
+
+/** How long a stalled agent rests before its provider is asked again: what stalls it may be put right over there. Milliseconds. */
+const STALLED_RETRY_MS = 30_000
 
 /** One pass over an agent: look, take the steps that are due, tell. Safe to run again at any time and after a crash at any line. */
 export async function reconcileAgent(key: string, deps: AgentDeps, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
@@ -50,9 +54,15 @@ export async function reconcileAgent(key: string, deps: AgentDeps, signal: Abort
     return {}
   }
   await tell({ seen, pass, error }, deps, signal)
-  if (error && retryOf(error) === undefined) throw error
   const requeueAfterMs = error ? retryOf(error) : checkAgainMs
+  if (error && requeueAfterMs === undefined) throw error
   return requeueAfterMs === undefined ? {} : { requeueAfterMs }
+}
+
+/** When to come back after an error that nothing in the cluster will end. */
+function retryOf(error: OperatorError): number | undefined {
+  if (error instanceof StalledError) return STALLED_RETRY_MS
+  return error instanceof WaitingError ? error.retryAfterMs : undefined
 }
 
 const NO_KEY: ReadonlySet<string> = new Set([
@@ -91,8 +101,8 @@ async function tell({ seen, pass, error }: Told, { stores, vitals }: AgentDeps, 
   const { agent, template } = seen
   const status = statusOf({
     spec: agent.spec,
-    port: template?.port ?? 8080,
-    path: template?.readiness.path ?? '/health',
+    port: template?.port ?? DEFAULT_PORT,
+    path: template?.readiness.path ?? DEFAULT_HEALTH_PATH,
     deleting: seen.world.deleting,
     stored: agent.status ?? { observedGeneration: -1 },
     ...(pass.sandbox && { sandbox: pass.sandbox }),

@@ -1,27 +1,25 @@
-import { durationMs } from '../../api/duration.ts'
-import type { AgentStatus } from '../../api/agent.ts'
 import { REASON } from '../../api/reasons.ts'
-import type { Template } from '../../api/template.ts'
-import { OperatorError, StalledError, WaitingError } from '../../errors.ts'
+import { DEFAULT_PORT, type Template } from '../../api/template.ts'
+import { OperatorError, WaitingError } from '../../errors.ts'
 import { AmbiguousCreateError, SandboxGoneError } from '../../e2b/errors.ts'
-import { stampOf } from '../../e2b/metadata.ts'
 import type { Provider } from '../../e2b/provider.ts'
 import type { Connected } from '../../e2b/session.ts'
-import { lastLines } from './last-lines.ts'
 import { KeyReader } from '../shared/contents.ts'
-import type { Seen } from './observe.ts'
+import { checksOf } from './checks.ts'
 import type { AgentDeps } from './deps.ts'
-import { madeFrom, type SandboxSize } from './sightings.ts'
+import { identityVariables, stampFor } from './identity.ts'
+import { lastLines } from './last-lines.ts'
+import { exitMessage, LOSS_TEXT } from './losses.ts'
+import type { Seen } from './observe.ts'
 import type { LossReason, Step, World } from './plan.ts'
+import { newSandbox, STATE, withKnown, type SandboxStatus } from './sandbox-status.ts'
+import { madeFrom, type SandboxSize } from './sightings.ts'
 
 /** How long a pass that has just started an agent waits for it to get ready, so that one status write is enough. Milliseconds. */
 const WAIT_READY_MS = 1_000
 
 /** A revision comes before its agents and goes after them; this is only for what happens in between. Milliseconds. */
 const REVISION_RETRY_MS = 1_000
-
-/** How long a stalled agent rests before its provider is asked again: what stalls it may be put right over there. Milliseconds. */
-export const STALLED_RETRY_MS = 30_000
 
 /** What the steps of one pass have found out; starts from what is stored. */
 export class Pass {
@@ -34,7 +32,7 @@ export class Pass {
   /** The look at how large a new sandbox is, which goes on beside its start as well. */
   #sizeSeen: Promise<void> = Promise.resolve()
   world: World
-  sandbox: AgentStatus['sandbox']
+  sandbox: SandboxStatus | undefined
   lost: { reason: LossReason; message: string } | undefined
   /** The last lines of a command that has ended, where its swarm wants them to be told. */
   lastOutput = ''
@@ -44,13 +42,9 @@ export class Pass {
     this.#seen = seen
     this.#deps = deps
     this.#signal = signal
-    this.sandbox = seen.agent.status?.sandbox
     this.world = seen.world
-    const endsAtMs = deps.sightings.endOf(this.#uid)
-    const timeout = seen.swarm?.spec.lifecycle.sandboxTimeout
-    if (this.sandbox && timeout !== undefined) this.sandbox = { ...this.sandbox, timeout }
-    if (this.sandbox && endsAtMs !== undefined) this.sandbox = { ...this.sandbox, endsAt: new Date(endsAtMs).toISOString() }
-    if (this.sandbox) this.sandbox = { ...this.sandbox, ...this.#size }
+    const stored = seen.agent.status?.sandbox
+    this.sandbox = stored && withKnown(stored, { timeout: this.#timeout, endsAtMs: deps.sightings.endOf(this.#uid), size: this.#size })
     this.#watch()
   }
 
@@ -78,7 +72,7 @@ export class Pass {
       case 'kill':
         await this.#provider.kill(this.#id, this.#call)
         this.#deps.prober.forget(this.#uid)
-        return this.#set({ state: 'Gone' })
+        return this.#change({ state: 'Gone' })
       case 'release':
         this.isReleased = true
         this.world = { ...this.world, isHeld: false }
@@ -100,6 +94,9 @@ export class Pass {
   get #id(): string {
     return this.sandbox?.id ?? ''
   }
+  get #timeout(): string | undefined {
+    return this.#seen.swarm?.spec.lifecycle.sandboxTimeout
+  }
 
   /** Looks for a sandbox that an earlier, interrupted create may have left; keeps one, ends the others. */
   async #find(): Promise<void> {
@@ -110,43 +107,27 @@ export class Pass {
     this.world = { ...this.world, mayExist: false }
     if (!kept) return
     if (kept.size) this.#deps.sightings.measured(this.#uid, madeFrom(this.#seen.agent), kept.size)
-    this.#set({ ...this.#fresh(kept.sandboxId, kept.startedAtMs, undefined), state: STATE[kept.state] })
+    this.#set({ ...this.#made({ id: kept.sandboxId, startedAtMs: kept.startedAtMs }), state: STATE[kept.state] })
     if (!this.world.deleting) await this.#connected()
   }
 
   async #create(): Promise<void> {
     const template = this.#template()
-    const { metadata, spec } = this.#seen.agent
+    const { agent, swarm, sandboxTimeoutMs: timeoutMs } = this.#seen
     this.#contents(template) // what is missing is found before a sandbox costs anything
-    const provider = this.#provider
-    this.#deps.stores.fresh.delete(spec.nonce)
+    const metadata = stampFor(agent, swarm, this.#deps.operatorId)
+    const wanted = { templateId: template.sandboxTemplate, timeoutMs, network: template.network, metadata }
+    this.#deps.stores.fresh.delete(agent.spec.nonce)
     try {
-      const session = await provider.create(
-        {
-          templateId: template.sandboxTemplate,
-          timeoutMs: this.#seen.sandboxTimeoutMs,
-          network: template.network,
-          metadata: stampOf({
-            operator: this.#deps.operatorId,
-            namespace: metadata.namespace,
-            swarm: spec.swarm,
-            swarmUid: this.#seen.swarm?.metadata.uid ?? '',
-            agent: metadata.name,
-            agentUid: metadata.uid,
-            nonce: spec.nonce,
-            revision: spec.revision,
-          }),
-        },
-        this.#call,
-      )
-      this.#set(this.#fresh(session.sandboxId, session.startedAtMs, session.domain))
+      const session = await this.#provider.create(wanted, this.#call)
+      this.#set(this.#made({ id: session.sandboxId, startedAtMs: session.startedAtMs, domain: session.domain }))
       this.#adopt(session)
       this.#sizeSeen = this.#measure(session.sandboxId)
       this.#sizeSeen.catch(() => undefined) // heard where it is waited for
     } catch (error) {
       // Only a create that certainly did nothing may be tried again without looking first.
       const isCertain = error instanceof OperatorError && !(error instanceof AmbiguousCreateError)
-      if (isCertain && !this.sandbox) this.#deps.stores.fresh.add(spec.nonce)
+      if (isCertain && !this.sandbox) this.#deps.stores.fresh.add(agent.spec.nonce)
       throw error
     }
   }
@@ -160,7 +141,7 @@ export class Pass {
     this.#deps.prepared.remember(this.#uid, files)
     await this.#tokenStored
     await this.#sizeSeen
-    this.#set({ prepared: true, ...this.#size })
+    this.#change({ prepared: true, ...this.#size })
     this.world = { ...this.world, isPrepared: true }
   }
 
@@ -169,22 +150,12 @@ export class Pass {
     const contents = this.#contents(template)
     const session = await this.#connected()
     if (!session) return
-    const { metadata, spec } = this.#seen.agent
-    const env = {
-      ...contents.env,
-      PORT: String(template.port),
-      SWARM_NAME: spec.swarm,
-      SWARM_NAMESPACE: metadata.namespace,
-      SWARM_GROUP: spec.group,
-      SWARM_ROLE: spec.role,
-      SWARM_AGENT: metadata.name,
-      SWARM_REVISION: spec.revision,
-    }
+    const env = { ...contents.env, ...identityVariables(this.#seen.agent, template.port) }
     if (!this.#deps.prepared.has(this.#uid, contents.files)) await this.#provider.prepare(session.session, contents.files, this.#call)
     await this.#provider.start(session.session, { command: template.command, env }, this.#call)
     await this.#tokenStored // checks need it; when this fails the start is gone through again, which starts nothing twice
     await this.#sizeSeen
-    this.#set({ commandStarted: true, port: template.port, ...this.#size })
+    this.#change({ commandStarted: true, port: template.port, ...this.#size })
     this.#deps.prepared.forget(this.#uid)
     this.#watch()
   }
@@ -210,7 +181,7 @@ export class Pass {
   async #verify(): Promise<void> {
     const seen = await this.#provider.get(this.#id, this.#call)
     this.#deps.sightings.clear(this.#uid)
-    this.#set({ state: seen ? STATE[seen.state] : 'Gone' })
+    this.#change({ state: seen ? STATE[seen.state] : 'Gone' })
     this.world = { ...this.world, isSuspect: false }
     if (seen?.state !== 'running' || this.world.health?.outcome !== 'sandbox-gone') return
     // The proxy in front of it is behind the times; the next check shows which of the two is right.
@@ -220,7 +191,7 @@ export class Pass {
   async #pause(): Promise<void> {
     const outcome = await this.#provider.pause(this.#id, this.#call)
     this.#deps.prober.forget(this.#uid)
-    this.#set({ state: outcome === 'gone' ? 'Gone' : 'Paused' })
+    this.#change({ state: outcome === 'gone' ? 'Gone' : 'Paused' })
   }
 
   async #resume(): Promise<void> {
@@ -233,7 +204,7 @@ export class Pass {
   async #giveUp(reason: LossReason): Promise<void> {
     if (this.sandbox && this.sandbox.state !== 'Gone') await this.#provider.kill(this.#id, this.#call)
     this.#deps.prober.forget(this.#uid)
-    if (this.sandbox) this.#set({ state: 'Gone' })
+    if (this.sandbox) this.#change({ state: 'Gone' })
     this.lost ??= { reason, message: LOSS_TEXT[reason] }
     this.world = { ...this.world, isLost: true }
   }
@@ -245,11 +216,11 @@ export class Pass {
       const session = await this.#provider.resume(this.#id, this.#seen.sandboxTimeoutMs, this.#call)
       this.#adopt(session)
       await this.#tokenStored
-      this.#set({ state: 'Running', ...(session.domain && { domain: session.domain }) })
+      this.#change({ state: 'Running', ...(session.domain && { domain: session.domain }) })
       return session
     } catch (error) {
       if (!(error instanceof SandboxGoneError)) throw error
-      this.#set({ state: 'Gone' })
+      this.#change({ state: 'Gone' })
       return undefined
     }
   }
@@ -263,20 +234,9 @@ export class Pass {
     this.#tokenStored.catch(() => undefined) // heard where it is waited for
   }
 
-  #fresh(id: string, startedAtMs: number, domain: string | undefined): NonNullable<AgentStatus['sandbox']> {
-    const port = this.#seen.template?.port ?? 8080
-    const timeout = this.#seen.swarm?.spec.lifecycle.sandboxTimeout
-    const startedAt = new Date(startedAtMs).toISOString()
-    return {
-      id,
-      state: 'Running',
-      commandStarted: false,
-      ...(domain && { domain }),
-      port,
-      startedAt,
-      ...(timeout && { timeout }),
-      ...this.#size,
-    }
+  #made({ id, startedAtMs, domain }: { id: string; startedAtMs: number; domain?: string | undefined }): SandboxStatus {
+    const port = this.#seen.template?.port ?? DEFAULT_PORT
+    return newSandbox({ id, port, startedAtMs, domain, timeout: this.#timeout, size: this.#size })
   }
 
   /** Asks how large the first sandbox of its kind is. When that fails nothing is lost: the next look at all sandboxes tells. */
@@ -293,44 +253,24 @@ export class Pass {
     return this.#deps.sightings.sizeOf(this.#uid, madeFrom(this.#seen.agent))
   }
 
-  #set(change: Partial<NonNullable<AgentStatus['sandbox']>>): void {
-    const { startedAt, id, port } = { ...this.sandbox, ...change }
-    if (startedAt === undefined || id === undefined || port === undefined) throw new TypeError('a sandbox is described before it changes')
-    this.sandbox = { state: 'Running', commandStarted: false, ...this.sandbox, ...change, id, port, startedAt }
-    this.world = { ...this.world, sandbox: { state: this.sandbox.state, commandStarted: this.sandbox.commandStarted } }
+  #change(change: Partial<SandboxStatus>): void {
+    if (!this.sandbox) throw new TypeError('a sandbox is described before it changes')
+    this.#set({ ...this.sandbox, ...change })
+  }
+
+  #set(sandbox: SandboxStatus): void {
+    this.sandbox = sandbox
+    this.world = { ...this.world, sandbox: { state: sandbox.state, commandStarted: sandbox.commandStarted } }
   }
 
   /** Has the agent checked, if there is something to check, and takes over what is known of its health. */
   #watch(): void {
-    const { agent, template } = this.#seen
-    const { sandbox } = this
-    const { namespace, name, uid } = agent.metadata
-    const isWatchable = sandbox?.state === 'Running' && sandbox.commandStarted && template && !this.world.deleting && !this.world.isLost
-    if (!isWatchable) {
-      this.#deps.prober.forget(uid)
-      return
-    }
-    const { readiness, port } = template
-    const { tokens, probe } = this.#deps
-    const timeoutMs = durationMs(readiness.timeout)
-    this.#deps.prober.watch({
-      uid,
-      key: `${namespace}/${name}`,
-      intervalMs: durationMs(readiness.interval),
-      failureThreshold: readiness.failureThreshold,
-      check: () => {
-        const trafficAccessToken = tokens.get(namespace, agent.spec.swarm, name)
-        const target = {
-          sandboxId: sandbox.id,
-          port,
-          path: readiness.path,
-          ...(sandbox.domain && { domain: sandbox.domain }),
-          ...(trafficAccessToken && { trafficAccessToken }),
-        }
-        return probe(target, timeoutMs)
-      },
-    })
-    const health = this.#deps.prober.health(uid)
+    const { prober } = this.#deps
+    const isOver = this.world.deleting || this.world.isLost
+    const checks = isOver ? undefined : checksOf(this.#seen, this.sandbox, this.#deps)
+    if (!checks) return prober.forget(this.#uid)
+    prober.watch(checks)
+    const health = prober.health(this.#uid)
     if (health) this.world = { ...this.world, health }
   }
 
@@ -344,31 +284,4 @@ export class Pass {
   #contents(template: Template) {
     return new KeyReader(this.#deps.stores.references, this.#seen.agent.metadata.namespace).contentsOf(template)
   }
-}
-
-/** The provider's words for the state of a sandbox, and ours. */
-const STATE = { running: 'Running', paused: 'Paused' } as const
-
-const LOSS_TEXT: Record<LossReason, string> = {
-  SandboxGone: 'its sandbox has ended at the provider',
-  CommandExited: 'its command has ended',
-  NotResponding: 'it has not answered for spec.template.readiness.replaceAfter',
-}
-
-function exitMessage(code: number | undefined): string {
-  const hint = code === undefined ? undefined : EXIT_HINT[code]
-  return `its command ended with exit code ${code ?? 'unknown'}${hint ? `: ${hint}` : ''}; an agent runs until it is ended`
-}
-
-const EXIT_HINT: Readonly<Record<number, string>> = {
-  0: 'it had nothing more to do',
-  126: 'the program is not executable',
-  127: 'the program was not found in the sandbox',
-  137: 'it was killed, often for want of memory',
-}
-
-/** When to come back after an error that nothing in the cluster will end. */
-export function retryOf(error: OperatorError): number | undefined {
-  if (error instanceof StalledError) return STALLED_RETRY_MS
-  return error instanceof WaitingError ? error.retryAfterMs : undefined
 }
