@@ -1,6 +1,6 @@
 import { REASON, type Reason } from '../api/reasons.ts'
 import { StalledError, TransientError, WaitingError } from '../errors.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { type Doing, wordsOf } from './errors.ts'
 import { CALLS, CALL_WAIT_MS, CREATE_WAIT_MS, QUOTA_PAUSE_MS, REJECTED_KEY_PAUSE_MS } from './limits.ts'
 import { Gate } from './rate-limiter.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { addressOf, type Address, type Sandbox } from '../api/address.ts'
-import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { WALL_CLOCK, type Clock } from '../time/clock.ts'
 import { Credential } from './credential.ts'
 import { Deliveries, type Delivered, type Delivery } from './deliveries.ts'
 import { type ProviderMetrics, providerMetrics } from './metrics.ts'
@@ -36,7 +36,7 @@ export class Providers {
     const id = createHash('sha256').update(apiKey).digest('base64')
     const known = this.#providers.get(id)
     if (known) return known
-    const { endpoints, createsPerSecond, clock = SYSTEM_CLOCK } = this.#options
+    const { endpoints, createsPerSecond, clock = WALL_CLOCK } = this.#options
     const credential = new Credential({ createsPerSecond, clock })
     const provider = new Provider({ ...endpoints, apiKey, debug: false }, credential, { metrics: this.#metrics, probes: this.#probes })
     this.#providers.set(id, provider)

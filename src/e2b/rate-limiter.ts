@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { OPEN_WINDOW } from './limits.ts'
 
 /** A wait for a turn. `isFirst` puts one who had a turn already, but must go again, before the others. */

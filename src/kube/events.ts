@@ -4,7 +4,7 @@ import { KubeApiError } from './api-error.ts'
 import type { KubeClient } from './client.ts'
 import { EVENT_LIMITS, EventAggregator, type EventLimits, type EventSeries, type Happening } from './event-aggregator.ts'
 import { EVENTS, keyOf, type CoreEvent, type KubeObject } from './objects.ts'
-import { pause } from './pause.ts'
+import { pause } from '../time/pause.ts'
 
 /** `component` is shown as the source; `instance` tells the replicas apart. */
 export interface EventRecorderOptions {

@@ -2,9 +2,10 @@ import type { Logger } from 'winston'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
 import { KubeApiError } from './api-error.ts'
 import type { KubeClient } from './client.ts'
-import { SYSTEM_CLOCK, type Clock } from './clock.ts'
+import { spreadMs } from '../time/backoff.ts'
+import { MONOTONIC_CLOCK, type Clock } from '../time/clock.ts'
 import { LEASES, type Lease } from './objects.ts'
-import { pause } from './pause.ts'
+import { pause } from '../time/pause.ts'
 
 /** `identity` must be unique to this process. `durationMs`: without a renewal for so long, others take over. */
 export interface LeaseOptions {
@@ -58,7 +59,7 @@ export class LeaderElection {
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#clock = options.clock ?? SYSTEM_CLOCK
+    this.#clock = options.clock ?? MONOTONIC_CLOCK
     this.#durationMs = Math.max(1_000, options.durationMs ?? 15_000)
     this.#sight = { lease: undefined, sinceMs: this.#clock.now() }
     this.#setGauge(0)
@@ -192,7 +193,7 @@ export class LeaderElection {
 
   /** Five tries fit in the time for which the lease is safe; chance keeps candidates from marching in step. */
   #periodMs(): number {
-    return (this.#durationMs / 7.5) * (0.8 + 0.4 * Math.random())
+    return spreadMs(this.#durationMs / 7.5, 0.2, Math.random())
   }
 
   #setGauge(value: number): void {

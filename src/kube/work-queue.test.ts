@@ -1,42 +1,9 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Clock } from './clock.ts'
+import { HandClock } from '../../test/support/hand-clock.ts'
 import { DelayHeap } from './delay-heap.ts'
 import { WorkQueue } from './work-queue.ts'
-
-class HandClock implements Clock {
-  #now = 0
-  #timers: { dueMs: number; run: () => void }[] = []
-  timersSet = 0
-
-  now(): number {
-    return this.#now
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { dueMs: this.#now + ms, run }
-    this.#timers.push(timer)
-    this.timersSet += 1
-    return () => (this.#timers = this.#timers.filter((other) => other !== timer))
-  }
-
-  get pending(): number {
-    return this.#timers.length
-  }
-
-  turn(ms: number): void {
-    const until = this.#now + ms
-    for (;;) {
-      const next = this.#timers.filter((timer) => timer.dueMs <= until).sort((a, b) => a.dueMs - b.dueMs)[0]
-      if (!next) break
-      this.#now = next.dueMs
-      this.#timers = this.#timers.filter((timer) => timer !== next)
-      next.run()
-    }
-    this.#now = until
-  }
-}
 
 function setup() {
   const clock = new HandClock()

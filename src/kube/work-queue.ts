@@ -1,5 +1,6 @@
 import type { QueueMetrics } from '../metrics/registry.ts'
-import { backoffMs, SYSTEM_CLOCK, type Clock } from './clock.ts'
+import { backoffMs } from '../time/backoff.ts'
+import { MONOTONIC_CLOCK, type Clock } from '../time/clock.ts'
 import { DelayHeap } from './delay-heap.ts'
 import { RECONCILE_RETRY_MS } from './limits.ts'
 
@@ -37,7 +38,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#name = options.name
-    this.#clock = options.clock ?? SYSTEM_CLOCK
+    this.#clock = options.clock ?? MONOTONIC_CLOCK
     this.#retryMs = options.retryMs ?? RECONCILE_RETRY_MS
     this.#chance = options.chance ?? Math.random
     this.#metrics = options.metrics

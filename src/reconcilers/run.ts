@@ -116,7 +116,7 @@ function build(options: RunOptions) {
   const sightings = new Sightings()
   const credentials = new CredentialStore({ providers, references: stores.references, ownKey })
   const prepared = new Prepared()
-  const prober = new Prober({ onChange: (key) => checked(key), now: Date.now })
+  const prober = new Prober({ onChange: (key) => checked(key), now: Date.now, chance: Math.random })
   const tokens = new TokenStore(client, stores.tokens)
   const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
   const vitals = new Vitals({ stores, onChange: (key) => agentController.enqueue(key) })
@@ -225,7 +225,6 @@ function publisherOf({ providers, registry }: RunOptions, { stores, prober, toke
     wake,
     events: stores.events,
     registry,
-    now: () => performance.now(),
   })
 }
 

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { Mirror, type Changes } from '../stats/mirror.ts'
 import { Tally, type Ended } from '../stats/tally.ts'
 import { decodeFrame, type AgentStats, type Frame, type SwarmRef, type SwarmStats } from '../stats/wire.ts'
+import { backoffMs } from '../time/backoff.ts'
 import type { RouterAccess } from './access.ts'
 import { CONNECT_MS, MAX_LINE_CHARS, RECONNECT_MS, SILENCE_MS } from './limits.ts'
 import { Lines } from './lines.ts'
@@ -162,9 +163,8 @@ export class Connection {
     this.#tally.lost()
     this.#failures += 1
     if (this.#failures === 1) this.#o.log.warn('router not connected', { url: this.#o.url, why })
-    const growing = Math.min(RECONNECT_MS.max, RECONNECT_MS.min * 2 ** Math.min(this.#failures - 1, 10))
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#open(), growing * (0.5 + this.#o.random() / 2)).unref()
+    this.#timer = setTimeout(() => this.#open(), backoffMs(RECONNECT_MS, this.#failures - 1, this.#o.random())).unref()
     this.#o.onChange(lost)
     if (lostSwarms.length > 0) this.#o.onSwarms(lostSwarms)
   }

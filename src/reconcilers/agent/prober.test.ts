@@ -1,6 +1,6 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
-import { isNews, nextHealth, Prober } from './prober.ts'
+import { isNews, nextHealth, pauseMs, Prober } from './prober.ts'
 import type { Health } from './plan.ts'
 
 const failing = (failures: number, outcome: Health['outcome'] = 'no-answer'): Health => ({ outcome, failures, sinceMs: 0 })
@@ -20,12 +20,22 @@ describe('health of an agent', () => {
 
   it('is looked at again and again within the first interval, and nothing counts as a failure meanwhile', async () => {
     const outcomes: Health['outcome'][] = ['not-listening', 'no-answer', 'unhealthy', 'ready']
-    const prober = new Prober({ onChange: () => undefined, now: () => 7 })
+    const prober = new Prober({ onChange: () => undefined, now: () => 7, chance: () => 0.5 })
     const check = () => Promise.resolve(outcomes.shift() ?? 'no-answer')
     prober.watch({ uid: 'a', key: 'default/a', intervalMs: 60_000, failureThreshold: 3, check })
     expect(await prober.becomesReady('a', 1_500, new AbortController().signal)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 7 })
     prober.stop()
   })
+
+  const pauses: Record<string, { health: Health; watched?: number; chance?: number; want: number }> = {
+    'a second when it is ready': { health: ready, want: 1_000 },
+    'longer when many are checked': { health: ready, watched: 100, want: 2_000 },
+    'a little less by chance': { health: ready, chance: 0, want: 900 },
+    'its interval while it fails': { health: failing(40), want: 250 },
+    'longer when it has failed for long': { health: failing(41), want: 2_000 },
+  }
+  for (const [name, { health, watched = 1, chance = 0.5, want }] of Object.entries(pauses))
+    it(`rests until the next check: ${name}`, () => expect(pauseMs({ health, intervalMs: 250, watched, chance })).to.equal(want))
 
   const cases: Record<string, { before?: Health; after: Health; want: boolean }> = {
     'the first ready check': { after: ready, want: true },

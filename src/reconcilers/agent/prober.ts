@@ -1,3 +1,4 @@
+import { spreadMs } from '../../time/backoff.ts'
 import type { Health } from './plan.ts'
 
 /** Checks per second of all ready agents together; with more agents each is checked less often. */
@@ -6,8 +7,17 @@ export const STEADY_CHECKS_PER_SECOND = 50
 /** Shortest time between two checks of a ready agent, in milliseconds. */
 const STEADY_MS = 1_000
 
-/** Longest time between two checks of an agent that does not get ready, in milliseconds. */
-const LONGEST_MS = 2_000
+/** Share of that time by which it is longer or shorter by chance. */
+const STEADY_SPREAD = 0.1
+
+/** Failures in a row after which an agent that does not get ready is checked less often. */
+const SLOW_AFTER_FAILURES = 40
+
+/** Shortest time between two checks from then on, in milliseconds. */
+const SLOW_MS = 2_000
+
+/** Failures in a row between two looks of a reconcile at an agent that stays down. */
+const LOOK_EVERY_FAILURES = 10
 
 /** Pause after the first check of an agent that has just been started, in milliseconds; each next one is twice as long, up to its interval. */
 const FIRST_PAUSE_MS = 20
@@ -26,6 +36,8 @@ export type ProberOptions = {
   /** Told when a reconcile has something new to look at. */
   onChange(key: string): void
   now(): number
+  /** A number from 0 to 1 by chance. */
+  chance(): number
 }
 
 type Watched = Checked & {
@@ -39,8 +51,7 @@ type Watched = Checked & {
 
 /**
  * Checks agents: very quickly when they have just been started, quickly until they are ready and when a check has failed, slowly while
- * all is well. What it knows is
- * a view that a restart loses and the next checks bring back.
+ * all is well. What it knows is a view that a restart loses and the next checks bring back.
  */
 export class Prober {
   readonly #options: ProberOptions
@@ -131,19 +142,18 @@ export class Prober {
     watched.health = health
     if (outcome === 'ready') for (const wake of watched.waiting.splice(0)) wake(health)
     if (isNews(before, health, watched.failureThreshold)) this.#options.onChange(watched.key)
-    this.#schedule(watched, this.#pause(watched, health))
-  }
-
-  /** Milliseconds until the next check of an agent. */
-  #pause(watched: Watched, health: Health): number {
-    if (health.outcome === 'ready') {
-      const steady = Math.max(STEADY_MS, (this.#watched.size * 1_000) / STEADY_CHECKS_PER_SECOND)
-      return steady * (0.9 + Math.random() * 0.2) // spread, so that checks do not march in step
-    }
-    const longFailing = health.failures > 40
-    return longFailing ? Math.max(watched.intervalMs, LONGEST_MS) : watched.intervalMs
+    const { intervalMs } = watched
+    this.#schedule(watched, pauseMs({ health, intervalMs, watched: this.size, chance: this.#options.chance() }))
   }
 }
+
+/** Milliseconds until the next check of an agent, one of so many that are watched. `chance` is from 0 to 1. */
+export function pauseMs({ health, intervalMs, watched, chance }: Pausing): number {
+  if (health.outcome === 'ready') return spreadMs(Math.max(STEADY_MS, (watched * 1_000) / STEADY_CHECKS_PER_SECOND), STEADY_SPREAD, chance)
+  return health.failures > SLOW_AFTER_FAILURES ? Math.max(intervalMs, SLOW_MS) : intervalMs
+}
+
+type Pausing = { readonly health: Health; readonly intervalMs: number; readonly watched: number; readonly chance: number }
 
 /** A program that was started a moment ago answers like this; it counts as no failure within the first interval. */
 const isStarting = (outcome: Health['outcome']) => outcome !== 'ready' && outcome !== 'sandbox-gone'
@@ -161,7 +171,8 @@ export function nextHealth(before: Health | undefined, outcome: Health['outcome'
  */
 export function isNews(before: Health | undefined, after: Health, failureThreshold: number): boolean {
   if (after.outcome === 'ready') return before?.outcome !== 'ready'
-  if (after.outcome === 'sandbox-gone') return before?.outcome !== 'sandbox-gone' || after.failures % 10 === 0
+  const isDue = after.failures % LOOK_EVERY_FAILURES === 0
+  if (after.outcome === 'sandbox-gone') return before?.outcome !== 'sandbox-gone' || isDue
   if (after.failures < failureThreshold) return false
-  return after.failures === failureThreshold || before?.outcome !== after.outcome || after.failures % 10 === 0
+  return after.failures === failureThreshold || before?.outcome !== after.outcome || isDue
 }

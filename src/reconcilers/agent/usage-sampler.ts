@@ -4,15 +4,16 @@ import { USAGE_BATCH } from '../../e2b/limits.ts'
 import type { Provider } from '../../e2b/provider.ts'
 import type { SandboxUsage } from '../../e2b/types.ts'
 import { OperatorError } from '../../errors.ts'
-import { pause } from '../../kube/pause.ts'
+import { doubledMs, type Pauses } from '../../time/backoff.ts'
+import { pause } from '../../time/pause.ts'
 import type { CredentialStore } from '../shared/credentials.ts'
 import type { Stores } from '../shared/stores.ts'
 
 /** Time between two samples of a sandbox, in milliseconds: the provider measures as often. */
 export const SAMPLE_MS = 5_000
 
-/** Longest pause when the provider does not give them, in milliseconds. */
-const LONGEST_PAUSE_MS = 60_000
+/** Pauses when the provider does not give them, in milliseconds. */
+const FAILING_MS: Pauses = { first: SAMPLE_MS, longest: 60_000 }
 
 /** Requests at once under one key. */
 const PARALLEL = 4
@@ -77,7 +78,7 @@ export class UsageSampler {
       if (signal.aborted) return
       if (!(error instanceof OperatorError)) throw error
       const times = (failing?.times ?? 0) + 1
-      this.#failing.set(provider, { times, untilMs: stores.now() + Math.min(LONGEST_PAUSE_MS, SAMPLE_MS * 2 ** (times - 1)) })
+      this.#failing.set(provider, { times, untilMs: stores.now() + doubledMs(FAILING_MS, times - 1) })
       if (times === 1) log.info('use of sandboxes is not known', { reason: error.reason, error: error.message })
     }
   }

@@ -2,7 +2,7 @@ import type { Agent, Swarm } from '../../api/objects.ts'
 import { limitsOf, type Limits, type Verdict } from '../../health/judge.ts'
 import { HealthRecord, type Sample } from '../../health/record.ts'
 import type { TaskCounts } from '../../stats/window.ts'
-import { pause } from '../../kube/pause.ts'
+import { pause } from '../../time/pause.ts'
 import type { Stores } from '../shared/stores.ts'
 import { ownerOf } from './observe.ts'
 

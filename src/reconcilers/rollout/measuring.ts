@@ -5,6 +5,7 @@ import { Sources } from '../../sources/sources.ts'
 import { addLatencies } from '../../stats/latency.ts'
 import type { EndedTasks } from '../agent/vitals.ts'
 import type { RouterView, Stores } from '../shared/stores.ts'
+import { after } from '../../time/clock.ts'
 import { Analyst } from './analyst.ts'
 import { measureOutside } from './outside.ts'
 import { RouterTasks, type Routers } from './router-tasks.ts'
@@ -40,10 +41,7 @@ export function measuring({ stores, entrances, sourceHosts, registry, log, wake 
   const { now } = stores
   const analyst = new Analyst({
     now,
-    after: (ms, run) => {
-      const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1))
-      return () => clearTimeout(timer)
-    },
+    after,
     wake,
     isHeard: () => stores.routers.isConnected(),
     measure: async (metric, asking, signal) => measureOutside(metric, asking, deps, signal),

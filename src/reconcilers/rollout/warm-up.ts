@@ -1,4 +1,4 @@
-import { pause } from '../../kube/pause.ts'
+import { pause } from '../../time/pause.ts'
 import type { WarmUpSpec } from '../../rollouts/subject.ts'
 import type { Verdict } from '../../rollouts/world.ts'
 import type { Asking } from './followed.ts'

@@ -1,7 +1,7 @@
 import { durationMs } from '../../api/duration.ts'
 import type { ScalingPolicy } from '../../api/objects.ts'
 import { OperatorError } from '../../errors.ts'
-import { pause } from '../../kube/pause.ts'
+import { pause } from '../../time/pause.ts'
 import type { References } from '../../kube/references.ts'
 import { numberAt } from '../../scaling/pointer.ts'
 import { SourceError } from '../../sources/source-error.ts'

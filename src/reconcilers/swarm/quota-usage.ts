@@ -1,7 +1,7 @@
 import type { Logger } from 'winston'
 import { OperatorError } from '../../errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { SYSTEM_CLOCK } from '../../kube/clock.ts'
+import { after } from '../../time/clock.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { RESOURCE_QUOTAS, type ResourceQuota } from '../../kube/objects.ts'
 import { QUOTA_RESOURCES } from '../../scaling/quota.ts'
@@ -48,7 +48,7 @@ export class QuotaUsage {
     }
     this.#due.set(
       namespace,
-      SYSTEM_CLOCK.after(inMs, () => void look()),
+      after(inMs, () => void look()),
     )
   }
 

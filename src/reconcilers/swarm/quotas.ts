@@ -1,5 +1,5 @@
 import type { Agent, Swarm } from '../../api/objects.ts'
-import { SYSTEM_CLOCK, type Clock } from '../../kube/clock.ts'
+import { MONOTONIC_CLOCK, type Clock } from '../../time/clock.ts'
 import type { Informer } from '../../kube/informer.ts'
 import { keyOf, parseKey, type ResourceQuota } from '../../kube/objects.ts'
 import { limitOf, PURPOSES, type Claim, type Limit } from '../../scaling/budget.ts'
@@ -236,7 +236,7 @@ export class Quotas {
 
   /** Counts agents that may exist no longer than they may come to exist. */
   #expire(namespace: string, names: readonly string[]): void {
-    const { clock = SYSTEM_CLOCK } = this.#options
+    const { clock = MONOTONIC_CLOCK } = this.#options
     const cancel = clock.after(DOUBTFUL_MS, () => {
       this.#timers.delete(cancel)
       for (const name of names) this.#pending.get(namespace)?.delete(name)

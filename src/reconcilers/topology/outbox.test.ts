@@ -1,12 +1,13 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
+import { HandClock } from '../../../test/support/hand-clock.ts'
 import { Outbox } from './outbox.ts'
 
 /** An outbox whose deliveries end when the test says so, on a clock that the test moves. */
 function outboxOf({ weight = 1 } = {}) {
   const order: string[] = []
   const open = new Map<string, (outcome: 'done' | 'again') => void>()
-  const clock = { nowMs: 0 }
+  const clock = new HandClock()
   const outbox = new Outbox({
     deliver: (id) => {
       if (open.has(id)) throw new Error(`two deliveries to ${id} at once`)
@@ -14,7 +15,8 @@ function outboxOf({ weight = 1 } = {}) {
       return new Promise((resolve) => open.set(id, resolve))
     },
     weigh: () => weight,
-    now: () => clock.nowMs,
+    clock,
+    chance: () => 0.5,
   })
   const end = async (id: string, outcome: 'done' | 'again' = 'done') => {
     open.get(id)?.(outcome)
@@ -71,6 +73,19 @@ describe('an outbox', () => {
     outbox.stop()
   })
 
+  it('waits twice as long after each failure, up to half a minute', async () => {
+    const { order, clock, end, put } = outboxOf()
+    put('a')
+    for (const pauseMs of [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      const tries = order.length
+      await end('a', 'again')
+      clock.turn(pauseMs - 1)
+      expect(order, `1 ms before ${pauseMs}`).to.have.length(tries)
+      clock.turn(1)
+      expect(order, `after ${pauseMs}`).to.have.length(tries + 1)
+    }
+  })
+
   it('forgets one that is dropped, also in the middle of its delivery, and never runs a second one beside it', async () => {
     const { outbox, order, end, put } = outboxOf()
     put('a')
@@ -90,10 +105,10 @@ describe('an outbox', () => {
     const { outbox, order, clock, end, put } = outboxOf({ weight: 15_000 })
     for (const id of range(4)) put(id)
     expect(order).to.deep.equal(['x0', 'x1'])
-    clock.nowMs += 400
+    clock.turn(400)
     await end('x0')
     expect(order, 'there is still a debt of 2,000').to.have.length(2)
-    clock.nowMs += 200
+    clock.turn(200)
     await end('x1')
     expect(order).to.have.length(3)
     outbox.stop()

@@ -1,12 +1,15 @@
+import { doubledMs, spreadMs, type Pauses } from '../../time/backoff.ts'
+import { MONOTONIC_CLOCK, type Clock } from '../../time/clock.ts'
+
 /** Deliveries under way at once, over all swarms. */
 const MOST_AT_ONCE = 32
 
 /** Weight that is delivered in a second; what is more waits, and is overtaken by what is newer. */
 const WEIGHT_PER_SECOND = 20_000
 
-/** Pause after the first failed delivery, which doubles with each further one, and the longest. Milliseconds. */
-const FIRST_PAUSE_MS = 500
-const LONGEST_PAUSE_MS = 30_000
+/** Pauses after failed deliveries, and the share by which they are longer or shorter by chance. Milliseconds. */
+const RETRY_MS: Pauses = { first: 500, longest: 30_000 }
+const RETRY_SPREAD = 0.1
 
 /** Who is delivered to. Lanes take turns, and in a lane the urgent ones come first. */
 export type Address = { readonly id: string; readonly lane: string; readonly isUrgent: boolean }
@@ -16,8 +19,9 @@ export type OutboxOptions = {
   deliver(id: string): Promise<'done' | 'again'>
   /** What a delivery costs, in units of its content. */
   weigh(id: string): number
-  /** Milliseconds of a clock that does not go back. */
-  now(): number
+  readonly clock?: Clock
+  /** A number from 0 to 1 by chance. */
+  readonly chance?: () => number
 }
 
 type Item = Address & {
@@ -26,7 +30,8 @@ type Item = Address & {
   isBusy: boolean
   isWanted: boolean
   isDropped: boolean
-  timer?: NodeJS.Timeout
+  /** Ends its back-off early. */
+  cancelPause?: () => void
 }
 type Lane = { urgent: Set<string>; rest: Set<string> }
 
@@ -36,17 +41,21 @@ type Lane = { urgent: Set<string>; rest: Set<string> }
  */
 export class Outbox {
   readonly #options: OutboxOptions
+  readonly #clock: Clock
+  readonly #chance: () => number
   readonly #items = new Map<string, Item>()
   readonly #lanes = new Map<string, Lane>()
   #busy = 0
   #credit = WEIGHT_PER_SECOND
   #countedMs: number
-  #pace: NodeJS.Timeout | undefined
+  #cancelPace: (() => void) | undefined
   #isStopped = false
 
   constructor(options: OutboxOptions) {
     this.#options = options
-    this.#countedMs = options.now()
+    this.#clock = options.clock ?? MONOTONIC_CLOCK
+    this.#chance = options.chance ?? Math.random
+    this.#countedMs = this.#clock.now()
   }
 
   /** Those that have not got the newest yet. */
@@ -63,7 +72,7 @@ export class Outbox {
     item.isDropped = false
     if (isFresh) this.#rested(item)
     if (item.isBusy) item.isWanted = true
-    else if (!item.timer) this.#enqueue(item)
+    else if (!item.cancelPause) this.#enqueue(item)
   }
 
   /** There is nothing for this one any more. */
@@ -72,7 +81,7 @@ export class Outbox {
     if (!item) return
     item.isDropped = true
     if (item.isBusy) return // it stays until that delivery has ended, so that no second one runs beside it
-    clearTimeout(item.timer)
+    item.cancelPause?.()
     this.#items.delete(id)
     this.#leave(item)
   }
@@ -80,14 +89,14 @@ export class Outbox {
   /** Begins no delivery any more. */
   stop(): void {
     this.#isStopped = true
-    clearTimeout(this.#pace)
+    this.#cancelPace?.()
     for (const id of this.#items.keys()) this.drop(id)
   }
 
   #rested(item: Item): void {
     item.failures = 0
-    clearTimeout(item.timer)
-    delete item.timer
+    item.cancelPause?.()
+    delete item.cancelPause
   }
 
   #enqueue(item: Item): void {
@@ -116,14 +125,13 @@ export class Outbox {
 
   /** Whether there is credit left; if not, goes on by itself when there is. */
   #isInPace(): boolean {
-    const nowMs = this.#options.now()
+    const nowMs = this.#clock.now()
     this.#credit = Math.min(WEIGHT_PER_SECOND, this.#credit + ((nowMs - this.#countedMs) * WEIGHT_PER_SECOND) / 1_000)
     this.#countedMs = nowMs
     if (this.#credit > 0) return true
     const waitMs = Math.ceil((-this.#credit * 1_000) / WEIGHT_PER_SECOND) + 1
-    clearTimeout(this.#pace)
-    this.#pace = setTimeout(() => this.#pump(), waitMs)
-    this.#pace.unref()
+    this.#cancelPace?.()
+    this.#cancelPace = this.#clock.after(waitMs, () => this.#pump())
     return false
   }
 
@@ -162,14 +170,10 @@ export class Outbox {
       return
     }
     item.failures += 1
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(item.failures - 1, 10))
-    item.timer = setTimeout(
-      () => {
-        delete item.timer
-        this.#enqueue(item)
-      },
-      pauseMs * (0.9 + Math.random() * 0.2),
-    )
-    item.timer.unref()
+    const pauseMs = spreadMs(doubledMs(RETRY_MS, item.failures - 1), RETRY_SPREAD, this.#chance())
+    item.cancelPause = this.#clock.after(pauseMs, () => {
+      delete item.cancelPause
+      this.#enqueue(item)
+    })
   }
 }

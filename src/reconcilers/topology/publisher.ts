@@ -44,7 +44,6 @@ export type PublisherOptions = {
   wake(key: string): void
   events: Pick<EventRecorder, 'record'>
   registry: Registry
-  now(): number
 }
 
 /** What is told of one neighbour; the same object as long as that is the same. */
@@ -94,7 +93,6 @@ export class Publisher {
     this.#outbox = new Outbox({
       deliver: (uid) => this.#deliver(uid),
       weigh: (uid) => 1 + (this.#find(uid)?.recipient.letter.cards.length ?? 0),
-      now: () => options.now(),
     })
     this.#published = metricsOf(options.registry, () => this.#outbox.size)
   }
