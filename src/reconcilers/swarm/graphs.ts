@@ -1,5 +1,5 @@
 import { graphOf, linksIn, type Graph, type Member } from '../../topology/graph.ts'
-import type { World } from './world.ts'
+import type { Observed } from './world.ts'
 
 /** A graph and the number of its links. */
 export type Linked = { readonly graph: Graph; readonly links: number }
@@ -9,7 +9,7 @@ export class Graphs {
   readonly #built = new Map<string, Linked & { readonly from: string }>()
 
   /** The graph over these agents; the same object as long as it has not changed. */
-  of(key: string, { spec, groups }: NonNullable<World['topology']>, members: readonly Member[]): Linked {
+  of(key: string, { spec, groups }: NonNullable<Observed['topology']>, members: readonly Member[]): Linked {
     const from = JSON.stringify([
       spec,
       groups.map(({ name, role, replicas }) => [name, role, replicas]),

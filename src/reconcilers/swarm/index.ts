@@ -20,7 +20,7 @@ import { observeSwarm, sizedIn, type Seen } from './observe.ts'
 import { planSwarm } from './plan.ts'
 import type { Quotas } from './quotas.ts'
 import { statusOf, storedFailures, waitingStatus } from './status.ts'
-import type { Plan } from './world.ts'
+import type { Plan, World } from './world.ts'
 import { tellBudget, tellHealth, tellMassFailure } from './tell.ts'
 
 /** What the swarm reconciler works with. */
@@ -38,9 +38,9 @@ export async function reconcileSwarm(key: string, deps: SwarmDeps, signal: Abort
   if (!prepared) return {}
   const { seen, asked } = prepared
   const { stores } = deps
-  const { links, plan, done } = await carryOut(key, prepared, deps, signal)
+  const { world, links, plan, done } = await carryOut(key, prepared, deps, signal)
   const { metadata, status: stored = UNSEEN } = seen.swarm
-  const status = statusOf(seen.world, plan, done.error, {
+  const status = statusOf(world, plan, done.error, {
     generation: metadata.generation,
     stored,
     selector: swarmSelector(metadata.name),
@@ -93,21 +93,24 @@ async function prepare(key: string, deps: SwarmDeps, signal: AbortSignal): Promi
   const current = seen.swarm
   const writeWeights: WriteWeights = async (traffic) =>
     writeStatus(current, { ...(current.status ?? UNSEEN), traffic: [...traffic] }, stores, signal)
-  const asked = await passRollout(seen, deps, writeWeights, signal)
-  if (asked) seen.world.rollout = asked.sides
-  return { seen, asked }
+  return { seen, asked: await passRollout(seen, deps, writeWeights, signal) }
 }
 
 /** Plans, and does what is planned, with the room for it held from the moment of the plan on. */
 async function carryOut(key: string, { seen, asked }: Prepared, deps: SwarmDeps, signal: AbortSignal) {
   const { stores, quotas, costs } = deps
-  const { swarm, world } = seen
+  const { swarm } = seen
   // From here to the reservation nothing may be waited for: other passes would take the same room.
   const agents = stores.agents.index('swarm', swarm.metadata.uid)
   const rate = costs.rateOfNext(swarm, agents, seen.update.hash)
-  world.limits = [...costs.limits(swarm, agents, { rate, doubtful: quotas.doubtful(swarm) }), ...quotas.limits(swarm, rate)]
-  if (world.limits.some(({ cap }) => cap.counts === 'Cost')) world.sized = sizedIn(seen, costs)
-  world.owed = quotas.owed(key)
+  const limits = [...costs.limits(swarm, agents, { rate, doubtful: quotas.doubtful(swarm) }), ...quotas.limits(swarm, rate)]
+  const world: World = {
+    ...seen.world,
+    ...(asked && { rollout: asked.sides }),
+    limits,
+    ...(limits.some(({ cap }) => cap.counts === 'Cost') && { sized: sizedIn(seen, costs) }),
+    owed: quotas.owed(key),
+  }
   const plan = planSwarm(world)
   const deeds = deedsOf(swarm, [...plan.actions, ...(plan.pool?.actions ?? [])])
   const reservation = quotas.reserve(swarm, { plan, deeds, rate })
@@ -119,7 +122,7 @@ async function carryOut(key: string, { seen, asked }: Prepared, deps: SwarmDeps,
     doubtful = done.doubtful
     quotas.owe(key, plan.owed.concat(done.undone.flatMap(successorIn)))
     if (done.quota !== undefined) quotas.refused(swarm)
-    return { links, plan: withRefused(plan, swarm, done), done }
+    return { world, links, plan: withRefused(plan, swarm, done), done }
   } finally {
     reservation.release(doubtful)
   }

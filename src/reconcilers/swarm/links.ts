@@ -5,14 +5,14 @@ import { settle } from '../../topology/leader.ts'
 import { PART, isLed, partsOf } from '../../topology/parts.ts'
 import { leaderNamedBy, raise } from '../../topology/succession.ts'
 import { isServing, type AgentSeen } from '../shared/agent-seen.ts'
-import type { Plan, World } from './world.ts'
+import type { Observed, Plan } from './world.ts'
 
 /** The agents that a plan lets go. They count as gone before that is done, so that a leader hands over and then drains. */
 export const leavingIn = ({ actions }: Pick<Plan, 'actions'>): ReadonlySet<string> =>
   new Set(actions.flatMap((action) => (action.do === 'drainAgent' || action.do === 'deleteAgent' ? [action.name] : [])))
 
 /** The agents that are linked: those that take tasks and stay. */
-export const linkedIn = ({ agents }: Pick<World, 'agents'>, leaving: ReadonlySet<string>): readonly Member[] =>
+export const linkedIn = ({ agents }: Pick<Observed, 'agents'>, leaving: ReadonlySet<string>): readonly Member[] =>
   agents.filter((agent) => isServing(agent) && !leaving.has(agent.name))
 
 /** What is known of a topology beside the world: what was stored, the highest epoch that an agent has told, and the graph. */
@@ -22,7 +22,7 @@ export type Known = { stored: TopologyStatus | undefined; heardEpoch: number; ag
  * Who leads, and how the agents are linked; a leader that is lost or leaves is followed by another one, in another term. An agent that
  * has heard of a higher epoch names the leader that routers go by: it is settled.
  */
-export function topologyStatus(world: World, leaving: ReadonlySet<string>, known: Known): TopologyStatus | undefined {
+export function topologyStatus(world: Observed, leaving: ReadonlySet<string>, known: Known): TopologyStatus | undefined {
   const { topology, agents } = world
   if (!topology) return undefined
   const { epoch = 0, leader } = known.stored ?? {}
@@ -52,7 +52,7 @@ export const remainderOf = (stored: TopologyStatus | undefined): TopologyStatus 
 export function leaderMessage(
   before: TopologyStatus | undefined,
   { leader, epoch }: TopologyStatus,
-  { agents, leaving }: Pick<World, 'agents'> & { leaving: ReadonlySet<string> },
+  { agents, leaving }: Pick<Observed, 'agents'> & { leaving: ReadonlySet<string> },
 ): string | undefined {
   if (leader === undefined || leader === before?.leader) return undefined
   const leads = `${leader} leads from epoch ${epoch} on`
@@ -70,7 +70,7 @@ function whyNot(old: AgentSeen, leaving: ReadonlySet<string>): string {
 }
 
 /** What people are told when a swarm has grown so large that not all can know each other; undefined when it has not. */
-export function limitMessage(before: TopologyStatus | undefined, { agents }: TopologyStatus, { topology }: World): string | undefined {
+export function limitMessage(before: TopologyStatus | undefined, { agents }: TopologyStatus, { topology }: Observed): string | undefined {
   const most = MAX_NEIGHBOURS + 1
   if (!topology || topology.spec.type === 'Ring' || topology.spec.maxDegree !== undefined) return undefined
   if (agents <= most || (before !== undefined && before.agents > most)) return undefined

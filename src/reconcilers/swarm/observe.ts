@@ -9,24 +9,25 @@ import { brakeOf, recentFailures } from '../../health/brake.ts'
 import type { ControllerRevision } from '../../kube/objects.ts'
 import type { AgentSeen } from '../shared/agent-seen.ts'
 import type { Stores } from '../shared/stores.ts'
+import { hashText, unitOf } from '../../stats/hash.ts'
 import { KeyReader } from '../shared/contents.ts'
 import { groupTemplate, referencesOf, revisionHash, revisionOf, sorted, storedData, type RevisionData } from '../shared/revision.ts'
 import type { Costs } from './costs.ts'
 import { shapeKey } from './pool.ts'
-import { kindOf, type PoolSeen, type WarmSeen, type World } from './world.ts'
+import { kindOf, type Observed, type PoolSeen, type WarmSeen } from './world.ts'
 import type { Trouble } from './status.ts'
 
 /** A swarm with everything that belongs to it, as the caches have it. */
 export type Seen = {
-  swarm: Swarm
-  agents: ReadonlyMap<string, Agent>
-  revisions: readonly ControllerRevision[]
+  readonly swarm: Swarm
+  readonly agents: ReadonlyMap<string, Agent>
+  readonly revisions: readonly ControllerRevision[]
   /** Revision of the template as it is now, or, while that is not known, as it was last. */
-  update: { hash: string; data: RevisionData }
+  readonly update: { readonly hash: string; readonly data: RevisionData }
   /** Why the revision is not known: what the template refers to cannot be read. */
-  unread?: OperatorError
-  world: World
-  troubles: Trouble[]
+  readonly unread?: OperatorError
+  readonly world: Observed
+  readonly troubles: readonly Trouble[]
 }
 
 /** Looks at a swarm. Undefined when it is gone or going: what it owns follows by garbage collection. */
@@ -107,7 +108,7 @@ function contentsHash(swarm: Swarm, stores: Stores): string | undefined {
 }
 
 /** What was lost within a minute, and whether that is so much that nothing more may be risked. */
-function lossesOf(seen: Pick<World, 'groups' | 'agents' | 'nowMs'> & { swarm: Swarm }): Pick<World, 'failures' | 'brake'> {
+function lossesOf(seen: Pick<Observed, 'groups' | 'agents' | 'nowMs'> & { swarm: Swarm }): Pick<Observed, 'failures' | 'brake'> {
   const { swarm, groups, agents, nowMs } = seen
   // One that never got ready was not lost, nor one that sleeps: it did nothing, and its group goes on without it.
   const worked = agents.filter((a) => a.wasReady && a.state !== 'Paused')
@@ -200,11 +201,7 @@ function isRestarting({ metadata }: Agent, { spec: { restartAt } }: Swarm, nowMs
 }
 
 /** Between 0.9 and 1, fixed by the name: agents made together do not all reach their age together. */
-function spread(name: string): number {
-  let hash = 0
-  for (let i = 0; i < name.length; i += 1) hash = (hash * 31 + name.charCodeAt(i)) % 1_000_003
-  return 1 - (hash % 1_000) / 10_000
-}
+const spread = (name: string) => 1 - unitOf(hashText(name)) / 10
 
 function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
   const ready = status?.conditions?.find((c) => c.type === 'Ready')
@@ -214,13 +211,13 @@ function troubleOf({ metadata, spec, status }: Agent): Trouble[] {
   return [{ agent: metadata.name, reason: ready.reason, message: ready.message, stalled }]
 }
 
-/** All that agents of a swarm may be made from. */
 /** What sandboxes of a swarm were made of before, so that what one more costs is known. */
 export function sizedIn({ swarm, world: { groups }, revisions, update }: Seen, costs: Costs): readonly string[] {
   return costs.sized(swarm, kindsOf({ groups, revisions, update })).map(kindOf)
 }
 
-function kindsOf({ groups, revisions, update }: Pick<Seen, 'revisions' | 'update'> & Pick<World, 'groups'>) {
+/** All that agents of a swarm may be made from. */
+function kindsOf({ groups, revisions, update }: Pick<Seen, 'revisions' | 'update'> & Pick<Observed, 'groups'>) {
   const hashes = new Set([update.hash, ...revisions.flatMap(({ metadata }) => metadata.labels?.[LABEL.revision] ?? [])])
   const names = new Set(['', ...groups.map(({ name }) => name)]) // that of the warm pool as well
   return [...hashes].flatMap((revision) => [...names].map((group) => ({ revision, group })))

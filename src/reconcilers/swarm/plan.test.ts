@@ -371,8 +371,8 @@ describe('planSwarm', () => {
   it('ends at the wanted agents, from any world, with every pass applied', () => {
     fc.assert(
       fc.property(aWorld, (start) => {
-        let w: World = { ...start }
-        delete w.limits
+        const { limits: _, ...unlimited } = start
+        let w: World = unlimited
         for (let pass = 0; pass < 60; pass += 1) w = applied(w, planSwarm(w).actions)
         expect(planSwarm(w).actions).to.deep.equal([])
         for (const group of w.groups) {
@@ -401,14 +401,15 @@ describe('planSwarm', () => {
   it('replaces every lost agent with the brake on, and goes on where it was when it is off', () => {
     fc.assert(
       fc.property(aWorld, (start) => {
-        let w = braked(start, Infinity)
-        delete w.limits
+        const { limits: _, ...unlimited } = start
+        let w = braked(unlimited, Infinity)
         for (let pass = 0; pass < 30; pass += 1) w = applied(w, planSwarm(w).actions)
         for (const group of w.groups) {
           const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running' && a.ready)
           expect(here.length, group.name).to.be.at.least(group.replicas)
         }
-        delete w.brake
+        const { brake: __, ...released } = w
+        w = released
         for (let pass = 0; pass < 60; pass += 1) w = applied(w, planSwarm(w).actions)
         for (const group of w.groups) {
           const here = w.agents.filter((a) => a.group === group.name && a.state === 'Running')

@@ -7,61 +7,65 @@ import type { GroupWanted, Sides } from '../shared/sides.ts'
 
 /** A sandbox of the warm pool. */
 export type WarmSeen = {
-  name: string
+  readonly name: string
   /** What it was made from, as far as nothing can change that any more; undefined when its revision is forgotten. */
-  shape: string | undefined
+  readonly shape: string | undefined
   /** Making until its files are in it, and it sleeps where it should. */
-  state: 'Making' | 'Running' | 'Paused'
-  deleting: boolean
+  readonly state: 'Making' | 'Running' | 'Paused'
+  readonly deleting: boolean
   /** It is about to end, or too old. */
-  isEnding: boolean
-  failed?: NonNullable<AgentSeen['failed']>
-  attempt: number
+  readonly isEnding: boolean
+  readonly failed?: NonNullable<AgentSeen['failed']>
+  readonly attempt: number
 }
 
 /** The warm pool as it is and as it is wanted. */
 export type PoolSeen = {
-  replicas: number
-  warm: readonly WarmSeen[]
+  readonly replicas: number
+  readonly warm: readonly WarmSeen[]
   /** What agents are made from, by revision and group (`shapeKey`): equal ones can be made from the same sandbox. */
-  shapes: ReadonlyMap<string, string>
+  readonly shapes: ReadonlyMap<string, string>
   /** Agents wait because the provider gives no more sandboxes. */
-  isShort: boolean
+  readonly isShort: boolean
 }
 
-/** All that planning may know. `nowMs` is Unix time in milliseconds. */
-export type World = {
-  groups: readonly GroupWanted[]
+/** A swarm as it is and as its spec wants it. `nowMs` is Unix time in milliseconds. */
+export type Observed = {
+  readonly groups: readonly GroupWanted[]
   /** Revision of the template as it is now. */
-  updateRevision: string
-  maxSurge: number | string
-  maxUnavailable: number | string
-  drainTimeoutMs: number
-  onScaleDown: 'Delete' | 'Pause'
+  readonly updateRevision: string
+  readonly maxSurge: number | string
+  readonly maxUnavailable: number | string
+  readonly drainTimeoutMs: number
+  readonly onScaleDown: 'Delete' | 'Pause'
   /** How its agents work together, if they do, and the groups with their roles. */
-  topology?: { spec: Topology; groups: readonly GroupSpec[] }
+  readonly topology?: { readonly spec: Topology; readonly groups: readonly GroupSpec[] }
   /** The agent that leads, if one does: of several that could go it goes last. */
-  leader?: string
+  readonly leader?: string
   /** Each place counts, as the stages of a ring: every one from 0 on has its agent, and one in no such place is too many. */
-  isOrdered: boolean
-  /** What its budget and the quotas of its namespace leave; paused agents take only of what counts objects. */
-  limits?: readonly Limit[]
-  /** Where a limit counts cost: what sandboxes were made of before (`kindOf`), so that what one more costs is known. */
-  sized?: readonly string[]
-  /** Successors of lost agents that are gone already, to make room for them in a quota that counts objects. */
-  owed?: readonly Successor[]
-  /** Agents that were lost within the last minute, the oldest first. */
-  failures?: readonly Failure[]
+  readonly isOrdered: boolean
   /** When all agents are restarted, if that is still to come. */
-  restartsMs?: number
+  readonly restartsMs?: number
+  /** Agents that were lost within the last minute, the oldest first. */
+  readonly failures?: readonly Failure[]
   /** So many of them that nothing more may be risked. */
-  brake?: Brake
-  /** There while a rollout says which revisions have how many agents. */
-  rollout?: Sides
-  agents: readonly AgentSeen[]
+  readonly brake?: Brake
+  readonly agents: readonly AgentSeen[]
   /** There when a pool is wanted, or some of one are left. */
-  pool?: PoolSeen
-  nowMs: number
+  readonly pool?: PoolSeen
+  readonly nowMs: number
+}
+
+/** All that planning may know. */
+export type World = Observed & {
+  /** There while a rollout says which revisions have how many agents. */
+  readonly rollout?: Sides
+  /** What its budget and the quotas of its namespace leave; paused agents take only of what counts objects. */
+  readonly limits?: readonly Limit[]
+  /** Where a limit counts cost: what sandboxes were made of before (`kindOf`), so that what one more costs is known. */
+  readonly sized?: readonly string[]
+  /** Successors of lost agents that are gone already, to make room for them in a quota that counts objects. */
+  readonly owed?: readonly Successor[]
 }
 
 /** Why an agent is drained. */
@@ -89,24 +93,29 @@ export type Action =
   | { do: 'deleteAgent'; name: string; reason: DeleteReason }
 
 /** Agents or sandboxes that are held back, and by what, in words. */
-export type Held = { withheld: number; heldBy?: { by: Cap['by']; text: string } }
+export type Held = { readonly withheld: number; readonly heldBy?: { readonly by: Cap['by']; readonly text: string } }
 
 /** What to do about the warm pool, and how many sandboxes are held back. */
-export type PoolPlan = Held & { actions: Action[]; replicas: number; readyReplicas: number; checkAgainMs?: number }
+export type PoolPlan = Held & {
+  readonly actions: readonly Action[]
+  readonly replicas: number
+  readonly readyReplicas: number
+  readonly checkAgainMs?: number
+}
 
 /** What to do now, what is held back, and what else follows from it. */
 export type Plan = Held & {
-  actions: Action[]
+  readonly actions: readonly Action[]
   /** When to look again if nothing changes before. */
-  checkAgainMs?: number
+  readonly checkAgainMs?: number
   /** What a quota refused, by what it was for: others who ask for something less urgent leave that. */
-  missed: Tally
+  readonly missed: Tally
   /** Successors that are to come once there is room for them. */
-  owed: readonly Successor[]
+  readonly owed: readonly Successor[]
   /** How many agents would have gone but for the brake. */
-  spared: number
-  wanted: readonly GroupWanted[]
-  pool?: PoolPlan
+  readonly spared: number
+  readonly wanted: readonly GroupWanted[]
+  readonly pool?: PoolPlan
 }
 
 type Kind = Pick<AgentSeen, 'revision' | 'group'>
