@@ -197,6 +197,11 @@ describe('installing, upgrading and uninstalling the chart', function () {
     const notes = await chart.helm(['get', 'notes'])
     expect(notes).to.contain('helm -n swarm-system test swarm-operator').and.contain('create token tasks')
     expect(notes).to.match(/WARNING: clients send their tokens[^]*WARNING: e2bLocal is enabled/)
+    expect(notes).to.contain('The image is swarm-operator:0.1.0, which is in no public registry: nodes must have it already.')
+    await chart.install({ 'e2bLocal.enabled': 'true', 'image.repository': 'registry.example.com/swarm-operator' })
+    expect(await chart.helm(['get', 'notes']))
+      .to.contain('1. Wait until')
+      .and.not.contain('public registry')
   })
 
   describe('people', () => {

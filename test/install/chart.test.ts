@@ -53,6 +53,20 @@ const REFUSED: Readonly<Record<string, { values: Values; says: RegExp }>> = {
     values: { 'e2bLocal.enabled': 'true', 'e2b.existingSecret': 'x' },
     says: /e2bLocal\.enabled takes the place of E2B's cloud/,
   },
+  'a lease that the operator does not take': {
+    values: { 'operator.leaseDuration': '500ms' },
+    says: /operator\.leaseDuration: must be from 1s to 5m, not 500ms/,
+  },
+  'more memory than the router takes': {
+    values: { 'router.maxInFlightMib': '65537' },
+    says: /'\/router\/maxInFlightMib': maximum: got 65,537, want 65,536/,
+  },
+  'a port that does not exist': {
+    values: { 'router.tracing.endpoint': 'http://collector:99999' },
+    says: /router\.tracing\.endpoint: the port of http:\/\/collector:99999 must be from 1 to 65535/,
+  },
+  'an address with a password': { values: { 'e2b.sandboxUrl': 'http://me:secret@e2b' }, says: /'\/e2b\/sandboxUrl'/ },
+  'a host that is none': { values: { 'operator.sourceHosts': '{[fd00::7]}' }, says: /'\/operator\/sourceHosts\/0'/ },
   'fewest routers above most': {
     values: { 'router.autoscaling.enabled': 'true', 'router.autoscaling.minReplicas': '20' },
     says: /minReplicas \(20\) must not be above maxReplicas \(10\)/,

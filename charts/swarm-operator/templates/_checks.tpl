@@ -22,6 +22,19 @@
 {{- if and $values.router.autoscaling.enabled (gt (int $values.router.autoscaling.minReplicas) (int $values.router.autoscaling.maxReplicas)) -}}
 {{- fail (printf "router.autoscaling: minReplicas (%v) must not be above maxReplicas (%v)" $values.router.autoscaling.minReplicas $values.router.autoscaling.maxReplicas) -}}
 {{- end -}}
+{{- $epoch := toDate "2006-01-02" "2000-01-01" -}}
+{{- $leaseMs := (($epoch | mustDateModify $values.operator.leaseDuration).Sub $epoch).Milliseconds -}}
+{{- if or (lt $leaseMs 1000) (gt $leaseMs 300000) -}}
+{{- fail (printf "operator.leaseDuration: must be from 1s to 5m, not %s" $values.operator.leaseDuration) -}}
+{{- end -}}
+{{- range $name, $address := dict "e2b.apiUrl" $values.e2b.apiUrl "e2b.sandboxUrl" $values.e2b.sandboxUrl "router.tracing.endpoint" $values.router.tracing.endpoint -}}
+{{- if $address -}}
+{{- $port := include "swarm.portOf" $address | int -}}
+{{- if or (lt $port 1) (gt $port 65535) -}}
+{{- fail (printf "%s: the port of %s must be from 1 to 65535" $name $address) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $monitoring := $values.monitoring -}}
 {{- if and $monitoring.serviceMonitor.enabled $monitoring.podMonitor.enabled -}}
 {{- fail "monitoring: enable serviceMonitor or podMonitor, not both: everything would be scraped twice" -}}

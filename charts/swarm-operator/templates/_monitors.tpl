@@ -2,10 +2,7 @@
 {{- define "swarm.monitorMarks" -}}
 {{- $ := index . 0 -}}
 labels:
-  {{- include "swarm.labels" . | nindent 2 }}
-  {{- with index . 2 }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "swarm.labelsAnd" . | nindent 2 }}
 {{- with $.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -22,7 +19,7 @@ scheme: https
 tlsConfig:
   serverName: {{ include "swarm.fullname" $ }}-{{ $component }}.{{ $.Release.Namespace }}.svc
   ca:
-    secret: { name: {{ $tls }}, key: {{ (index $.Values $component).tls.caKey }} }
+    secret: { name: {{ $tls | quote }}, key: {{ (index $.Values $component).tls.caKey | quote }} }
 {{- end -}}
 {{- end -}}
 

@@ -13,20 +13,25 @@
 {{/* Labels by which Deployments and Services find pods; they can never change. Takes (list $ component). */}}
 {{- define "swarm.selectorLabels" -}}
 {{- $ := index . 0 -}}
-app.kubernetes.io/name: {{ default $.Chart.Name $.Values.nameOverride | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/name: {{ default $.Chart.Name $.Values.nameOverride | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/instance: {{ $.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
 {{/* Labels of objects. Takes (list $ component). */}}
 {{- define "swarm.labels" -}}
+{{- include "swarm.labelsAnd" (list (index . 0) (index . 1) dict) -}}
+{{- end -}}
+
+{{/* The same with more labels, which go before those of all objects. Takes (list $ component labels). */}}
+{{- define "swarm.labelsAnd" -}}
 {{- $ := index . 0 -}}
 {{ include "swarm.selectorLabels" . }}
 app.kubernetes.io/part-of: swarm-operator
 app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with $.Values.commonLabels }}
+{{- with merge (dict) (index . 2) $.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -34,8 +39,8 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{/* Metadata of an object in the release's namespace. Takes (list $ component name). */}}
 {{- define "swarm.metadata" -}}
 {{- $ := index . 0 -}}
-name: {{ index . 2 }}
-namespace: {{ $.Release.Namespace }}
+name: {{ index . 2 | quote }}
+namespace: {{ $.Release.Namespace | quote }}
 {{ include "swarm.marks" . }}
 {{- end -}}
 
@@ -96,4 +101,16 @@ annotations:
 {{- define "swarm.globalName" -}}
 {{- $full := include "swarm.fullname" . -}}
 {{- if eq .Release.Namespace $full -}}{{ $full }}{{- else -}}{{ printf "%s-%s" .Release.Namespace $full }}{{- end -}}
+{{- end -}}
+
+{{/* The port of an address, which is that of its scheme where it names none. */}}
+{{- define "swarm.portOf" -}}
+{{- $address := urlParse . -}}
+{{- $port := regexFind ":[0-9]+$" $address.host | trimPrefix ":" -}}
+{{- $port | default (ternary "443" "80" (eq $address.scheme "https")) -}}
+{{- end -}}
+
+{{/* A number without an exponent. */}}
+{{- define "swarm.decimal" -}}
+{{- regexReplaceAll "\\.?0+$" (float64 . | printf "%.12f") "" -}}
 {{- end -}}

@@ -15,7 +15,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -98,7 +98,7 @@ readinessProbe:
 {{- define "swarm.internalToken" -}}
 - name: SWARM_INTERNAL_TOKEN
 {{- if .Values.auth.internalTokenSecret }}
-  valueFrom: { secretKeyRef: { name: {{ .Values.auth.internalTokenSecret }}, key: {{ .Values.auth.internalTokenSecretKey }} } }
+  valueFrom: { secretKeyRef: { name: {{ .Values.auth.internalTokenSecret | quote }}, key: {{ .Values.auth.internalTokenSecretKey | quote }} } }
 {{- else }}
   value: {{ printf "%s/%s" .Release.Namespace (include "swarm.fullname" .) | sha256sum | trunc 32 | quote }}
 {{- end }}
@@ -114,7 +114,7 @@ readinessProbe:
 {{- else }}
 {{- with .Values.e2b.existingSecret }}
 - name: E2B_API_KEY
-  valueFrom: { secretKeyRef: { name: {{ . }}, key: {{ $.Values.e2b.existingSecretKey }} } }
+  valueFrom: { secretKeyRef: { name: {{ . | quote }}, key: {{ $.Values.e2b.existingSecretKey | quote }} } }
 {{- end }}
 {{- with .Values.e2b.apiUrl }}
 - { name: E2B_API_URL, value: {{ . | quote }} }

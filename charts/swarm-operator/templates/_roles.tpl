@@ -68,17 +68,17 @@
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ ternary "RoleBinding" "ClusterRoleBinding" (ne $namespace "") }}
 metadata:
-  name: {{ index . 3 }}
+  name: {{ index . 3 | quote }}
   {{- with $namespace }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   {{- include "swarm.marks" . | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ index . 2 }}
-  name: {{ index . 3 }}
+  name: {{ index . 3 | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "swarm.serviceAccount" . }}
-    namespace: {{ $.Release.Namespace }}
+    name: {{ include "swarm.serviceAccount" . | quote }}
+    namespace: {{ $.Release.Namespace | quote }}
 {{- end -}}
