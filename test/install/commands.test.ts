@@ -7,7 +7,7 @@ import { readPage } from '../support/pages.ts'
 import { ReadersShell } from '../support/shell.ts'
 import { eventually } from '../support/wait.ts'
 
-const PAGES = ['docs/installation.md', 'charts/swarm-operator/README.md']
+const PAGES = ['README.md', 'docs/installation.md', 'charts/swarm-operator/README.md']
 const HERE = 'run by test/install/commands.test.ts'
 const LIMIT_MS = 60_000
 
