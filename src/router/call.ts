@@ -94,6 +94,12 @@ export class Call {
     return `${this.#revision ?? entry.fleet.revisionOfSession(this.request) ?? ''}\n${capability}\n${part}\n${agent}${isContinued ? '\ngoes on' : ''}`
   }
 
+  /** How often it may be tried, besides attempts that nobody can have begun. */
+  get mostAttempts(): number {
+    const { attempts, entry } = this.request
+    return attempts ?? entry.settings?.attempts ?? 1
+  }
+
   /** What the choice of an agent goes by. */
   get wish(): Wish {
     const { capability, sessionKey, part, agent } = this.request

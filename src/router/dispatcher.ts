@@ -1,7 +1,9 @@
 import type { Refusal } from '../routing/wish.ts'
 import { Slot } from '../routing/slot.ts'
 import { VERDICTS, endingOf, retryAfterMs, type Outcome } from '../routing/verdict.ts'
-import { readAnswer, refusalOf, type Reading } from './answer.ts'
+import { readAnswer, type Reading } from './answer.ts'
+import { bodyOf, epochOf, headersOf, partOf } from './attempt-request.ts'
+import { readingOfStopped, reportOf, resultOf, type EndedAttempt } from './attempt-result.ts'
 import { Call, type CallRequest, type CallResult } from './call.ts'
 import {
   exhaustedProblem,
@@ -14,10 +16,10 @@ import {
   wouldTimeOutProblem,
 } from './call-problems.ts'
 import type { Host, Running } from './host.ts'
-import { MAX_ANSWER_BYTES, MAX_UNBEGUN, NOT_NOW_MS } from './limits.ts'
+import { MAX_ANSWER_BYTES, NOT_NOW_MS } from './limits.ts'
 import { Problem } from './problem.ts'
+import { whetherToRetry } from './retry.ts'
 import type { Settings, SwarmEntry } from './swarm-entry.ts'
-import { rounded } from './times.ts'
 import { traceparentOf } from './trace.ts'
 import type { Answer, Upstream } from './upstream.ts'
 
@@ -184,21 +186,20 @@ export class Dispatcher {
     const nowMs = this.#o.now()
     if (!host?.address) return call.end(refusedProblem(call, 'NoAgentReady', 0)) // a candidate always has an address
     const number = call.attempts.length + 1
-    // Also where nobody leads agents may have been told of an epoch, by the operator or by this router, and refuse lower ones.
-    const epoch = request.epoch ?? Math.max(entry.settings?.settled.epoch ?? 0, entry.succession.own.epoch)
+    const epoch = epochOf(request)
     const leftMs = Math.max(1, Math.ceil(request.timeoutMs - (nowMs - call.startedMs)))
     if (number === 1 && !request.isMirrored) entry.retries.began(nowMs)
     entry.fleet.begin(slot, nowMs)
-    const { trace, id } = request
+    const { trace } = request
     const { name: agent, group, revision } = slot.facts
-    const span = trace.span?.attempt({ agent, group, revision, number, call: id.slice(TASK_ID_CHARS) })
+    const span = trace.span?.attempt({ agent, group, revision, number, call: partOf(request) })
     const exchange = this.#o.upstream.send(
       {
         address: host.address,
         method: 'POST',
         path: '/tasks',
-        headers: this.#headers(request, span?.traceparent ?? traceparentOf(trace), leftMs, epoch),
-        body: `{${request.bodyFields},"attempt":${number},"epoch":${epoch}}`,
+        headers: headersOf(request, span?.traceparent ?? traceparentOf(trace), leftMs, epoch),
+        body: bodyOf(request, number, epoch),
         maxBytes: MAX_ANSWER_BYTES,
       },
       (answer) => ended(readAnswer(answer, request.mayPlan), answer),
@@ -206,7 +207,7 @@ export class Dispatcher {
     const running: Running = {
       abort: (outcome) => {
         exchange.abort()
-        ended({ outcome, why: STOPPED[outcome] }, undefined)
+        ended(readingOfStopped(outcome), undefined)
       },
     }
     const ended = (reading: Reading, answer: Answer | undefined) => {
@@ -214,7 +215,10 @@ export class Dispatcher {
       span?.end(reading.outcome, reading.status)
       call.stopAttempt = undefined
       call.runningOn = undefined
-      this.#attemptEnded({ call, host, startedMs: nowMs, reading, answer })
+      const endedMs = this.#o.now()
+      const durationMs = endedMs - nowMs
+      const ending = endingOf(reading.outcome, durationMs, entry.settings?.timeoutMs ?? 0)
+      this.#attemptEnded({ call, host, reading, answer, ending, durationMs, endedMs })
     }
     host.running.add(running)
     call.stopAttempt = (outcome) => running.abort(outcome)
@@ -222,52 +226,22 @@ export class Dispatcher {
     this.#o.observer.attemptBegan(entry, host)
   }
 
-  #headers(request: CallRequest, traceparent: string, leftMs: number, epoch: number): string[] {
-    const headers = [
-      'content-type',
-      'application/json',
-      'traceparent',
-      traceparent,
-      'idempotency-key',
-      request.idempotencyKey,
-      'swarm-timeout-ms',
-      String(leftMs),
-      'swarm-epoch',
-      String(epoch),
-    ]
-    if (request.isMirrored) headers.push('swarm-mirror', 'true')
-    return headers
-  }
-
-  #attemptEnded(end: { call: Call; host: Host; startedMs: number; reading: Reading; answer: Answer | undefined }): void {
-    const { call, host, reading } = end
-    const { entry, isIdempotent, isMirrored = false } = call.request
+  #attemptEnded(attempt: EndedAttempt): void {
+    const { call, host, reading, ending, durationMs, endedMs } = attempt
+    const { entry } = call.request
     const { slot } = host
-    const { outcome, status } = reading
-    const nowMs = this.#o.now()
-    const durationMs = nowMs - end.startedMs
-    const { retry } = VERDICTS[outcome]
-    const ending = endingOf(outcome, durationMs, entry.settings?.timeoutMs ?? 0)
-    call.attempts.push({ agent: slot.facts.name, outcome, ...(status !== undefined && { status }), durationMs: rounded(durationMs) })
-    if (outcome === 'NotNow') this.#holdBack(entry, host, end.answer)
-    if (ending === 'Answered' || ending === 'Failed') slot.service.add(durationMs, nowMs)
+    const { outcome } = reading
     const hasFailed = ending === 'Failed' || ending === 'Unreachable'
-    if (outcome === 'Done') slot.done += 1
-    else if (hasFailed) slot.failed += 1
-    const trippedGuard = entry.guarding !== undefined && (outcome === 'Done' || hasFailed) && entry.judge(slot, hasFailed, nowMs)
-    const openedCircuit = entry.fleet.end(slot, ending, nowMs, isMirrored)
-    this.#wakeLater(entry, slot)
-    const mayRepeat = retry === 'always' || (retry === 'ifIdempotent' && isIdempotent)
-    if (retry === 'always') call.unbegun += 1
+    call.attempts.push(reportOf(attempt))
+    if (VERDICTS[outcome].retry === 'always') call.unbegun += 1
     else call.spent += 1
-    const hasAttemptsLeft = call.spent < (call.request.attempts ?? entry.settings?.attempts ?? 1) && call.unbegun <= MAX_UNBEGUN
-    const isDue = !call.hasEnded && !isMirrored && mayRepeat && hasAttemptsLeft
+    const trippedGuard = (outcome === 'Done' || hasFailed) && entry.judge(slot, hasFailed, endedMs)
+    const openedCircuit = this.#agentEnded(attempt, hasFailed)
     const guarded = entry.guarding?.settings
     const isTriedOut = hasFailed && guarded?.revision === slot.facts.revision
-    // An agent that is lost gets no more tasks, and a task meets a new revision once: repeating those cannot become a flood, and none of
-    // them is given up for a budget.
-    const isOverBudget = isDue && ending === 'Failed' && !isTriedOut && !entry.retries.take(entry.settings?.budgetPercent ?? 0, nowMs)
-    const willRetry = isDue && !isOverBudget
+    const retry = whetherToRetry(call, outcome, isTriedOut)
+    const isOverBudget = retry === 'WithinBudget' && !entry.retries.take(entry.settings?.budgetPercent ?? 0, endedMs)
+    const willRetry = retry !== 'No' && !isOverBudget
     this.#o.observer.attemptEnded(entry, host, { outcome, durationMs, openedCircuit, trippedGuard, willRetry, isOverBudget })
     if (willRetry) {
       if (!call.tried.includes(slot)) call.tried.push(slot)
@@ -275,35 +249,21 @@ export class Dispatcher {
       if (isTriedOut) call.provenRevision = guarded?.inFavourOf
       this.#seek(call)
     } else if (isOverBudget) call.end(overBudgetProblem(call, reading.why))
-    else if (!call.hasEnded) call.end(this.#resultOf(call, slot, reading, end.answer))
+    else if (!call.hasEnded) call.end(resultOf(attempt))
     this.pump(entry)
   }
 
-  #resultOf(call: Call, slot: Slot, reading: Reading, answer: Answer | undefined): CallResult | Problem {
-    const { outcome } = reading
-    const { id: taskId, isIdempotent } = call.request
-    const agent = slot.facts.name
-    const agentMs = call.attempts.at(-1)?.durationMs ?? 0
-    const { attempts, queuedMs } = call
-    if (outcome === 'Done') {
-      const { output, subtasks } = reading
-      const times = { queuedMs: rounded(queuedMs), agentMs, totalMs: rounded(this.#o.now() - call.startedMs) }
-      const answerBytes = answer?.kind === 'answer' ? answer.body.length : 0
-      return { output, ...(subtasks && { subtasks }), slot, attempts, answerBytes, ...times }
-    }
-    if (outcome === 'Rejected') {
-      const refusal = answer && refusalOf(answer)
-      const more = { agent, agentStatus: reading.status, attempts, ...(refusal !== undefined && { answer: refusal }) }
-      return new Problem('TaskRejected', { taskId, detail: `agent ${agent} answered ${reading.status}; change the task`, more })
-    }
-    if (outcome === 'AnswerTooLarge') {
-      const detail = `agent ${agent} answered with more than ${MAX_ANSWER_BYTES} bytes; let it answer with a reference instead`
-      return new Problem('AnswerTooLarge', { taskId, detail, more: { agent, attempts } })
-    }
-    if (outcome === 'Timeout') return timeoutProblem(call, true)
-    return VERDICTS[outcome].retry === 'ifIdempotent' && !isIdempotent
-      ? unknownProblem(call, reading.why)
-      : exhaustedProblem(call, reading.why)
+  /** The agent is rid of the task, with what its end says about it. Returns true when that opened its circuit. */
+  #agentEnded({ call, host, reading, answer, ending, durationMs, endedMs }: EndedAttempt, hasFailed: boolean): boolean {
+    const { entry, isMirrored } = call.request
+    const { slot } = host
+    if (reading.outcome === 'NotNow') this.#holdBack(entry, host, answer)
+    if (ending === 'Answered' || ending === 'Failed') slot.service.add(durationMs, endedMs)
+    if (reading.outcome === 'Done') slot.done += 1
+    else if (hasFailed) slot.failed += 1
+    const openedCircuit = entry.fleet.end(slot, ending, endedMs, isMirrored)
+    this.#wakeLater(entry, slot)
+    return openedCircuit
   }
 
   /** The agent asked for a pause. */
@@ -330,12 +290,3 @@ export class Dispatcher {
 /** Whether somebody may become free, or ready, for whom a call that has no agent now is meant to wait. */
 const mayWait = ({ request }: Call, choice: Slot | readonly Slot[] | Refusal) =>
   (choice === 'Busy' && !request.isMirrored) || (choice === 'NoAgentReady' && !request.isImpatient)
-
-/** Characters of the id of a task, a UUID, and of what stands between it and the name of a part of it. */
-const TASK_ID_CHARS = 37
-
-const STOPPED = {
-  Hung: 'it stopped answering its probes',
-  Timeout: 'the time of the task was up',
-  Cancelled: 'the client went away',
-} as const
