@@ -7,8 +7,8 @@ const TASK_ID_CHARS = 37
 export const partOf = ({ id }: CallRequest): string => id.slice(TASK_ID_CHARS)
 
 /**
- * The term that the agent is told of. Also where nobody leads agents may have been told of one, by the operator or by this router, and refuse
- * lower ones.
+ * The term that the agent is told of. Also where nobody leads agents may have been told of one, by the operator or by this router, and
+ * refuse lower ones.
  */
 export const epochOf = ({ epoch, entry }: CallRequest): number =>
   epoch ?? Math.max(entry.settings?.settled.epoch ?? 0, entry.succession.own.epoch)

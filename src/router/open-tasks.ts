@@ -28,7 +28,7 @@ export class OpenTasks {
     return this.#count
   }
 
-  /** A task comes whose body has so many bytes, as far as one can tell; the problem when there is no room for it, and then it has not entered. */
+  /** A task with so many bytes, as far as one can tell, begins; the problem when there is no room for it, and then it has not. */
   enter({ namespace, swarm }: SwarmPlace, bytes: number): Problem | undefined {
     const { maxOpen, maxBytes, limits, metrics } = this.#o
     if (this.#count >= maxOpen || this.#bytes + bytes > maxBytes) {

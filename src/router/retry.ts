@@ -11,8 +11,8 @@ export type Tried = Pick<Call, 'hasEnded' | 'spent' | 'unbegun' | 'mostAttempts'
 }
 
 /**
- * Whether a call is sent again after an attempt with this outcome; the first row that is true decides. `isTriedOut`: it failed on a revision
- * that is only being tried out.
+ * Whether a call is sent again after an attempt with this outcome; the first row that is true decides. `isTriedOut`: it failed on a
+ * revision that is only being tried out.
  *
  * | the attempt, or the call                                    | sent again   |
  * |-------------------------------------------------------------|--------------|

@@ -17,7 +17,7 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** What follows from an outcome: for the agent's health, whether it shows that the agent is alive, and whether the task may be sent to another agent. */
+/** What follows from an outcome: for the agent's health, whether the agent has shown that it is alive, and whether another may get the task. */
 export type Verdict = { readonly ending: Ending; readonly isSignOfLife: boolean; readonly retry: 'always' | 'ifIdempotent' | 'never' }
 
 /**
