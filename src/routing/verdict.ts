@@ -17,7 +17,7 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** What follows from an outcome: for the agent's health, whether the agent has shown that it is alive, and whether another may get the task. */
+/** What follows from an outcome: for the agent, whether it has shown that it is alive, and whether another one may get the task. */
 export type Verdict = { readonly ending: Ending; readonly isSignOfLife: boolean; readonly retry: 'always' | 'ifIdempotent' | 'never' }
 
 /**
