@@ -62,16 +62,21 @@ export type CallResult = {
 /** A call on its way. It ends once, with a result or a problem. */
 export class Call {
   readonly request: CallRequest
+  /** When it began, in milliseconds of the router's clock. */
   readonly startedMs: number
+  /** Those that have ended, in their order. */
   readonly attempts: AttemptReport[] = []
+  /** Agents that it was with in vain: its next attempt avoids them. */
   readonly tried: Slot[] = []
   /** Attempts that count against the limit: those that an agent may have begun; and the others. */
   spent = 0
   unbegun = 0
   /** Revision that its next attempts go to, after one failed on a revision that is only being tried out. */
   provenRevision: string | undefined
+  /** How long it has waited for agents, without the wait that goes on; and when that began. */
   queuedMs = 0
   waitingSinceMs = 0
+  /** Its place in the queue while it waits. */
   ticket: Ticket<Call> | undefined
   queueTimer: NodeJS.Timeout | undefined
   deadlineTimer: NodeJS.Timeout | undefined
@@ -79,6 +84,7 @@ export class Call {
   runningOn: string | undefined
   /** Ends the attempt that runs now. */
   stopAttempt: ((outcome: 'Timeout' | 'Cancelled') => void) | undefined
+  /** True also once it was cancelled, of which nobody hears. */
   hasEnded = false
   readonly #onEnd: (result: CallResult | Problem) => void
 
@@ -113,6 +119,7 @@ export class Call {
     return entry.fleet.has(this.provenRevision) ? this.provenRevision : undefined
   }
 
+  /** Ends it with this, unless it has ended before. */
   end(result: CallResult | Problem): void {
     if (this.#close()) this.#onEnd(result)
   }

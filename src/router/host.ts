@@ -19,6 +19,7 @@ export class Host {
   /** Absent until the agent has a sandbox. */
   address: Address | undefined
   probe: ProbeRules
+  /** Requests to it that have not ended. */
   readonly running = new Set<Running>()
   /** How long the tasks took that it has done. */
   readonly latency: number[] = []
@@ -27,6 +28,7 @@ export class Host {
   isProbing = false
   /** Probes in a row that found nobody. */
   misses = 0
+  /** When its next probe is due, unless a task of it has become quiet before. */
   nextProbeMs = 0
   /** Time between two probes while it has no tasks. */
   idleProbeMs = IDLE_PROBE_MS

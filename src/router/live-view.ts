@@ -117,6 +117,7 @@ export class LiveViews {
     return count >= MAX_VIEWERS_OF_NAMESPACE
   }
 
+  /** Sends the swarm as it is now, and again whenever it has changed, until the reader or the swarm goes away. */
   serve(entry: SwarmEntry<Call>, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     const viewer = { entry, response, seen: entry.version }
@@ -136,6 +137,7 @@ export class LiveViews {
     for (const viewer of this.#viewers) if (viewer.entry === entry) viewer.response.end('event: gone\ndata: {}\n\n')
   }
 
+  /** Ends every stream. */
   stop(): void {
     clearInterval(this.#timer)
     for (const { response } of this.#viewers) response.end()

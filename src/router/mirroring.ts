@@ -5,6 +5,7 @@ export type MirrorResult = 'Same' | 'Different' | 'Failed' | 'Dropped'
 
 /** What one swarm mirrors in this router, and what has come of it. */
 export class Mirroring {
+  /** May be replaced while the run goes on: the percentage of a run can change. */
   settings: SwarmMirror
   readonly counts: Record<Lowercase<MirrorResult>, number> = { same: 0, different: 0, failed: 0, dropped: 0 }
   #credit = 0
@@ -21,6 +22,7 @@ export class Mirroring {
     return true
   }
 
+  /** A task of them has come to this. */
   count(result: MirrorResult): void {
     this.counts[FIELDS[result]] += 1
   }

@@ -70,6 +70,7 @@ export class Problem extends Error {
     return typeof own === 'number' ? own : PROBLEMS[this.code][0]
   }
 
+  /** The JSON text that the client gets. */
   body(): string {
     const { detail, taskId, more } = this.fields
     return JSON.stringify({

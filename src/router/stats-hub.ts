@@ -59,6 +59,7 @@ export class StatsHub {
     this.#now = now
   }
 
+  /** Whether no more readers are possible. */
   get isFull(): boolean {
     return this.#readers.size >= MAX_STATS_READERS
   }
@@ -103,6 +104,7 @@ export class StatsHub {
     this.agentChanged(entry, host, isUrgent ? URGENT_STATS_MS : STATS_MS)
   }
 
+  /** The object of the agent is gone: readers are told to forget it. */
   agentGone(entry: SwarmEntry<Call>, host: Host): void {
     if (this.#readers.size === 0) return
     const { namespace, name } = host.slot.facts
@@ -112,6 +114,7 @@ export class StatsHub {
     this.#flushSoon()
   }
 
+  /** The settings of the swarm changed, or what waits for its agents. */
   swarmChanged(entry: SwarmEntry<Call>): void {
     if (this.#readers.size === 0) return
     this.#swarms.add(entry)
@@ -125,6 +128,7 @@ export class StatsHub {
     this.#flush()
   }
 
+  /** The Swarm object is gone: readers are told to forget it. */
   swarmGone({ namespace, name }: SwarmEntry<Call>): void {
     if (this.#readers.size === 0) return
     this.#goneSwarms.set(`${namespace}/${name}`, { namespace, swarm: name })

@@ -51,6 +51,7 @@ export class SwarmEntry<T> {
   readonly namespace: string
   readonly name: string
   readonly fleet: Fleet
+  /** Its agents, by name. */
   readonly hosts = new Map<string, Host>()
   readonly waiting = new WaitQueue<T>()
   readonly retries = new RetryBudget()
@@ -60,6 +61,7 @@ export class SwarmEntry<T> {
   guarding: Guarding | undefined
   /** What this router sends a second time now. */
   mirroring: Mirroring | undefined
+  /** Traffic access tokens, by the name of the agent; some may come before it. */
   tokens: ReadonlyMap<string, string> = new Map()
   /** Who leads; kept when the Swarm object goes and comes again, so that its epochs never go down. */
   succession: Succession = { own: { epoch: 0 }, taken: { epoch: 0 } }
@@ -96,6 +98,7 @@ export class SwarmEntry<T> {
     return true
   }
 
+  /** Whether nothing is known of it any more, so that it need not be kept. */
   get isEmpty(): boolean {
     return !this.settings && this.hosts.size === 0 && this.tokens.size === 0
   }

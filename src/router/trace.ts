@@ -40,6 +40,7 @@ export interface TaskSpan {
 /** A request to an agent that is recorded; the agent's own spans hang from `traceparent`. */
 export interface AttemptSpan {
   readonly traceparent: string
+  /** `status` is that of the answer, where there was one. */
   end(outcome: Outcome, status: number | undefined): void
 }
 

@@ -53,6 +53,7 @@ export class Watch<T> {
     return this.#informers.every((informer) => informer.hasSynced)
   }
 
+  /** Begins to read and to follow; does nothing when it has begun. */
   start(): void {
     for (const informer of this.#informers) informer.start()
   }
@@ -62,6 +63,7 @@ export class Watch<T> {
     await Promise.all(this.#informers.map((informer) => informer.synced(signal)))
   }
 
+  /** Ends all watches; the world stays as it was last told. */
   async stop(): Promise<void> {
     await Promise.all(this.#informers.map((informer) => informer.stop()))
   }

@@ -27,6 +27,7 @@ export class World<T> {
     this.#now = options.now
   }
 
+  /** The listener hears of every change from now on, before the call that made it returns. */
   listen(listener: Listener<T>): void {
     this.#listeners.push(listener)
   }
@@ -42,10 +43,7 @@ export class World<T> {
     return this.#swarms.values()
   }
 
-  get agentCount(): number {
-    return this.#agents.size
-  }
-
+  /** Takes a new Swarm or the newer state of a known one; says nothing when its settings are the same. */
   putSwarm(swarm: Swarm): void {
     const entry = this.#entry(swarm.metadata.namespace, swarm.metadata.name)
     const settings = settingsOf(swarm)
@@ -60,6 +58,7 @@ export class World<T> {
     this.#tell((listener) => listener.mayPlace(entry))
   }
 
+  /** The Swarm object is gone: its entry stays as long as agents or tokens of it are there. */
   removeSwarm(namespace: string, name: string): void {
     const entry = this.#swarms.get(`${namespace}/${name}`)
     if (!entry?.settings) return
@@ -70,6 +69,7 @@ export class World<T> {
     this.#dropIfEmpty(entry)
   }
 
+  /** Takes a new Agent or the newer state of a known one; another uid under its name is another agent. */
   putAgent(agent: Agent): void {
     if (agent.spec.state === 'Warm') return // it is one once it is taken from the warm pool
     const facts = factsOf(agent)
@@ -94,6 +94,7 @@ export class World<T> {
     this.#tell((listener) => listener.mayPlace(entry))
   }
 
+  /** The Agent object is gone; tasks that it still has end by themselves. */
   removeAgent(namespace: string, name: string): void {
     const known = this.#agents.get(`${namespace}/${name}`)
     if (!known) return

@@ -12,6 +12,7 @@ export class Breaker {
   #isOpen = false
   #onTrial = false
 
+  /** True also while a task is on trial. */
   get isOpen(): boolean {
     return this.#isOpen
   }
@@ -21,6 +22,7 @@ export class Breaker {
     return this.#isOpen ? this.#openUntilMs : 0
   }
 
+  /** Whether a task may go to the agent now: one for the trial, once an open circuit has had its time. */
   allows(nowMs: number): boolean {
     return !this.#isOpen || (!this.#onTrial && nowMs >= this.#openUntilMs)
   }
@@ -30,6 +32,7 @@ export class Breaker {
     if (this.#isOpen) this.#onTrial = true
   }
 
+  /** The agent answered a task: the circuit is closed, and its failures are forgotten. */
   succeeded(): void {
     this.#failures = 0
     this.#isOpen = false

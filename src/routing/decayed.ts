@@ -8,6 +8,7 @@ export class Decayed {
     return this.#sum === 0 ? 0 : this.#sum * 2 ** (-Math.max(0, nowMs - this.#atMs) / halfLifeMs)
   }
 
+  /** Adds to the sum with full weight from this moment on. */
   add(amount: number, nowMs: number, halfLifeMs: number): void {
     this.#sum = this.at(nowMs, halfLifeMs) + amount
     this.#atMs = nowMs

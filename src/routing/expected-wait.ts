@@ -11,6 +11,7 @@ export class ServiceTime {
   readonly #sumMs = new Decayed()
   readonly #count = new Decayed()
 
+  /** It has worked on a task for so long. */
   add(durationMs: number, nowMs: number): void {
     this.#sumMs.add(durationMs, nowMs, HALF_LIFE_MS)
     this.#count.add(1, nowMs, HALF_LIFE_MS)
@@ -63,6 +64,7 @@ const MAX_RATES = 256
 export class Rates {
   readonly #rates = new Map<string, { readonly perMs: number | undefined; readonly atMs: number }>()
 
+  /** In places a millisecond, as `placesPerMs` has it; `servers` is asked only when the last rate of this key is too old. */
   get(key: string, nowMs: number, servers: () => Iterable<Server>): number | undefined {
     let rate = this.#rates.get(key)
     if (!rate || nowMs - rate.atMs >= RATE_MS) {

@@ -34,10 +34,12 @@ export class Fleet {
     this.setRules(rules, 0)
   }
 
+  /** Its agents, by name, in whatever state. */
   get slots(): ReadonlyMap<string, Slot> {
     return this.#roster.slots
   }
 
+  /** Those that were taken last. */
   get rules(): FleetRules {
     return this.#rules
   }

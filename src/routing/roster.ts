@@ -22,6 +22,7 @@ export class Roster {
     this.#revisionsChanged = revisionsChanged
   }
 
+  /** The agents, by name, in whatever state. */
   get slots(): ReadonlyMap<string, Slot> {
     return this.#slots
   }
@@ -60,6 +61,7 @@ export class Roster {
     return slot
   }
 
+  /** Takes an agent out and returns it; undefined when there is none of this name. */
   remove(name: string): Slot | undefined {
     const slot = this.#slots.get(name)
     if (!slot) return undefined

@@ -21,6 +21,7 @@ export type AgentFacts = {
 /** One agent as the router sees it: the facts, its tasks and its health. Changed only through the fleet that holds it. */
 export class Slot {
   facts: AgentFacts
+  /** Of its name; sessions are shared out by it. */
   readonly hash: number
   readonly breaker = new Breaker()
   /** How long it works on a task. */
@@ -29,8 +30,10 @@ export class Slot {
   isUnreachable = false
   /** It asked not to be called before this moment. */
   notBeforeMs = 0
+  /** Tasks that it may have at once; and those that it has. */
   limit = 1
   inFlight = 0
+  /** Attempts that ended well; and those that are held against it. */
   done = 0
   failed = 0
   /** When it was last chosen, in choices of its fleet. */
@@ -66,6 +69,7 @@ export class Slot {
     return this.isKnown && until > nowMs ? until : 0
   }
 
+  /** Whether this router leaves it out, by what it has seen itself. */
   get isEjected(): boolean {
     return this.isUnreachable || this.breaker.isOpen
   }

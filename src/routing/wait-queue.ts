@@ -29,6 +29,7 @@ export class WaitQueue<T> {
   #first = 0
   #urgent = -URGENT
 
+  /** Tasks that wait, in all lanes. */
   get size(): number {
     return this.#size
   }

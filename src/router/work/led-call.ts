@@ -69,14 +69,17 @@ export class LedCall {
     return this
   }
 
+  /** All attempts so far, those under earlier epochs included. */
   get attempts(): readonly AttemptReport[] {
     return [...this.#earlier, ...(this.#call?.attempts ?? [])]
   }
 
+  /** The client went away: nobody hears of its end. */
   cancel(): void {
     if (this.#call) this.#o.desk.dispatcher.cancel(this.#call)
   }
 
+  /** Ends it now with this problem, unless an agent may have begun what must not be sent again. */
   fail(problem: Problem): void {
     if (this.#call) this.#o.desk.dispatcher.fail(this.#call, problem)
   }

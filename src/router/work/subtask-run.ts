@@ -44,11 +44,13 @@ export class SubtaskRun {
     this.#left = length
   }
 
+  /** Starts as many as may run at once, the others as these end; `onEnd` may be called before this returns. */
   start(): void {
     if (this.#left === 0) this.#finish()
     else this.#fill()
   }
 
+  /** Whether every subtask has an output or an error. */
   get hasEnded(): boolean {
     return this.#left === 0
   }
