@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo, Socket } from 'node:net'
 import { MAX_BODY_BYTES, MAX_CLIENTS, MAX_DISCARDED_BYTES, MAX_HEADER_BYTES, MAX_URL_CHARS } from './limits.ts'
 import { Problem, type ProblemCode } from './problem.ts'
+import { endConnection } from './streams.ts'
 
 /** What the front hands on: one function for each thing that a client can do. */
 export interface Routes {
@@ -26,10 +27,15 @@ export type Serve = (options: ServerOptions, listener: RequestListener) => Serve
 export class Front {
   readonly #routes: Routes
   readonly #server: Server
+  /** Without a listener an error of one answer would end the process. */
+  readonly #failed: (this: ServerResponse, error: unknown) => void
   #sendsAway = false
 
   constructor(routes: Routes, serve: Serve = createServer) {
     this.#routes = routes
+    this.#failed = function (error) {
+      routes.broken(error, this)
+    }
     this.#server = serve(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
@@ -71,6 +77,8 @@ export class Front {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (this.#sendsAway) response.shouldKeepAlive = false
+    request.on('error', ignore)
+    response.on('error', this.#failed)
     attempt(this.#routes, response, () => this.#route(request, response))
   }
 
@@ -93,6 +101,9 @@ export class Front {
     throw new Problem('NotFound', { detail: 'tasks go to POST /v1/namespaces/{namespace}/swarms/{swarm}/tasks' })
   }
 }
+
+/** A request fails when its client goes away, which its answer tells as well. */
+const ignore = () => undefined
 
 /** Does something that ends in an answer, whatever it throws. */
 export function attempt(routes: Pick<Routes, 'broken'>, response: ServerResponse, then: () => void): void {
@@ -179,11 +190,12 @@ const MALFORMED_TEXT: Partial<Record<ProblemCode, string>> = {
   RequestTimeout: 'the request did not arrive in time (10 s for its headers, 60 s for all of it); send it in one go',
 }
 
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const code = MALFORMED[error.code ?? ''] ?? 'BadRequest'
+/** Answers what the parser of HTTP has refused. Nobody else hears an answer: a TLS handshake that failed would have to end before it. */
+function refuseMalformed({ code: cause = '' }: NodeJS.ErrnoException, socket: Socket): void {
+  const code = MALFORMED[cause] ?? (cause.startsWith('HPE_') ? 'BadRequest' : undefined)
+  if (code === undefined || !socket.writable) return void socket.destroy()
   const problem = new Problem(code, { detail: MALFORMED_TEXT[code] ?? 'the request is not valid HTTP/1.1; send it again' })
   const text = problem.body()
   const head = `HTTP/1.1 ${problem.status} Refused\r\nContent-Type: application/problem+json\r\nConnection: close\r\n`
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
+  endConnection(socket, `${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
 }

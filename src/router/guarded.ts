@@ -6,6 +6,7 @@ import { isAuthorised } from './authorised.ts'
 import { attempt, sendProblem, type Routes } from './front.ts'
 import type { RouterMetrics } from './metrics.ts'
 import { Problem } from './problem.ts'
+import { endStream } from './streams.ts'
 
 /** What decides who may use the routes. */
 export type GuardOptions = {
@@ -85,7 +86,7 @@ class Guard {
   /** What nobody knows now is no reason to end it. */
   async #lookAgain(right: Right, response: ServerResponse): Promise<void> {
     const refusal = await this.#access.check(response.req.headers.authorization, right)
-    if (refusal?.code === 'Unauthorized' || refusal?.code === 'Forbidden') response.end()
+    if (refusal?.code === 'Unauthorized' || refusal?.code === 'Forbidden') endStream(response)
   }
 
   #refuse({ code, detail, challenge, retryAfterSeconds }: Refusal, response: ServerResponse): void {

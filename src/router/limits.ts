@@ -100,6 +100,9 @@ export const MAX_STATS_READERS = 16
 /** Bytes that a slow reader of a stream may fall behind before it is cut off. */
 export const MAX_BEHIND_BYTES = 4 * 1024 * 1024
 
+/** How long the reader of a stream that has ended, or a client that is refused as malformed, has to take the last bytes. */
+export const LAST_BYTES_MS = 2_000
+
 /** Time that tasks get to end after a request to stop. */
 export const DRAIN_MS = 30_000
 

@@ -2,10 +2,11 @@ import type { ServerResponse } from 'node:http'
 import type { GroupShare } from '../routing/adaptive.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
-import { MAX_BEHIND_BYTES, MAX_VIEWERS, MAX_VIEWERS_OF_NAMESPACE, VIEW_MS } from './limits.ts'
+import { MAX_VIEWERS, MAX_VIEWERS_OF_NAMESPACE, VIEW_MS } from './limits.ts'
 import { isLed } from '../topology/parts.ts'
 import { stateOf } from '../routing/stages.ts'
 import { stageLoads } from './stages.ts'
+import { endStream, takesMore } from './streams.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 
 /** What this router sees in an agent. */
@@ -124,24 +125,30 @@ export class LiveViews {
     response.write(eventOf(JSON.stringify(viewOf(entry, this.#now()))))
     this.#viewers.add(viewer)
     this.#timer ??= setInterval(() => this.#show(), VIEW_MS).unref()
-    response.on('close', () => {
-      this.#viewers.delete(viewer)
-      if (this.#viewers.size > 0) return
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    })
+    response.on('close', () => this.#forget(viewer))
   }
 
   /** The swarm is gone: its streams end. */
   swarmGone(entry: SwarmEntry<Call>): void {
-    for (const viewer of this.#viewers) if (viewer.entry === entry) viewer.response.end('event: gone\ndata: {}\n\n')
+    for (const viewer of this.#viewers) if (viewer.entry === entry) this.#end(viewer, 'event: gone\ndata: {}\n\n')
   }
 
   /** Ends every stream. */
   stop(): void {
+    for (const viewer of this.#viewers) this.#end(viewer)
+  }
+
+  /** Forgets the viewer first: its connection may be there for a while, and takes nothing more. */
+  #end(viewer: Viewer, last?: string): void {
+    this.#forget(viewer)
+    endStream(viewer.response, last)
+  }
+
+  #forget(viewer: Viewer): void {
+    this.#viewers.delete(viewer)
+    if (this.#viewers.size > 0) return
     clearInterval(this.#timer)
-    for (const { response } of this.#viewers) response.end()
-    this.#viewers.clear()
+    this.#timer = undefined
   }
 
   #show(): void {
@@ -150,10 +157,7 @@ export class LiveViews {
       const { entry, response } = viewer
       if (viewer.seen === entry.version) continue
       viewer.seen = entry.version
-      if (response.writableLength > MAX_BEHIND_BYTES) {
-        response.destroy()
-        continue
-      }
+      if (!takesMore(response)) continue
       let text = texts.get(entry)
       if (text === undefined) texts.set(entry, (text = eventOf(JSON.stringify(viewOf(entry, this.#now())))))
       response.write(text)

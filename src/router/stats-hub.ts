@@ -4,8 +4,9 @@ import { WIRE_VERSION, encodeFrame, encodeSnapshot, type AgentStats, type Revisi
 import type { Call } from './call.ts'
 import type { AttemptEnd } from './dispatcher.ts'
 import type { Host } from './host.ts'
-import { HEARTBEAT_MS, MAX_BEHIND_BYTES, MAX_STATS_READERS, STATS_MS, URGENT_STATS_MS } from './limits.ts'
+import { HEARTBEAT_MS, MAX_STATS_READERS, STATS_MS, URGENT_STATS_MS } from './limits.ts'
 import { queuesOf } from './queues.ts'
+import { endStream, takesMore } from './streams.ts'
 import type { SwarmEntry } from './swarm-entry.ts'
 import type { World } from './world.ts'
 
@@ -139,8 +140,9 @@ export class StatsHub {
   stop(): void {
     clearInterval(this.#heartbeat)
     clearTimeout(this.#flushTimer)
-    for (const reader of this.#readers) reader.end()
+    const readers = [...this.#readers]
     this.#readers.clear()
+    for (const reader of readers) endStream(reader)
   }
 
   #flushSoon(gatherMs = STATS_MS): void {
@@ -179,10 +181,7 @@ export class StatsHub {
   }
 
   #send(line: string): void {
-    for (const reader of this.#readers) {
-      if (reader.writableLength > MAX_BEHIND_BYTES) reader.destroy()
-      else reader.write(line)
-    }
+    for (const reader of this.#readers) if (takesMore(reader)) reader.write(line)
   }
 }
 

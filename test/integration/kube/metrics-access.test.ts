@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { connect } from 'node:net'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { Agent, request } from 'undici'
@@ -81,6 +82,11 @@ describe('the metrics of the operator', () => {
       expect(refused.status).to.equal(401)
       expect(refused.challenge).to.match(/^Bearer realm="swarm-operator"/)
     }
+  })
+
+  it('keep no connection whose TLS handshake does not end', async () => {
+    const socket = connect(operator.port, '127.0.0.1').resume()
+    await eventually('it is closed', () => socket.destroyed)
   })
 
   it('leave the probes of a kubelet open', async () => {

@@ -102,6 +102,16 @@ describe('a router with a certificate', () => {
     expect((await router.task('safe')).status).to.equal(200)
   })
 
+  it('closes connections whose handshake does not end, and those that speak something else', async () => {
+    const clientHello = Buffer.from('1603010200010001fc0303', 'hex') // its beginning
+    const sockets = [Buffer.of(), clientHello, Buffer.from('nonsense')].map((bytes) => {
+      const socket = connectPlain(port(), '127.0.0.1', () => socket.write(bytes))
+      return socket.on('error', () => undefined).resume()
+    })
+    await eventually('they are closed', () => sockets.every(({ destroyed }) => destroyed))
+    expect((await router.task('safe')).status).to.equal(200)
+  })
+
   it('does not start with one that cannot be used', async () => {
     const { config, namespace, gateway } = fleet
     const broken = new MountedSecret({ cert: first.cert, key: second.key })
