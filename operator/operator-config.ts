@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
-import { parseArgs } from 'node:util'
+import { addressOf, logLevelOf, logShapeOf, namespacesOf, numberOf, portOf, readFlags, usageOf, type LogLevel } from './flags.ts'
 import { authModeOf, tlsFilesOf, type AuthMode, type TlsFiles } from './ports.ts'
-import { ConfigError, logLevelOf, namespacesOf, type LogLevel } from './refusals.ts'
+import { ConfigError } from './refusals.ts'
 import { parseDuration } from '../src/api/duration.ts'
 
 /** How the operator is run. Times are milliseconds. */
@@ -27,10 +27,10 @@ export type OperatorConfig = {
   apiKey: string | undefined
   endpoints: { apiUrl?: string; sandboxUrl?: string; domain?: string }
   logLevel: LogLevel
-  logShape: 'json' | 'text'
+  logShape: 'json' | 'text' | undefined
 }
 
-const OPTIONS = {
+const FLAGS = {
   kubeconfig: { type: 'string', help: 'File with the cluster to use (default: KUBECONFIG, ~/.kube/config, then the pod itself)' },
   context: { type: 'string', help: 'Context of that file' },
   namespace: { type: 'string', multiple: true, help: 'Namespace to look after; repeat it for several (default: all)' },
@@ -68,45 +68,32 @@ const OPTIONS = {
 } as const
 
 /** What `--help` prints. */
-export function usage(): string {
-  const lines = Object.entries(OPTIONS).map(
-    ([name, o]) =>
-      `  --${name.padEnd(22)} ${o.help}${'default' in o && typeof o.default === 'string' && o.default ? ` (default: ${o.default})` : ''}`,
-  )
-  return [
-    'Usage: operator [flags]',
-    '',
-    'Runs the controllers of swarm-operator.',
-    '',
-    ...lines,
-    '',
-    'Environment: E2B_API_KEY (for swarms that name no key), E2B_API_URL, E2B_SANDBOX_URL, E2B_DOMAIN, SWARM_INTERNAL_TOKEN (shared with the routers), KUBECONFIG.',
-  ].join('\n')
-}
+export const operatorUsage = (): string =>
+  usageOf({
+    name: 'operator',
+    does: 'Runs the controllers of swarm-operator.',
+    flags: FLAGS,
+    environment:
+      'E2B_API_KEY (for swarms that name no key), E2B_API_URL, E2B_SANDBOX_URL, E2B_DOMAIN, SWARM_INTERNAL_TOKEN (shared with the routers), KUBECONFIG.',
+  })
 
-/** Reads flags and environment; undefined when help was asked for. Throws ConfigError. */
-export function readConfig(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  isTerminal: boolean,
-): OperatorConfig | undefined {
-  const values = parse(args)
-  if (values.help) return undefined
-  const format = values['log-format'] ?? (isTerminal ? 'text' : 'json')
-  if (format !== 'json' && format !== 'text') throw new ConfigError(`--log-format must be json or text, not ${JSON.stringify(format)}`)
+/** Reads flags and environment; `help` when only the usage is wanted. Throws a ConfigError. */
+export function readOperatorConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): OperatorConfig | 'help' {
+  const values = readFlags(args, FLAGS)
+  if (values.help) return 'help'
   return {
     kubeconfig: values.kubeconfig,
     context: values.context,
     namespaces: namespacesOf(values.namespace ?? []),
     metricsHost: values['metrics-host'],
-    metricsPort: portOf('metrics-port', values['metrics-port']),
+    metricsPort: portOf('--metrics-port', values['metrics-port']),
     metricsAuth: authModeOf('--metrics-auth', values['metrics-auth']),
     metricsTls: tlsFilesOf('--metrics-', values['metrics-tls-cert-file'], values['metrics-tls-key-file']),
     leaseNamespace: values['lease-namespace'],
     leaseName: values['lease-name'],
     leaseMs: leaseMs(values['lease-duration']),
     identity: `${hostname()}-${process.pid}`,
-    createsPerSecond: numberOf('create-rate', values['create-rate'], 1_000),
+    createsPerSecond: numberOf('--create-rate', values['create-rate'], 1_000),
     sourceHosts: hostsOf(values['source-hosts']),
     routerUrls: values['router-urls']
       .split(',')
@@ -120,7 +107,7 @@ export function readConfig(
     apiKey: env['E2B_API_KEY'] || undefined,
     endpoints: endpointsOf(env),
     logLevel: logLevelOf(values['log-level']),
-    logShape: format,
+    logShape: logShapeOf(values['log-format']),
   }
 }
 
@@ -130,28 +117,6 @@ export const endpointsOf = (env: Readonly<Record<string, string | undefined>>): 
   ...(env['E2B_SANDBOX_URL'] && { sandboxUrl: env['E2B_SANDBOX_URL'] }),
   ...(env['E2B_DOMAIN'] && { domain: env['E2B_DOMAIN'] }),
 })
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    throw new ConfigError(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function numberOf(flag: string, text: string, most: number): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > most) {
-    throw new ConfigError(`--${flag} must be a number from 0 to ${most}, not ${JSON.stringify(text)}`)
-  }
-  return value
-}
-
-function portOf(flag: string, text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
-  if (port <= 65_535) return port
-  throw new ConfigError(`--${flag} must be a whole number from 0 to 65535, not ${JSON.stringify(text)}`)
-}
 
 function leaseMs(text: string): number {
   const ms = parseDuration(text)
@@ -185,6 +150,6 @@ function hostsOf(text: string): string[] {
 }
 
 function checkedUrl(url: string): string {
-  if (URL.canParse(url) && /^https?:/.test(url)) return url
+  if (addressOf(url)) return url
   throw new ConfigError(`--router-urls must hold http addresses such as http://127.0.0.1:18000, not ${JSON.stringify(url)}`)
 }

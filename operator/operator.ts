@@ -13,7 +13,7 @@ import { runReconcilers } from '../src/reconcilers/run.ts'
 import { operatorIdOf } from '../src/reconcilers/shared/operator-id.ts'
 import { followedFile, type RouterAccess } from '../src/router-client/access.ts'
 import { linkRouters } from '../src/router-client/link.ts'
-import { readConfig, usage, type OperatorConfig } from './operator-config.ts'
+import { operatorUsage, readOperatorConfig, type OperatorConfig } from './operator-config.ts'
 import { certificateOf } from './ports.ts'
 import { clusterConfig, ConfigError, logEverything, refuse } from './refusals.ts'
 
@@ -113,12 +113,13 @@ function fileOf(flag: string, path: string): () => string {
 
 let log: Logger | undefined
 try {
-  const config = readConfig(process.argv.slice(2), process.env, process.stderr.isTTY)
-  if (config) {
-    log = createLog({ level: config.logLevel, shape: config.logShape })
+  const config = readOperatorConfig(process.argv.slice(2), process.env)
+  if (config === 'help') console.log(operatorUsage())
+  else {
+    log = createLog({ level: config.logLevel, ...(config.logShape && { shape: config.logShape }) })
     logEverything(log)
     await main(config, log)
-  } else console.log(usage())
+  }
 } catch (error) {
   refuse(error, '--metrics-port', log)
   process.exit() // what was started before keeps the process alive otherwise, and nobody would start it again

@@ -22,25 +22,6 @@ export function clusterConfig(options: { readonly file?: string | undefined; rea
   )
 }
 
-/** Names of namespaces. Throws a ConfigError. */
-export function namespacesOf(names: readonly string[]): string[] {
-  const bad = names.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
-  if (bad !== undefined)
-    throw new ConfigError(`--namespace ${JSON.stringify(bad)} is not the name of a namespace; it has lower case letters, digits and -`)
-  return [...names]
-}
-
-/** How urgent a line must be to be written. */
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** Reads --log-level. Throws a ConfigError. */
-export function logLevelOf(text: string): LogLevel {
-  const level = LOG_LEVELS.find((each) => each === text)
-  if (level) return level
-  throw new ConfigError(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not ${JSON.stringify(text)}`)
-}
-
 /** What Node.js would write as text goes to the log as well: warnings, and the error that ends the process. */
 export function logEverything(log: Logger): void {
   process.removeAllListeners('warning').on('warning', ({ name, message }) => log.warn('warning of Node.js', { name, error: message }))

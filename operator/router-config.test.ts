@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { ConfigError } from './refusals.ts'
-import { parseRouterConfig } from './router-config.ts'
+import { readRouterConfig } from './router-config.ts'
 
 const DEFAULTS = {
   port: 18000,
@@ -16,7 +16,7 @@ const DEFAULTS = {
   drainMs: 30_000,
   shutdownDelayMs: 0,
   logLevel: 'info',
-  logFormat: undefined,
+  logShape: undefined,
   kubeconfig: undefined,
   sandboxUrl: undefined,
   internalToken: undefined,
@@ -27,7 +27,7 @@ const DEFAULTS = {
 }
 
 describe('configuration of the router', () => {
-  it('has defaults for everything', () => expect(parseRouterConfig([], {})).to.deep.equal(DEFAULTS))
+  it('has defaults for everything', () => expect(readRouterConfig([], {})).to.deep.equal(DEFAULTS))
 
   it('reads flags and environment', () => {
     const args = [
@@ -49,13 +49,13 @@ describe('configuration of the router', () => {
       '5',
     ]
     const env = { E2B_SANDBOX_URL: 'http://127.0.0.1:3000/', SWARM_INTERNAL_TOKEN: 't', KUBECONFIG: '/k' }
-    expect(parseRouterConfig(args, env)).to.deep.equal({
+    expect(readRouterConfig(args, env)).to.deep.equal({
       ...DEFAULTS,
       port: 0,
       namespaces: ['a', 'b'],
       maxInFlight: 5,
       logLevel: 'debug',
-      logFormat: 'json',
+      logShape: 'json',
       drainMs: 1000,
       shutdownDelayMs: 5000,
       sandboxUrl: 'http://127.0.0.1:3000',
@@ -65,13 +65,13 @@ describe('configuration of the router', () => {
   })
 
   it('takes a collector of traces by flag or as OpenTelemetry names it', () => {
-    const asked = parseRouterConfig(['--otlp-endpoint', 'http://c:4318/', '--trace-ratio', '0.1'], {})
+    const asked = readRouterConfig(['--otlp-endpoint', 'http://c:4318/', '--trace-ratio', '0.1'], {})
     expect(asked).to.deep.include({ tracing: { endpoint: 'http://c:4318', ratio: 0.1 } })
-    const named = parseRouterConfig([], { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/otlp' })
+    const named = readRouterConfig([], { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/otlp' })
     expect(named).to.deep.include({ tracing: { endpoint: 'https://c/otlp', ratio: 1 } })
   })
 
-  it('can only ask for help', () => expect(parseRouterConfig(['--help'], {})).to.equal('help'))
+  it('can only ask for help', () => expect(readRouterConfig(['--help'], {})).to.equal('help'))
 
   const bad = {
     'a port that is no number': { args: ['--port', 'x'], env: {} },
@@ -91,5 +91,5 @@ describe('configuration of the router', () => {
     'a sandbox address that is none': { args: [], env: { E2B_SANDBOX_URL: 'x' } },
   }
   for (const [name, c] of Object.entries(bad))
-    it(`refuses ${name}`, () => expect(() => parseRouterConfig(c.args, c.env)).to.throw(ConfigError))
+    it(`refuses ${name}`, () => expect(() => readRouterConfig(c.args, c.env)).to.throw(ConfigError))
 })

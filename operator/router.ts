@@ -8,7 +8,7 @@ import type { Serve } from '../src/router/front.ts'
 import { Router } from '../src/router/router.ts'
 import { certificateOf } from './ports.ts'
 import { clusterConfig, logEverything, refuse } from './refusals.ts'
-import { parseRouterConfig, ROUTER_USAGE, type RouterConfig } from './router-config.ts'
+import { readRouterConfig, routerUsage, type RouterConfig } from './router-config.ts'
 
 /** Runs a router until it is asked to stop; a second request ends it at once. */
 async function run(config: RouterConfig, log: Logger): Promise<void> {
@@ -44,10 +44,10 @@ async function run(config: RouterConfig, log: Logger): Promise<void> {
 
 let log: Logger | undefined
 try {
-  const config = parseRouterConfig(process.argv.slice(2), process.env)
-  if (config === 'help') process.stdout.write(ROUTER_USAGE)
+  const config = readRouterConfig(process.argv.slice(2), process.env)
+  if (config === 'help') console.log(routerUsage())
   else {
-    log = createLog({ level: config.logLevel, ...(config.logFormat && { shape: config.logFormat }) })
+    log = createLog({ level: config.logLevel, ...(config.logShape && { shape: config.logShape }) })
     logEverything(log)
     await run(config, log)
   }

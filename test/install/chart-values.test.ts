@@ -4,8 +4,8 @@ import { before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { loadAll } from 'js-yaml'
 import { ensureHelm } from '../../dev/tools/helm.ts'
-import { readConfig } from '../../operator/operator-config.ts'
-import { parseRouterConfig } from '../../operator/router-config.ts'
+import { readOperatorConfig } from '../../operator/operator-config.ts'
+import { readRouterConfig } from '../../operator/router-config.ts'
 import { CHART, helm, render, type Rendered, type Values } from '../support/helm.ts'
 
 type Schema = { readonly type?: string; readonly minimum?: number; readonly maximum?: number; readonly properties?: Record<string, Schema> }
@@ -117,10 +117,10 @@ describe('values of the chart', function () {
       { ...small, 'operator.leaseDuration': '1m30s' },
     ]) {
       const objects = await render('swarm-system', {}, setJson({ ...tracing, ...values }))
-      const router = parseRouterConfig(argsOf(objects, 'router'), {})
+      const router = readRouterConfig(argsOf(objects, 'router'), {})
       const ratio = Reflect.get(values, 'router.tracing.ratio')
       expect(router).to.have.deep.property('tracing', { endpoint: 'http://collector:4318', ratio })
-      expect(readConfig(argsOf(objects, 'operator'), {}, false)).to.have.property(
+      expect(readOperatorConfig(argsOf(objects, 'operator'), {})).to.have.property(
         'createsPerSecond',
         Reflect.get(values, 'operator.createRate'),
       )
