@@ -3,14 +3,12 @@ import type { Swarm } from '../../src/api/objects.ts'
 import { DEFAULT_API_KEY } from '../../dev/e2b-local/server.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { Informer } from '../../src/kube/informer.ts'
-import { CONFIG_MAPS, type KubeObject, type ResourceKind } from '../../src/kube/objects.ts'
+import { CONFIG_MAPS, NAMESPACES } from '../../src/kube/objects.ts'
 import { createLog } from '../../src/log.ts'
 import { AGENTS, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { Program } from '../../test/support/programs.ts'
 import { eventually } from '../../test/support/wait.ts'
 import type { Context } from '../benchmark.ts'
-
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 
 /** Longest wait for agents to be gone, in milliseconds. */
 const GONE_MS = 120_000

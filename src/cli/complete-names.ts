@@ -1,11 +1,9 @@
 import { Argument, type Command } from 'commander'
 import type { KubeClient } from '../kube/client.ts'
-import type { KubeObject, ResourceKind } from '../kube/objects.ts'
+import { NAMESPACES, type KubeObject } from '../kube/objects.ts'
 import { completionOf, scriptFor, SHELLS, starting, type Names, type Shell } from './complete.ts'
 import { readAgents, readSwarms } from './fleet.ts'
 import { within, type Add, type Surroundings } from './surroundings.ts'
-
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 
 /** Nobody waits longer for a word. Milliseconds. */
 const WAIT_MS = 3_000

@@ -2,66 +2,20 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { KubeApiError, errorFromConnection, errorFromStatus } from './api-error.ts'
 import { LIST_PAGE, LIST_TIMEOUT_MS, REQUEST_TIMEOUT_MS, WATCH_IDLE_MS } from './limits.ts'
 import { apiVersionOf, refKey, type KubeObject, type Manifest, type ObjectRef, type ResourceKind } from './objects.ts'
+import { collectionPath, pathOf, queryOf, selectorsOf, writeQuery } from './paths.ts'
+import type {
+  ApplyOptions,
+  CallOptions,
+  DeleteOptions,
+  JsonPatchOperation,
+  ObjectList,
+  RequestObserver,
+  Selection,
+  WatchOptions,
+  WriteOptions,
+} from './requests.ts'
 import { Transport, type HttpRequest, type HttpResponse } from './transport.ts'
 import { watchEvents, type WatchEvent } from './watch-stream.ts'
-
-/** Applies to every call. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined
-  readonly timeoutMs?: number
-}
-
-/** Applies to every write. `subresource` is for instance `status` or `scale`. */
-export interface WriteOptions extends CallOptions {
-  readonly fieldManager?: string
-  readonly subresource?: string
-}
-
-/** `force` takes fields over from other managers instead of failing with a conflict. */
-export interface ApplyOptions extends WriteOptions {
-  readonly fieldManager: string
-  readonly force?: boolean
-}
-
-/** Preconditions: the delete fails with a conflict when the object is another or a newer one. */
-export interface DeleteOptions extends CallOptions {
-  readonly uid?: string
-  readonly resourceVersion?: string
-  readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
-  readonly gracePeriodSeconds?: number
-}
-
-/** Which objects to list or watch; without `namespace` those of all namespaces. `metadataOnly` leaves out everything else, also on the wire. */
-export interface Selection {
-  readonly namespace?: string
-  readonly labelSelector?: string
-  readonly fieldSelector?: string
-  readonly metadataOnly?: boolean
-}
-
-/** A list as it was at `resourceVersion`, from where a watch continues. */
-export interface ObjectList<T> {
-  readonly items: T[]
-  readonly resourceVersion: string
-}
-
-/** One operation of a JSON patch (RFC 6902). */
-export interface JsonPatchOperation {
-  readonly op: 'add' | 'remove' | 'replace' | 'test'
-  readonly path: string
-  readonly value?: unknown
-}
-
-/**
- * Told of every request that ended; `code` is 0 when no answer came. A watch is told of once it is open or was refused, with the time
- * that took. `kind` is empty for what is no resource.
- */
-export type RequestObserver = (request: {
-  readonly verb: string
-  readonly kind: string
-  readonly code: number
-  readonly seconds: number
-}) => void
 
 const JSON_TYPE = 'application/json'
 const asMetadata = (kind: string) => `application/json;as=${kind};g=meta.k8s.io;v=v1`
@@ -103,7 +57,7 @@ export class KubeClient {
   ): Promise<ObjectList<T>> {
     const accept = selection.metadataOnly ? asMetadata('PartialObjectMetadataList') : JSON_TYPE
     const page = async (limit: number, token: string) => {
-      const query = { ...selectors(selection), limit: limit ? String(limit) : undefined, continue: token || undefined }
+      const query = { ...selectorsOf(selection), limit: limit ? String(limit) : undefined, continue: token || undefined }
       const path = collectionPath(kind, selection.namespace) + queryOf(query)
       const body = await this.#call<RawList<T>>('list', kind, selection, {
         method: 'GET',
@@ -165,14 +119,7 @@ export class KubeClient {
 
   /** JSON merge patch: `null` removes a field, arrays are replaced. Put `metadata.resourceVersion` in it for a precondition. */
   async mergePatch<T extends KubeObject>(kind: ResourceKind<T>, ref: ObjectRef, patch: object, options: WriteOptions = {}): Promise<T> {
-    const path = pathOf(kind, ref, options.subresource) + writeQuery(options)
-    return this.#call<T>('patch', kind, ref, {
-      method: 'PATCH',
-      path,
-      body: JSON.stringify(patch),
-      contentType: 'application/merge-patch+json',
-      ...options,
-    })
+    return this.#patch(kind, ref, { patch, contentType: 'application/merge-patch+json' }, options)
   }
 
   /** JSON patch, all or nothing. */
@@ -182,14 +129,7 @@ export class KubeClient {
     patch: readonly JsonPatchOperation[],
     options: WriteOptions = {},
   ): Promise<T> {
-    const path = pathOf(kind, ref, options.subresource) + writeQuery(options)
-    return this.#call<T>('patch', kind, ref, {
-      method: 'PATCH',
-      path,
-      body: JSON.stringify(patch),
-      contentType: 'application/json-patch+json',
-      ...options,
-    })
+    return this.#patch(kind, ref, { patch, contentType: 'application/json-patch+json' }, options)
   }
 
   /**
@@ -248,7 +188,7 @@ export class KubeClient {
   async *watch(kind: ResourceKind, selection: Selection, options: WatchOptions): AsyncGenerator<readonly WatchEvent[]> {
     const { resourceVersion, timeoutSeconds, idleMs = WATCH_IDLE_MS, signal } = options
     const query = {
-      ...selectors(selection),
+      ...selectorsOf(selection),
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion,
@@ -282,6 +222,16 @@ export class KubeClient {
     await this.#transport.close()
   }
 
+  async #patch<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    ref: ObjectRef,
+    { patch, contentType }: { readonly patch: object; readonly contentType: string },
+    options: WriteOptions,
+  ): Promise<T> {
+    const path = pathOf(kind, ref, options.subresource) + writeQuery(options)
+    return this.#call<T>('patch', kind, ref, { method: 'PATCH', path, body: JSON.stringify(patch), contentType, ...options })
+  }
+
   async #call<R>(
     verb: string,
     kind: ResourceKind,
@@ -307,14 +257,6 @@ export class KubeClient {
   }
 }
 
-/** From where and how long to watch. */
-export interface WatchOptions {
-  readonly resourceVersion: string
-  readonly timeoutSeconds: number
-  readonly idleMs?: number
-  readonly signal: AbortSignal
-}
-
 interface RawList<T> {
   readonly items?: T[] | null
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
@@ -335,28 +277,6 @@ function describe(verb: string, kind: ResourceKind, ref: Partial<ObjectRef>): st
   return ref.name
     ? `${verb} ${kind.kind} ${refKey({ ...ref, name: ref.name })}`
     : `${verb} ${kind.plural}${ref.namespace ? ` in ${ref.namespace}` : ''}`
-}
-
-function collectionPath(kind: ResourceKind, namespace: string | undefined): string {
-  const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
-  return kind.namespaced && namespace ? `${root}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}` : `${root}/${kind.plural}`
-}
-
-function pathOf(kind: ResourceKind, ref: ObjectRef, subresource?: string): string {
-  return `${collectionPath(kind, ref.namespace)}/${encodeURIComponent(ref.name)}${subresource ? `/${subresource}` : ''}`
-}
-
-function selectors(selection: Selection): Record<string, string | undefined> {
-  return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector }
-}
-
-function writeQuery(options: WriteOptions, force?: boolean): string {
-  return queryOf({ fieldManager: options.fieldManager, force: force ? 'true' : undefined })
-}
-
-function queryOf(values: Record<string, string | undefined>): string {
-  const set = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]))
-  return set.length === 0 ? '' : `?${set.join('&')}`
 }
 
 /** Written as Go writes JSON, since the API server compares some fields byte by byte with what it wrote itself later. */

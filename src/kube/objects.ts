@@ -115,6 +115,7 @@ export interface EndpointSlice extends KubeObject {
 export const SECRETS: ResourceKind<Secret> = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true }
 export const CONFIG_MAPS: ResourceKind<ConfigMap> = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true }
 export const EVENTS: ResourceKind<CoreEvent> = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }
+export const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 export const RESOURCE_QUOTAS: ResourceKind<ResourceQuota> = {
   group: '',
   version: 'v1',

@@ -1,11 +1,12 @@
 import type { Logger } from 'winston'
 import type { RuntimeMetrics } from '../metrics/registry.ts'
 import { errorFromConnection, errorFromStatus, KubeApiError } from './api-error.ts'
-import type { KubeClient, Selection } from './client.ts'
+import type { KubeClient } from './client.ts'
 import { backoffMs } from '../time/backoff.ts'
 import { WATCH_IDLE_MS, WATCH_RETRY_MS, WATCH_SECONDS } from './limits.ts'
 import type { KubeObject, ResourceKind } from './objects.ts'
 import { pause } from '../time/pause.ts'
+import type { Selection } from './requests.ts'
 import { WatchBroken, type WatchEvent } from './watch-stream.ts'
 
 /** `idleMs`: a watch without a byte for so long is given up. `seconds`: a watch is renewed after this, up to twice of it. */

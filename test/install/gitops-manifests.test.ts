@@ -9,7 +9,7 @@ import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { useCluster } from '../support/cluster.ts'
 import { CHART, helm } from '../support/helm.ts'
 import { kubectl } from '../support/kubectl.ts'
-import { NAMESPACES } from '../support/system.ts'
+import { NAMESPACES } from '../../src/kube/objects.ts'
 
 const DEPLOY = join(import.meta.dirname, '../../deploy')
 

@@ -6,7 +6,7 @@ import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { useCluster } from '../support/cluster.ts'
 import { CHART, helm } from '../support/helm.ts'
 import { kubectl, kubectlOk, kustomize } from '../support/kubectl.ts'
-import { NAMESPACES } from '../support/system.ts'
+import { NAMESPACES } from '../../src/kube/objects.ts'
 
 const CONFIG = join(import.meta.dirname, '../../config')
 const NAMESPACE = 'swarm-system'

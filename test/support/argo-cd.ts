@@ -9,11 +9,10 @@ import { freePorts } from '../../dev/cluster/ports.ts'
 import { argoCdManifests, ensureArgoCd } from '../../dev/tools/argo-cd.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
 import { Informer } from '../../src/kube/informer.ts'
-import { CONFIG_MAPS, SECRETS, type KubeObject, type Manifest, type ResourceKind } from '../../src/kube/objects.ts'
+import { CONFIG_MAPS, NAMESPACES, SECRETS, type KubeObject, type Manifest, type ResourceKind } from '../../src/kube/objects.ts'
 import { createLog } from '../../src/log.ts'
 import { GitRepository } from './git.ts'
 import { kubectlOk } from './kubectl.ts'
-import { NAMESPACES } from './system.ts'
 import { eventually } from './wait.ts'
 
 const DEPLOY = join(import.meta.dirname, '../../deploy/argocd')

@@ -6,13 +6,12 @@ import { promisify } from 'node:util'
 import { loadAll } from 'js-yaml'
 import { startCluster, type Cluster } from '../../dev/cluster/cluster.ts'
 import { KubeClient, loadKubeConfig } from '../../src/kube/client.ts'
-import { ENDPOINT_SLICES, SECRETS, type KubeObject, type ResourceKind, type Secret } from '../../src/kube/objects.ts'
+import { ENDPOINT_SLICES, NAMESPACES, SECRETS, type KubeObject, type ResourceKind, type Secret } from '../../src/kube/objects.ts'
 import type { Rule } from './audit.ts'
 import { CHART, helm, setValues, type Rendered, type Values } from './helm.ts'
 import type { ProgramOptions } from './programs.ts'
 import type { Installed, SystemOptions } from './system.ts'
 
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 const TOKEN_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 const LISTENING = { operator: '"health server started"', router: '"router listens"' }
 type Component = keyof typeof LISTENING

@@ -14,6 +14,7 @@ import {
   CONFIG_MAPS,
   CONTROLLER_REVISIONS,
   EVENTS,
+  NAMESPACES,
   SECRETS,
   type CoreEvent,
   type KubeObject,
@@ -26,8 +27,6 @@ import { keepAsking, type Load } from './load.ts'
 import { Program, type ProgramOptions } from './programs.ts'
 import { eventually } from './wait.ts'
 
-/** Namespaces as the API server has them. */
-export const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 /** The kinds of rollouts as the API server has them. */
 export const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
   CanaryRollout: CANARY_ROLLOUTS,

@@ -2,13 +2,11 @@ import type { Agent, Swarm } from '../../api/objects.ts'
 import { METADATA } from '../../e2b/metadata.ts'
 import type { SandboxInfo } from '../../e2b/types.ts'
 import { OperatorError } from '../../errors.ts'
-import type { KubeObject, ResourceKind } from '../../kube/objects.ts'
+import { NAMESPACES } from '../../kube/objects.ts'
 import { providerFor, type KeyRef, type Keys } from '../access.ts'
 import { CliError } from '../fleet.ts'
 import type { LeaseRef } from './cluster.ts'
 import { judgeKey, judgeSandboxes, type Finding } from './judge.ts'
-
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 
 /** What is known of the fleet. `namespace` is there when others were not looked at. */
 export type Fleet = { readonly swarms: readonly Swarm[]; readonly agents: readonly Agent[]; readonly namespace: string | undefined }

@@ -1,7 +1,7 @@
 import { REASON } from '../../api/reasons.ts'
 import { WaitingError } from '../../errors.ts'
 import { KubeApiError } from '../../kube/api-error.ts'
-import type { JsonPatchOperation } from '../../kube/client.ts'
+import type { JsonPatchOperation } from '../../kube/requests.ts'
 import type { Stores } from '../shared/stores.ts'
 import { SCALING_MANAGER, SWARMS } from '../shared/kinds.ts'
 import type { Target } from './target.ts'

@@ -1,7 +1,5 @@
 import type { KubeClient } from '../../kube/client.ts'
-import type { KubeObject, ResourceKind } from '../../kube/objects.ts'
-
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+import { NAMESPACES } from '../../kube/objects.ts'
 
 /**
  * The id that this installation stamps on its sandboxes: the cluster, by the UID of its kube-system namespace, and the

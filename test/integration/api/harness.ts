@@ -7,10 +7,8 @@ import { ensureControlPlaneBinaries, kubectlOf } from '../../../dev/cluster/bina
 import type { Kind } from '../../../src/api/crd.ts'
 import { AGENT, SWARM } from '../../../src/api/kinds.ts'
 import { KubeClient } from '../../../src/kube/client.ts'
-import type { KubeObject, ResourceKind } from '../../../src/kube/objects.ts'
+import { NAMESPACES } from '../../../src/kube/objects.ts'
 import { useCluster } from '../../support/cluster.ts'
-
-const NAMESPACES: ResourceKind<KubeObject> = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 
 /** The least that a Swarm must say. */
 export const MINIMAL = { template: { sandboxTemplate: 'base', command: ['node', 'agent.mjs'] } }

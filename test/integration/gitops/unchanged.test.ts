@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { loadAll } from 'js-yaml'
-import type { KubeObject } from '../../../src/kube/objects.ts'
+import { NAMESPACES, type KubeObject } from '../../../src/kube/objects.ts'
 import { kubectl, kubectlOk, kustomize } from '../../support/kubectl.ts'
 import { shownManifest } from '../../support/shown.ts'
-import { NAMESPACES, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples')

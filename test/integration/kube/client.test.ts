@@ -6,7 +6,8 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { KubeApiError } from '../../../src/kube/api-error.ts'
 import { CONFIG_MAPS, SECRETS } from '../../../src/kube/objects.ts'
 import { FaultProxy } from './fault-proxy.ts'
-import { KubeClient, type RequestObserver } from '../../../src/kube/client.ts'
+import { KubeClient } from '../../../src/kube/client.ts'
+import type { RequestObserver } from '../../../src/kube/requests.ts'
 import { endTest, startTest, WIDGETS } from './harness.ts'
 
 /** The error of a promise that must not succeed. */

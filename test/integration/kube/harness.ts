@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { KubeConfig } from '@kubernetes/client-node'
 import { KubeClient } from '../../../src/kube/client.ts'
-import type { KubeObject, ResourceKind } from '../../../src/kube/objects.ts'
+import { NAMESPACES, type KubeObject, type ResourceKind } from '../../../src/kube/objects.ts'
 import { createLog } from '../../../src/log.ts'
 import { useCluster } from '../../support/cluster.ts'
 import { eventually } from '../../support/wait.ts'
@@ -19,7 +19,6 @@ export const WIDGETS: ResourceKind<Widget> = {
   kind: 'Widget',
   namespaced: true,
 }
-const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 const CRDS: ResourceKind = {
   group: 'apiextensions.k8s.io',
   version: 'v1',

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { Agent, request } from 'undici'
 import { KubeClient, loadKubeConfig } from '../../../src/kube/client.ts'
-import type { ResourceKind } from '../../../src/kube/objects.ts'
+import { NAMESPACES } from '../../../src/kube/objects.ts'
 import { Accounts } from '../../support/accounts.ts'
 import { selfSigned } from '../../support/certificate.ts'
 import { useCluster } from '../../support/cluster.ts'
@@ -12,7 +12,6 @@ import { MountedSecret } from '../../support/mounted-secret.ts'
 import { Program } from '../../support/programs.ts'
 import { eventually } from '../../support/wait.ts'
 
-const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 const NAME = 'operator.test'
 
 describe('the metrics of the operator', () => {

@@ -7,13 +7,12 @@ import { LABEL, TOKENS_SECRET_TYPE, tokensSecretName } from '../../../src/api/na
 import type { Agent, Swarm } from '../../../src/api/objects.ts'
 import type { Guard } from '../../../src/api/swarm-status.ts'
 import { KubeClient } from '../../../src/kube/client.ts'
-import { SECRETS, type ResourceKind } from '../../../src/kube/objects.ts'
+import { NAMESPACES, SECRETS, type ResourceKind } from '../../../src/kube/objects.ts'
 import { useCluster } from '../../support/cluster.ts'
 import { Gateway, TestAgent } from './agents.ts'
 
 const AGENTS: ResourceKind<Agent> = { ...AGENT, namespaced: true }
 const SWARMS: ResourceKind<Swarm> = { ...SWARM, namespaced: true }
-const NAMESPACES: ResourceKind = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 const BY = { fieldManager: 'router-test', force: true } as const
 const NOW = '2026-01-01T00:00:00Z'
 
