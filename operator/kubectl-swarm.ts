@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { runCli } from '../src/cli/commands.ts'
 import { EXIT, type ClusterFlags, type Terminal } from '../src/cli/surroundings.ts'
+import { userName } from '../src/cli/user.ts'
 import { KubeClient } from '../src/kube/client.ts'
 import { endpointsOf } from './operator-config.ts'
 import { clusterConfig, ConfigError } from './refusals.ts'
@@ -86,7 +87,7 @@ try {
     isTerminal: stdout.isTTY ?? false,
     terminal: stdin.isTTY && stdout.isTTY ? terminal : undefined,
     env: process.env,
-    user: userInfo().username,
+    user: () => userName(() => userInfo().username, process.env, process.getuid?.()),
     connect,
     contexts: (flags) =>
       clusterConfig({ file: flags.kubeconfig })

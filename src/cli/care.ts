@@ -5,7 +5,8 @@ import { examine, type DoctorOptions } from './doctor/doctor.ts'
 import { findingsText } from './doctor/show.ts'
 import { versionsOf, versionsText } from './doctor/version.ts'
 import { drain } from './drain.ts'
-import { NoRouterError, withRouters, type RouterFlags } from './forward.ts'
+import { accessTo, withPlaceFlags, withRouters, type RouterFlags } from './forward.ts'
+import { NoRouterError } from './port-forward.ts'
 import { withTokenFlags } from './router-token.ts'
 import { keysOf } from './inside.ts'
 import { loadsOf, loadText, ORDERS, sortedBy, type Order } from './load.ts'
@@ -15,20 +16,19 @@ import { look } from './top.ts'
 
 /** The commands by which a fleet is looked after. */
 export function addCare(add: Add, around: Surroundings, ended: (code: number) => void): void {
-  withTokenFlags(add('top [SWARM]', 'shows how busy agents are: processor and memory by E2B; tasks, errors and latency by the routers'))
+  const busy = add('top [SWARM]', 'shows how busy agents are: processor and memory by E2B; tasks, errors and latency by the routers')
+  withTokenFlags(withPlaceFlags(busy))
     .addOption(new Option('--sort <FIGURE>', 'the largest first').choices(ORDERS).default('name'))
     .option('-w, --watch', 'shows it again every two seconds')
-    .option('--router <URLS>', 'addresses of the routers, separated by commas (SWARM_ROUTER_URL)')
     .addOption(output())
     .addHelpText('after', TOP_HELP)
     .action(async (swarm: string | undefined, options: TopFlags) =>
       within(options, around, async (place) => ended(await top(swarm, options, place, around))),
     )
-  add('doctor', 'looks at all that a fleet needs, and says what to do about what is wrong')
+  withPlaceFlags(add('doctor', 'looks at all that a fleet needs, and says what to do about what is wrong'))
     .option('-A, --all-namespaces', 'at the swarms and agents of all namespaces')
     .option('--lease-namespace <NAME>', 'namespace of the Lease by which the operator leads (that of its Deployment, or default)')
     .option('--lease-name <NAME>', 'name of that Lease (that of its Deployment, or swarm-operator)')
-    .option('--router <URLS>', 'addresses of the routers, separated by commas (SWARM_ROUTER_URL)')
     .addOption(output())
     .addHelpText('after', DOCTOR_HELP)
     .action(async (options: DoctorOptions) =>
@@ -52,7 +52,7 @@ export function addCare(add: Add, around: Surroundings, ended: (code: number) =>
     .addHelpText('after', DRAIN_HELP)
     .action(async (name: string, options: Common & { wait: boolean; timeout: number }) =>
       within(options, around, async ({ client, namespace }) =>
-        drain(client, { namespace, name }, { by: around.user, timeoutMs: options.wait ? options.timeout : 0, tell: around.write }),
+        drain(client, { namespace, name }, { by: around.user(), timeoutMs: options.wait ? options.timeout : 0, tell: around.write }),
       ),
     )
 }
@@ -84,7 +84,8 @@ async function top(swarm: string | undefined, options: TopFlags, place: Place, a
       await around.write(options.watch && around.isTerminal ? CLEAR + text : text)
     } while (options.watch)
   }
-  await withRouters({ client, most: Infinity }, options, around, show).catch(async (error: unknown) => {
+  const through = async (urls: readonly string[]) => show(await accessTo(urls, options, around))
+  await withRouters({ client, most: Infinity, problem }, options, around, through).catch(async (error: unknown) => {
     if (!(error instanceof NoRouterError)) throw error
     problem(error.message)
     await show([])

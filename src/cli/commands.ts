@@ -1,14 +1,14 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import type { Request } from '../api/rollout.ts'
 import { OperatorError } from '../errors.ts'
 import { askRollout, revisionBefore } from './ask.ts'
-import { CliError, readFleet, readSwarm, readSwarms } from './fleet.ts'
+import { CliError, InterruptedError, readFleet, readSwarm, readSwarms, type Ref } from './fleet.ts'
 import { addCare } from './care.ts'
 import { addCompletion } from './complete-names.ts'
 import { addHelp } from './help.ts'
 import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
-import { knownRouters, withRouters, type RouterFlags } from './forward.ts'
+import { accessTo, knownRouters, withPlaceFlags, withRouters, type RouterFlags } from './forward.ts'
 import { withTokenFlags } from './router-token.ts'
 import { submit } from './submit.ts'
 import { CLEAR, EXIT, json, lookOf, output, refOf, within, type Add, type Common, type Surroundings } from './surroundings.ts'
@@ -23,6 +23,7 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (error instanceof InterruptedError) return EXIT.interrupted
     if (!(error instanceof CliError || error instanceof OperatorError)) throw error
     await around.writeError(`${error.message}\n`)
     return EXIT.failed
@@ -46,34 +47,40 @@ function programOf(around: Surroundings, ended: (code: number) => void): Command
   addInside(add, around, ended)
   addCare(add, around, ended)
   addCompletion(program, add, around)
-  withTokenFlags(add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input'))
-    .option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')
+  addSubmit(add, around, ended)
+  addHelp(program)
+  return program
+}
+
+function addSubmit(add: Add, around: Surroundings, ended: (code: number) => void): void {
+  const sending = add('submit SWARM INPUT', 'sends a task and prints the answer; INPUT is JSON or text, - reads it from standard input')
+  withTokenFlags(withPlaceFlags(sending, new Option('--router <URL>', 'address of the router (SWARM_ROUTER_URL)')))
     .option('--capability <NAME>', 'only agents of groups that have it')
     .option('--session-key <KEY>', 'tasks with the same key go to the same agent')
     .option('--timeout <DURATION>', 'such as 30s')
     .option('--revision <HASH>', 'only agents of this revision')
-    .action(
-      async (
-        name: string,
-        input: string,
-        options: RouterFlags & Record<'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>,
-      ) => {
-        const { capability, sessionKey, timeout, revision } = options
-        const text = input === '-' ? await around.readInput() : input
-        const task = { input: text, capability, sessionKey, timeout, revision }
-        const [known] = await knownRouters(options, around)
-        const answer = known
-          ? await submit(await refOf(name, options, around), task, known)
+    .action(async (name: string, input: string, options: SubmitFlags) => {
+      const { capability, sessionKey, timeout, revision } = options
+      const text = input === '-' ? await around.readInput() : input
+      const task = { input: text, capability, sessionKey, timeout, revision }
+      const send = async (ref: Ref, urls: readonly string[]) => {
+        const [router] = await accessTo(urls.slice(0, 1), options, around)
+        return submit(ref, task, router)
+      }
+      const known = knownRouters(options, around)
+      const problem = (message: string) => void around.writeError(`${message}\n`)
+      const answer =
+        known.length > 0
+          ? await send(await refOf(name, options, around), known)
           : await within(options, around, async ({ client, namespace }) =>
-              withRouters({ client, most: 1 }, options, around, async ([router]) => submit({ namespace, name }, task, router)),
+              withRouters({ client, most: 1, problem }, options, around, async (urls) => send({ namespace, name }, urls)),
             )
-        await (answer.done ? around.write : around.writeError)(`${answer.text}\n`)
-        if (!answer.done) ended(EXIT.failed)
-      },
-    )
-  addHelp(program)
-  return program
+      await (answer.done ? around.write : around.writeError)(`${answer.text}\n`)
+      if (!answer.done) ended(EXIT.failed)
+    })
 }
+
+type SubmitFlags = RouterFlags & Record<'capability' | 'sessionKey' | 'timeout' | 'revision', string | undefined>
 
 function addReading(add: Add, around: Surroundings): void {
   add('list', 'lists swarms')
@@ -119,7 +126,7 @@ function addReading(add: Add, around: Surroundings): void {
 function addAsking(add: Add, around: Surroundings): void {
   const ask = (options: Common, name: string, action: Request['action'], revision?: string) =>
     within(options, around, async ({ client, namespace }) => {
-      const asked = { action, by: around.user, ...(revision !== undefined && { revision }) }
+      const asked = { action, by: around.user(), ...(revision !== undefined && { revision }) }
       await around.write(`${await askRollout(client, { namespace, name }, asked)}\n`)
     })
   const plainly = (command: string, description: string, action: Request['action']) =>

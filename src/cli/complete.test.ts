@@ -19,7 +19,7 @@ async function offered(words: readonly string[]): Promise<string[]> {
     isTerminal: false,
     terminal: undefined,
     env: {},
-    user: 'somebody',
+    user: () => 'somebody',
     connect: unasked,
     contexts: () => ['moon', 'mars', 'earth'],
     kubeToken: unasked,

@@ -12,7 +12,7 @@ const NOTHING: Completion = { words: [] }
 const ARGUMENTS: Readonly<Record<string, Names>> = { SWARM: 'swarms', AGENT: 'agents', NAME: 'agents and swarms' }
 
 /** Flags with names as values. */
-const VALUES: Readonly<Record<string, Names>> = { '--namespace': 'namespaces', '--context': 'contexts' }
+const VALUES: Readonly<Record<string, Names>> = { '--namespace': 'namespaces', '--context': 'contexts', '--router-namespace': 'namespaces' }
 
 /** What the last word of a line can become, of which the others are whole. */
 export function completionOf(program: Command, words: readonly string[]): Completion {

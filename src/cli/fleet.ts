@@ -17,6 +17,9 @@ export const WATCHED: readonly ResourceKind[] = [SWARMS, AGENTS, CANARIES, BLUE_
 /** Something that a person asked for and that is not there, or cannot be done; the message says what to do instead. */
 export class CliError extends Error {}
 
+/** A person has ended it, who needs no words for that. */
+export class InterruptedError extends CliError {}
+
 /** Where an object is. */
 export type Ref = { readonly namespace: string; readonly name: string }
 

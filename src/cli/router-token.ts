@@ -5,7 +5,11 @@ import { CliError } from './fleet.ts'
 import { within, type Common, type Surroundings } from './surroundings.ts'
 
 /** What a person has said about the token for routers. */
-export type TokenFlags = Common & { readonly tokenFile?: string | undefined; readonly asServiceAccount?: string | undefined }
+export type TokenFlags = Common & {
+  readonly tokenFile?: string | undefined
+  readonly asServiceAccount?: string | undefined
+  readonly tokenAudience?: string | undefined
+}
 
 /** Life of a token of a ServiceAccount that is asked for: the shortest that the API server gives. */
 const TOKEN_SECONDS = 600
@@ -15,6 +19,7 @@ export function withTokenFlags(command: Command): Command {
   return command
     .addOption(new Option('--token-file <FILE>', 'token for the router (SWARM_ROUTER_TOKEN, else that of the kubeconfig)'))
     .addOption(new Option('--as-service-account <NAME>', 'a new token of this ServiceAccount of the namespace').conflicts('tokenFile'))
+    .addOption(new Option('--token-audience <NAME>', 'for whom that token is, where routers take only those for auth.audiences'))
 }
 
 /**
@@ -22,10 +27,14 @@ export function withTokenFlags(command: Command): Command {
  * it may do all that its owner may. Throws a CliError, or a KubeApiError when the ServiceAccount gives none.
  */
 export async function routerToken(flags: TokenFlags, around: Surroundings, urls: readonly string[]): Promise<string | undefined> {
-  const { tokenFile, asServiceAccount: name } = flags
+  const { tokenFile, asServiceAccount: name, tokenAudience: audience } = flags
+  if (audience !== undefined && name === undefined)
+    throw new CliError('--token-audience is of a new token only; write --as-service-account NAME as well')
   if (tokenFile !== undefined) return textOf(tokenFile)
   if (name !== undefined)
-    return within(flags, around, async ({ client, namespace }) => requestToken(client, { namespace, name }, { seconds: TOKEN_SECONDS }))
+    return within(flags, around, async ({ client, namespace }) =>
+      requestToken(client, { namespace, name }, { seconds: TOKEN_SECONDS, ...(audience !== undefined && { audiences: [audience] }) }),
+    )
   const given = around.env['SWARM_ROUTER_TOKEN']
   if (given) return given
   return urls.every(isSafe) ? around.kubeToken(flags) : undefined

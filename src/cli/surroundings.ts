@@ -28,7 +28,8 @@ export type Surroundings = {
   /** There when input comes from a terminal as well. */
   readonly terminal: Terminal | undefined
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly user: string
+  /** The name of who uses the plugin, for others to read. */
+  readonly user: () => string
   /** A client, and the namespace of its context. */
   readonly connect: (flags: ClusterFlags) => { client: KubeClient; namespace: string }
   /** The names of the contexts of the kubeconfig. */

@@ -32,6 +32,9 @@ const KILLED = 137
 /** Longest wait for the start of a command and for each of its inputs, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
 
+/** Longest wait for its end when somebody asks for that, in milliseconds: the person who asked waits as well. */
+const KILL_TIMEOUT_MS = 5_000
+
 /** Runs a command to its end; gives its exit code. */
 export async function run(sandbox: Sandbox, { command, input, stdout, stderr, signal, timeoutMs = 0 }: Run): Promise<number> {
   const handle = await sandbox.commands.run(command, {
@@ -42,13 +45,8 @@ export async function run(sandbox: Sandbox, { command, input, stdout, stderr, si
     onStdout: stdout,
     onStderr: stderr,
   })
-  if (input)
-    void pump(
-      input,
-      async (bytes) => handle.sendStdin(bytes),
-      () => handle.closeStdin(),
-    )
-  return endOf(handle, signal)
+  const fed = input && feed(input, { send: async (bytes) => handle.sendStdin(bytes), close: async () => handle.closeStdin() })
+  return endOf(handle, { signal, fed, sandbox })
 }
 
 /** Where the output of the command begins: what the login shell and the line that is typed into it show comes before. */
@@ -76,34 +74,56 @@ export async function runInTerminal(sandbox: Sandbox, { command, size, onSize, i
     },
   })
   const type = async (bytes: Uint8Array) => sandbox.pty.sendInput(handle.pid, bytes, { requestTimeoutMs: REQUEST_TIMEOUT_MS })
-  await type(Buffer.from(TYPED))
-  void pump(input, type, () => Promise.resolve())
+  const typed = async () => {
+    await type(Buffer.from(TYPED)).catch(refuseInput)
+    await feed(input, { send: type, close: () => Promise.resolve() })
+  }
   const forget = onSize((now) => void sandbox.pty.resize(handle.pid, now).catch(() => undefined)) // the next size may do
   try {
-    return await endOf(handle, signal)
+    return await endOf(handle, { signal, fed: typed(), sandbox })
   } finally {
     forget()
   }
 }
 
-/** Brings input to a command. A command that has ended takes no more of it: its end is told elsewhere. */
-async function pump(input: AsyncIterable<Uint8Array>, send: (bytes: Uint8Array) => Promise<void>, close: () => Promise<void>) {
+/** Input did not reach a command that still ran; what of it has come through nobody knows, so the command was ended. */
+export class InputError extends Error {}
+
+/** How the `e2b` package begins the message of what envd answers with the code `internal`. */
+const INTERNAL = '13:'
+
+/** A command that has ended, or has closed its input, takes no more of it, which is no failure. Throws an InputError for anything else. */
+function refuseInput(cause: unknown): void {
+  if (nameOf(cause) === 'NotFoundError' || (cause instanceof Error && cause.message.startsWith(INTERNAL))) return
+  throw new InputError('input did not reach the command', { cause })
+}
+
+type Way = { readonly send: (bytes: Uint8Array) => Promise<void>; readonly close: () => Promise<void> }
+
+/** Brings input to a command. Throws an InputError when some of it gets lost. */
+async function feed(input: AsyncIterable<Uint8Array>, { send, close }: Way): Promise<void> {
   try {
     for await (const bytes of input) await send(bytes)
     await close()
-  } catch {
-    // it has ended, or the sandbox is out of reach, which its output tells as well
+  } catch (error) {
+    refuseInput(error)
   }
 }
 
-async function endOf(handle: CommandHandle, signal: AbortSignal): Promise<number> {
-  const kill = () => void handle.kill().catch(() => handle.disconnect())
+type End = { readonly signal: AbortSignal; readonly fed: Promise<void> | undefined; readonly sandbox: Sandbox }
+
+/** Waits for the end of a command, which the end of `signal` and lost input bring about. Gives its exit code. */
+async function endOf(handle: CommandHandle, { signal, fed, sandbox }: End): Promise<number> {
+  const kill = () => void sandbox.commands.kill(handle.pid, { requestTimeoutMs: KILL_TIMEOUT_MS }).catch(async () => handle.disconnect())
+  const lost = Promise.withResolvers<never>()
+  fed?.catch(lost.reject)
   if (signal.aborted) kill()
   else signal.addEventListener('abort', kill, { once: true })
   try {
-    const { exitCode } = await handle.wait()
+    const { exitCode } = await Promise.race([handle.wait(), lost.promise])
     return exitCode
   } catch (error) {
+    if (error instanceof InputError) kill()
     const code = handle.exitCode
     if (nameOf(error) !== 'CommandExitError' || code === undefined) throw error
     return code < 0 ? KILLED : code

@@ -2,10 +2,10 @@ import type { components, ConnectionOpts } from 'e2b'
 import { REASON } from '../api/reasons.ts'
 import { StalledError, TransientError } from '../errors.ts'
 import { Api } from './api.ts'
-import type { Run, TerminalRun } from './beside.ts'
+import { InputError, type Run, type TerminalRun } from './beside.ts'
 import type { Credential } from './credential.ts'
 import { deadline } from './deadline.ts'
-import { AmbiguousCreateError, classifySandboxError, type Doing, SandboxGoneError } from './errors.ts'
+import { AmbiguousCreateError, classifySandboxError, codeOf, type Doing, nameOf, SandboxGoneError } from './errors.ts'
 import { CREATE_TIMEOUT_MS, LIST_PAGE, PAUSE_TIMEOUT_MS, SANDBOX_TIMEOUT_MS, USAGE_TIMEOUT_MS } from './limits.ts'
 import { METADATA } from './metadata.ts'
 import type { Operation, ProviderMetrics } from './metrics.ts'
@@ -203,6 +203,7 @@ export class Provider {
     try {
       return await ('size' in request ? session.runInTerminal(request) : session.run(request))
     } catch (cause) {
+      if (cause instanceof InputError) throw lostInput(cause, session.sandboxId)
       throw classifySandboxError(cause, { what: 'running a command in sandbox', about: session.sandboxId })
     }
   }
@@ -291,6 +292,12 @@ function usageOf(point: components['schemas']['SandboxMetric']): SandboxUsage | 
   const memoryPercent = (memUsed * 100) / memTotal
   const measuredMs = timestampUnix * SECOND_MS
   return [cpuPercent, memoryPercent, measuredMs].every(Number.isFinite) ? { cpuPercent, memoryPercent, measuredMs } : undefined
+}
+
+function lostInput(cause: InputError, sandboxId: string): TransientError {
+  const why = codeOf(cause) ?? nameOf(cause.cause)
+  const message = `input was lost on its way to a command in sandbox ${sandboxId} (${why}), so the command was ended; run it again`
+  return new TransientError(REASON.providerUnavailable, message, { cause })
 }
 
 /** The API decodes the filter once more after the query's own decoding, and then each part. */

@@ -2,9 +2,10 @@ import { KubeApiError } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import type { Keys } from '../access.ts'
 import { CliError, readAgents, readSwarms } from '../fleet.ts'
-import { isReady, knownRouters, NoRouterError, routerPods, withRouters, type RouterFlags } from '../forward.ts'
-import { askRouter, type RouterAccess } from '../router.ts'
-import type { Surroundings } from '../surroundings.ts'
+import { isReady, knownRouters, routerNamespace, routerPods, withRouters, type PlaceFlags } from '../forward.ts'
+import { NoRouterError } from '../port-forward.ts'
+import { askRouter } from '../router.ts'
+import type { Common, Surroundings } from '../surroundings.ts'
 import { checkAccount } from './account.ts'
 import {
   checkKinds,
@@ -20,11 +21,12 @@ import {
 import { judgeAgents, judgeSwarms, type Finding } from './judge.ts'
 
 /** What is looked at. Without a namespace it is all of them. */
-export type DoctorOptions = RouterFlags & {
-  readonly leaseNamespace?: string
-  readonly leaseName?: string
-  readonly allNamespaces?: boolean
-}
+export type DoctorOptions = Common &
+  PlaceFlags & {
+    readonly leaseNamespace?: string
+    readonly leaseName?: string
+    readonly allNamespaces?: boolean
+  }
 
 /** Where it looks, and with what. */
 export type DoctorPlace = { readonly keys: Keys; readonly namespace: string; readonly around: Surroundings }
@@ -77,39 +79,40 @@ async function checkCluster(client: KubeClient): Promise<Finding> {
   }
 }
 
-/** Whether routers are ready to take tasks. */
+/** Whether routers are ready to take tasks, which they tell without a token. */
 async function checkRouters(options: DoctorOptions, { keys: { client }, around }: DoctorPlace): Promise<Finding[]> {
   const check = 'router'
   const findings: Finding[] = []
-  const ask = async (routers: readonly RouterAccess[]) => {
-    for (const router of routers) findings.push(await checkRouter(router))
+  const problem = (message: string) => void findings.push({ check, level: 'warn', message })
+  const ask = async (urls: readonly string[]) => {
+    for (const url of urls) findings.push(await checkRouter(url))
   }
   try {
-    if ((await knownRouters(options, around)).length === 0)
-      for (const pod of (await routerPods(client)).filter((each) => !isReady(each)))
+    if (knownRouters(options, around).length === 0)
+      for (const pod of (await routerPods(client, routerNamespace(options, around))).filter((each) => !isReady(each)))
         findings.push({
           check,
           level: 'warn',
           message: `pod ${pod.metadata.namespace}/${pod.metadata.name} is not ready`,
-          advice: 'kubectl describe it',
+          advice: `kubectl describe pod -n ${pod.metadata.namespace} ${pod.metadata.name}`,
         })
-    await withRouters({ client, most: Infinity }, options, around, ask)
+    await withRouters({ client, most: Infinity, problem }, options, around, ask)
   } catch (error) {
     if (!(error instanceof NoRouterError)) throw error
-    findings.push({ check, level: 'warn', message: error.message })
+    problem(error.message)
   }
   return findings
 }
 
-async function checkRouter(router: RouterAccess): Promise<Finding> {
+async function checkRouter(url: string): Promise<Finding> {
   const check = 'router'
   try {
-    const response = await askRouter(router, '/readyz', { signal: AbortSignal.timeout(ROUTER_MS) })
-    if (response.ok) return { check, level: 'ok', message: `${router.url} takes tasks` }
+    const response = await askRouter({ url }, '/readyz', { signal: AbortSignal.timeout(ROUTER_MS) })
+    if (response.ok) return { check, level: 'ok', message: `${url} takes tasks` }
     return {
       check,
       level: 'fail',
-      message: `${router.url} is not ready: ${(await response.text()).slice(0, 200)}`,
+      message: `${url} is not ready: ${(await response.text()).slice(0, 200)}`,
       advice: 'look at its logs',
     }
   } catch (error) {

@@ -55,7 +55,8 @@ describe('kubectl swarm: care', function () {
     await Promise.all(work)
     expect(partly.out).to.match(new RegExp(`^AGENT .*\n${agent} +AgentReady\n`))
     expect(partly.err).to.equal(
-      'no router is known, and none runs in the cluster; give its address with --router or SWARM_ROUTER_URL\n' +
+      'no router is known, and none runs in namespace swarm-system; name theirs with --router-namespace or SWARM_ROUTER_NAMESPACE, ' +
+        'or give an address with --router or SWARM_ROUTER_URL\n' +
         'the swarm names no key of its own, the operator uses its own one; set E2B_API_KEY to the same key\n',
     )
   })

@@ -96,7 +96,7 @@ describe('kubectl swarm', function () {
       args: ['submit', SWARM, '1'],
       env: { SWARM_ROUTER_URL: '' },
       code: 1,
-      err: /^no router is known, and none runs in the cluster; give its address with --router/,
+      err: /^no router is known, and none runs in namespace swarm-system; name theirs with --router-namespace /,
     },
     'a router that does not answer': {
       args: ['submit', SWARM, '1', '--router', 'http://127.0.0.1:2'],
