@@ -1,4 +1,5 @@
 import type { Allowance, Limit } from '../../scaling/budget.ts'
+import { byName } from './order.ts'
 import { successorOf } from './successor.ts'
 import { kindOf, type Action, type PoolPlan, type WarmSeen, type World } from './world.ts'
 
@@ -14,7 +15,7 @@ export class Pool {
 
   constructor({ pool }: Pick<World, 'pool'>) {
     this.#shapes = pool?.shapes ?? new Map()
-    this.#free = (pool?.warm ?? []).toSorted((a, b) => ORDER[a.state] - ORDER[b.state] || (a.name < b.name ? -1 : 1))
+    this.#free = (pool?.warm ?? []).toSorted((a, b) => ORDER[a.state] - ORDER[b.state] || byName(a, b))
     this.counted = this.#free.filter(countsForBudget).length
   }
 

@@ -1,4 +1,5 @@
 import type { Allowance } from '../../scaling/budget.ts'
+import { byName } from './order.ts'
 import type { Action, World } from './world.ts'
 
 /**
@@ -18,7 +19,7 @@ export function planSpares({ agents, limits = [], pool, brake }: World, actions:
   const touched = new Set(actions.flatMap((a) => ('name' in a ? [a.name] : [])))
   const spares = agents.filter((a) => a.state === 'Paused' && !a.failed && !a.deleting && !touched.has(a.name))
   return spares
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .sort(byName)
     .slice(0, needed)
     .map(({ name }) => ({ do: 'deleteAgent', name, reason: 'MadeRoom' }))
 }

@@ -68,6 +68,9 @@ export type World = Observed & {
   readonly owed?: readonly Successor[]
 }
 
+/** One group, in the world as it concerns that: with a rollout, the part that is one revision. */
+export type GroupWorld = { readonly group: GroupWanted; readonly world: World }
+
 /** Why an agent is drained. */
 export type DrainReason = 'ScaledDown' | 'Outdated' | 'Expiring' | 'Restarted' | 'Asked' | 'GroupRemoved'
 
@@ -138,3 +141,10 @@ export const isWanted = (
 
 /** Nothing but its revision could be a reason to replace it. */
 export const isFresh = ({ expiring, restarting }: AgentSeen) => !expiring && restarting === undefined
+
+/** It is of the newest revision and stays. */
+export const isCurrent = (agent: AgentSeen, { updateRevision }: Pick<World, 'updateRevision'>) =>
+  agent.revision === updateRevision && isFresh(agent)
+
+/** Its place is one that counts, if places count at all. */
+export const isInPlace = ({ place }: AgentSeen, { world, group }: GroupWorld) => !world.isOrdered || place < group.replicas
