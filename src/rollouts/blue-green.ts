@@ -1,10 +1,10 @@
-import type { Metric } from '../api/analysis.ts'
 import type { BlueGreenSpec } from '../api/blue-green-rollout.ts'
 import { durationMs } from '../api/duration.ts'
 import type { RolloutState } from '../api/rollout.ts'
 import { commonCourse, type Course, type Step } from './course.ts'
 import { planRollout } from './machine.ts'
 import { WHOLE } from './sizes.ts'
+import type { CheckContent } from './subject.ts'
 import type { Plan, World } from './world.ts'
 
 /**
@@ -47,12 +47,12 @@ export function courseOfBlueGreen(spec: BlueGreenSpec): Course {
   }
 }
 
-/** What a check of the plan is: tasks that warm green up, or metrics. */
-export function checkOfBlueGreen(spec: BlueGreenSpec, of: number | 'background'): { warmUp: true } | { metrics: readonly Metric[] } {
+/** What a check of the plan is made of: tasks that warm green up, or metrics. */
+export function checkOfBlueGreen(spec: BlueGreenSpec, of: number | 'background'): CheckContent {
   if (of === 'background') return { metrics: spec.analysis?.metrics ?? [] }
   const step = courseOfBlueGreen(spec).steps[of]
   if (step?.do !== 'check') return { metrics: [] }
-  if (step.name === CHECK.warmUp) return { warmUp: true }
+  if (step.name === CHECK.warmUp) return spec.warmUp ? { warmUp: spec.warmUp } : { metrics: [] }
   return { metrics: (step.name === CHECK.before ? spec.prePromotion : spec.postPromotion)?.metrics ?? [] }
 }
 

@@ -92,7 +92,7 @@ describe('a blue-green rollout', () => {
       'analysis after',
     ])
     expect(course.backgroundFrom).to.equal(5)
-    expect(checkOfBlueGreen(spec, 1)).to.deep.equal({ warmUp: true })
+    expect(checkOfBlueGreen(spec, 1)).to.deep.equal({ warmUp: spec.warmUp })
     for (const place of [2, 5, 'background'] as const)
       expect(checkOfBlueGreen(spec, place)).to.have.nested.property('metrics[0].name', 'errors')
     expect(checkOfBlueGreen(spec, 0)).to.deep.equal({ metrics: [] })

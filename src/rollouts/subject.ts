@@ -1,16 +1,18 @@
 import type { Metric, MetricStatus } from '../api/analysis.ts'
-import type { BlueGreenSpec } from '../api/blue-green-rollout.ts'
+import type { WarmUp } from '../api/blue-green-rollout.ts'
 import type { Check } from './world.ts'
 
-/** Tasks that a new revision does before it has any of its own. */
-export type WarmUpSpec = NonNullable<BlueGreenSpec['warmUp']>
+/** What a check is made of: what is measured, or tasks that a new revision does before it has any of its own. */
+export type CheckContent = { readonly metrics: readonly Metric[] } | { readonly warmUp: WarmUp }
 
 /** One check of a plan with what it is made of. */
-export type CheckSubject =
-  { readonly run: string; readonly metrics: readonly Metric[] } | { readonly run: string; readonly warmUp: WarmUpSpec }
+export type CheckSubject = { readonly run: string } & CheckContent
 
 /** Attempts of one revision that have ended since the rollout began, and those of them that failed. */
 export type AttemptCounts = { readonly samples: number; readonly failed: number }
+
+/** Nothing has ended yet. */
+export const NO_ATTEMPTS: AttemptCounts = { samples: 0, failed: 0 }
 
 /** What is measured of a rollout. */
 export type Subject = {

@@ -1,10 +1,11 @@
 import type { Logger } from 'winston'
 import type { Metric } from '../../api/analysis.ts'
+import type { WarmUp } from '../../api/blue-green-rollout.ts'
 import type { Measured } from '../../rollouts/measure.ts'
 import type { AttemptCounts, Looked, Subject } from '../../rollouts/subject.ts'
 import type { Verdict } from '../../rollouts/world.ts'
 import type { TaskCounts } from '../../stats/window.ts'
-import { Followed, type FollowedDeps } from './followed.ts'
+import { Followed, type Asking, type FollowedDeps, type WarmUpGoing } from './followed.ts'
 import { Turns } from './turns.ts'
 
 /** Sources that are asked at once, over all rollouts. */
@@ -101,7 +102,7 @@ export class Analyst {
     }
   }
 
-  async #warmUp(...[spec, asking, going]: Parameters<FollowedDeps['warmUp']>): Promise<Verdict> {
+  async #warmUp(spec: WarmUp, asking: Asking, going: WarmUpGoing): Promise<Verdict> {
     try {
       return await this.#deps.warmUp(spec, asking, going)
     } catch (error) {

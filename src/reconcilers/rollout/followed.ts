@@ -1,21 +1,25 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Metric, MetricStatus } from '../../api/analysis.ts'
+import type { WarmUp } from '../../api/blue-green-rollout.ts'
 import { AnalysisRun } from '../../rollouts/analysis-run.ts'
 import type { Measured } from '../../rollouts/measure.ts'
 import { isSameMetric, MAX_METRICS, metricList } from '../../rollouts/metric-list.ts'
 import type { MetricRun } from '../../rollouts/metric-run.ts'
-import type { AttemptCounts, CheckSubject, Looked, Subject, WarmUpSpec } from '../../rollouts/subject.ts'
+import { NO_ATTEMPTS, type AttemptCounts, type CheckSubject, type Looked, type Subject } from '../../rollouts/subject.ts'
 import type { Check, Verdict } from '../../rollouts/world.ts'
 import type { TaskCounts } from '../../stats/window.ts'
 
-/** Figures that changed and decide nothing are told this often, in milliseconds: each time is a write to the API server. */
-export const STORE_MS = 1_000
+/** Figures that have changed and decide nothing are stored this often, in milliseconds: each time is a write to the API server. */
+export const FIGURES_MS = 1_000
 
 /** Who is asked for, and what is known so far. */
 export type Asking = Pick<Subject, 'rollout' | 'swarm' | 'target' | 'stable'> & {
   readonly run: string
   readonly counts: Readonly<Record<string, AttemptCounts>>
 }
+
+/** What ends a warm-up, and who hears how many of its tasks were done by now. */
+export type WarmUpGoing = { readonly signal: AbortSignal; readonly onDone: (done: number) => void }
 
 /** What one rollout is measured with. `measure` and `warmUp` reject only once their signal has aborted. */
 export type FollowedDeps = {
@@ -27,12 +31,11 @@ export type FollowedDeps = {
   /** Whether all routers are connected. */
   readonly isHeard: () => boolean
   readonly measure: (metric: Metric, asking: Asking, signal: AbortSignal) => Promise<Measured>
-  /** `onDone` hears how many tasks were done by now. */
-  readonly warmUp: (spec: WarmUpSpec, asking: Asking, going: { signal: AbortSignal; onDone: (done: number) => void }) => Promise<Verdict>
+  readonly warmUp: (spec: WarmUp, asking: Asking, going: WarmUpGoing) => Promise<Verdict>
   readonly onMeasured: (metric: Metric, measured: Measured) => void
 }
 
-type WarmUpRun = { readonly spec: WarmUpSpec; readonly stopping: AbortController; verdict: Verdict }
+type WarmUpRun = { readonly spec: WarmUp; readonly stopping: AbortController; verdict: Verdict }
 
 /** What is measured of one rollout. */
 export class Followed {
@@ -74,7 +77,7 @@ export class Followed {
     const checks = this.#checks(nowMs)
     if (this.#isNew(checks)) this.#isUrgent = true
     for (const { run, verdict } of checks) this.#told.set(run, verdict.state)
-    if (this.#isUrgent || (this.#hasNews && nowMs - this.#shownMs >= STORE_MS)) {
+    if (this.#isUrgent || (this.#hasNews && nowMs - this.#shownMs >= FIGURES_MS)) {
       this.#shown = metricList(this.#present(), this.#ended)
       this.#shownMs = nowMs
       this.#hasNews = this.#isUrgent = false
@@ -102,7 +105,7 @@ export class Followed {
     for (const [revision, counts] of ended) {
       const side = revision === target ? 'target' : revision === stable ? 'stable' : undefined
       if (!side) continue
-      const sum = this.#counts.get(revision) ?? { samples: 0, failed: 0 }
+      const sum = this.#counts.get(revision) ?? { ...NO_ATTEMPTS }
       sum.samples += counts.done + counts.failed
       sum.failed += counts.failed
       this.#counts.set(revision, sum)
@@ -114,8 +117,7 @@ export class Followed {
   /** Attempts of both sides since the rollout began. */
   get counts(): Readonly<Record<string, AttemptCounts>> {
     const { target, stable } = this.#subject
-    const none = { samples: 0, failed: 0 }
-    return Object.fromEntries([stable, target].map((revision) => [revision, { ...(this.#counts.get(revision) ?? none) }]))
+    return Object.fromEntries([stable, target].map((revision) => [revision, { ...(this.#counts.get(revision) ?? NO_ATTEMPTS) }]))
   }
 
   /** Measures nothing any more. */
@@ -157,7 +159,7 @@ export class Followed {
     this.#isUrgent = true
   }
 
-  #warm(run: string, spec: WarmUpSpec): void {
+  #warm(run: string, spec: WarmUp): void {
     const stopping = new AbortController()
     const { signal } = stopping
     const say = (done: number) => `${done} of ${spec.tasks} warm-up tasks were done`
@@ -217,7 +219,7 @@ export class Followed {
   }
 
   #hasToTell(nowMs: number): boolean {
-    if (this.#hasNews && nowMs - this.#shownMs >= STORE_MS) return true
+    if (this.#hasNews && nowMs - this.#shownMs >= FIGURES_MS) return true
     return this.#isNew(this.#checks(nowMs))
   }
 
@@ -237,7 +239,7 @@ export class Followed {
 
   /** Sets the timer to the next time at which something is due. */
   #plan(nowMs: number): void {
-    const tellMs = this.#hasNews && !this.#isWoken ? this.#shownMs + STORE_MS : Infinity
+    const tellMs = this.#hasNews && !this.#isWoken ? this.#shownMs + FIGURES_MS : Infinity
     const atMs = Math.min(tellMs, ...[...this.#runs.values()].map((run) => run.nextMs(nowMs)))
     if (this.#timer?.atMs === atMs) return
     this.#timer?.cancel()

@@ -7,7 +7,7 @@ import type { EndedTasks } from '../agent/vitals.ts'
 import type { RouterView, Stores } from '../shared/stores.ts'
 import { after } from '../../time/clock.ts'
 import { Analyst } from './analyst.ts'
-import { measureOutside } from './outside.ts'
+import { measureOutside, type OutsideDeps } from './outside.ts'
 import { RouterTasks, type Routers } from './router-tasks.ts'
 import { readSecret } from './secrets.ts'
 import { warmUp } from './warm-up.ts'
@@ -37,7 +37,7 @@ export function measuring({ stores, entrances, sourceHosts, registry, log, wake 
   const sources = new Sources({ hosts: sourceHosts })
   const tasks = new RouterTasks(entrances)
   const measurements = measurementsOf(registry)
-  const deps = { sources, tasks, readSecret: async (...[ref, signal]: SecretRead) => readSecret(stores.client, ref, signal) }
+  const deps: OutsideDeps = { sources, tasks, readSecret: async (ref, signal) => readSecret(stores.client, ref, signal) }
   const { now } = stores
   const analyst = new Analyst({
     now,
@@ -85,8 +85,6 @@ function sumsOf(
   }
   return sums
 }
-
-type SecretRead = [ref: Parameters<typeof readSecret>[1], signal: AbortSignal]
 
 function measurementsOf(registry: Registry): Counter<'kind' | 'result'> {
   const name = 'swarmops_operator_measurements_total'

@@ -2,6 +2,7 @@ import type { Metric } from '../../api/analysis.ts'
 import { durationMs } from '../../api/duration.ts'
 import { measureValue, type Measured } from '../../rollouts/measure.ts'
 import { fillIn } from '../../rollouts/placeholders.ts'
+import { NO_ATTEMPTS } from '../../rollouts/subject.ts'
 import { jsonOf } from '../../sources/answer.ts'
 import { SourceError } from '../../sources/source-error.ts'
 import type { Sources } from '../../sources/sources.ts'
@@ -75,6 +76,6 @@ async function judgement(
 
 /** Who asks, and what is known: the body of a webhook, and beside the question the input of a judge. */
 function figuresOf({ rollout, swarm, run, target, stable, counts }: Asking) {
-  const side = (revision: string) => ({ revision, ...(counts[revision] ?? { samples: 0, failed: 0 }) })
+  const side = (revision: string) => ({ revision, ...(counts[revision] ?? NO_ATTEMPTS) })
   return { rollout, swarm, run, new: side(target), stable: side(stable) }
 }

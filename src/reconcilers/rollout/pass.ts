@@ -9,6 +9,7 @@ import { isMassFailureWithout } from '../../health/brake.ts'
 import { keyOf } from '../../kube/objects.ts'
 import { conditionsOf } from '../../rollouts/conditions.ts'
 import { isUnderWay } from '../../rollouts/pass.ts'
+import type { AttemptCounts } from '../../rollouts/subject.ts'
 import type { Plan, World } from '../../rollouts/world.ts'
 import { BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, FIELD_MANAGER } from '../shared/kinds.ts'
 import { isServing } from '../shared/agent-seen.ts'
@@ -18,19 +19,18 @@ import type { Sides } from '../shared/sides.ts'
 import type { Stores } from '../shared/stores.ts'
 import type { Analyst } from './analyst.ts'
 import { attachedTo, nameOf } from './attach.ts'
+import { FIGURES_MS } from './followed.ts'
 import type { RolloutMetrics } from './metrics.ts'
 import { checksOf, countReady, courseOf, groupsOfUnits, planOf, unitsOf } from './plan.ts'
 import type { Seen } from './seen.ts'
-import { rolloutStatus, withoutFigures, type Counts } from './status.ts'
-
-/** Least time between two writes of a status in which only figures have changed. Milliseconds. */
-const FIGURES_MS = 1_000
+import { rolloutStatus, withoutFigures } from './status.ts'
 
 /** What rollouts are worked on with. */
 export type RolloutDeps = {
   readonly stores: Stores
   readonly analyst: Analyst
   readonly rolloutMetrics: RolloutMetrics
+  /** When the status of a rollout was last written, by the key of its swarm. Unix milliseconds. */
   readonly wroteAt: Map<string, number>
 }
 
@@ -191,7 +191,7 @@ function newlyEnded(before: RolloutStatus | undefined, after: RolloutStatus): re
 }
 
 /** Figures as they were stored for this attempt. */
-function countedOf(stored: RolloutStatus | undefined, attempt: number): Readonly<Record<string, Counts>> {
+function countedOf(stored: RolloutStatus | undefined, attempt: number): Readonly<Record<string, AttemptCounts>> {
   if (stored?.state?.attempt !== attempt) return {}
   return Object.fromEntries((stored.weights ?? []).map(({ revision, samples, failed }) => [revision, { samples, failed }]))
 }

@@ -1,9 +1,8 @@
-import type { Metric } from '../../api/analysis.ts'
-import type { WarmUp } from '../../api/blue-green-rollout.ts'
 import type { Rollout } from '../../api/objects.ts'
 import { checkOfBlueGreen, courseOfBlueGreen, planBlueGreen } from '../../rollouts/blue-green.ts'
 import { courseOfCanary, metricsOfCanary, planCanary } from '../../rollouts/canary.ts'
 import type { Course } from '../../rollouts/course.ts'
+import type { CheckSubject } from '../../rollouts/subject.ts'
 import type { GroupWanted, Plan, World } from '../../rollouts/world.ts'
 
 /** One pass over a rollout of either kind. */
@@ -16,17 +15,11 @@ export function planOf(rollout: Rollout, world: World): Plan {
 export const courseOf = (rollout: Rollout): Course =>
   rollout.kind === 'CanaryRollout' ? courseOfCanary(rollout.spec) : courseOfBlueGreen(rollout.spec)
 
-/** What is to be measured in one run, or the tasks that are to be done. */
-export type CheckOf = { readonly run: string; readonly metrics: readonly Metric[] } | { readonly run: string; readonly warmUp: WarmUp }
-
 /** The checks of a plan with what the spec says of them. */
-export function checksOf(rollout: Rollout, { checks }: Plan): CheckOf[] {
-  return checks.map(({ run, of }): CheckOf => {
-    if (rollout.kind === 'CanaryRollout') return { run, metrics: metricsOfCanary(rollout.spec, of) }
-    const check = checkOfBlueGreen(rollout.spec, of)
-    if ('metrics' in check) return { run, metrics: check.metrics }
-    return rollout.spec.warmUp ? { run, warmUp: rollout.spec.warmUp } : { run, metrics: [] }
-  })
+export function checksOf(rollout: Rollout, { checks }: Plan): CheckSubject[] {
+  return checks.map(({ run, of }) =>
+    rollout.kind === 'CanaryRollout' ? { run, metrics: metricsOfCanary(rollout.spec, of) } : { run, ...checkOfBlueGreen(rollout.spec, of) },
+  )
 }
 
 /** An agent as far as rollouts count it. */

@@ -4,17 +4,15 @@ import { REASON } from '../../api/reasons.ts'
 import type { RolloutStatus } from '../../api/rollout-status.ts'
 import { conditionsOf, stepText } from '../../rollouts/conditions.ts'
 import type { Course } from '../../rollouts/course.ts'
+import { NO_ATTEMPTS, type AttemptCounts } from '../../rollouts/subject.ts'
 import type { Plan, World } from '../../rollouts/world.ts'
-
-/** Attempts that have ended on one revision since the rollout began. */
-export type Counts = { readonly samples: number; readonly failed: number }
 
 /** What status needs beside the plan. `now` is an RFC 3339 time. */
 export type Around = {
   readonly generation: number
   readonly stored: RolloutStatus | undefined
   readonly inForce: World['inForce']
-  readonly counts: Readonly<Record<string, Counts>>
+  readonly counts: Readonly<Record<string, AttemptCounts>>
   readonly metrics: readonly MetricStatus[]
   readonly now: string
 }
@@ -28,7 +26,7 @@ export function rolloutStatus(course: Course, plan: Plan, { generation, stored, 
     ...(step !== undefined && { step }),
     weights: plan.weights.map(({ revision, percent }) => {
       const { least = 0, most = 0 } = inForce[revision] ?? {}
-      return { revision, percent, ...(least === most && { inForce: least }), ...(counts[revision] ?? { samples: 0, failed: 0 }) }
+      return { revision, percent, ...(least === most && { inForce: least }), ...(counts[revision] ?? NO_ATTEMPTS) }
     }),
     state: plan.state,
     ...(metrics.length > 0 && { metrics: [...metrics] }),

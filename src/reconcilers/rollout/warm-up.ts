@@ -1,7 +1,7 @@
+import type { WarmUp } from '../../api/blue-green-rollout.ts'
 import { pause } from '../../time/pause.ts'
-import type { WarmUpSpec } from '../../rollouts/subject.ts'
 import type { Verdict } from '../../rollouts/world.ts'
-import type { Asking } from './followed.ts'
+import type { Asking, WarmUpGoing } from './followed.ts'
 import type { RouterTasks } from './router-tasks.ts'
 
 /** Time of one task; the swarm's own limit is shorter. Milliseconds. */
@@ -16,9 +16,6 @@ const AGAIN_MS = { first: 100, longest: 2_000 } as const
 /** What a warm-up works with. */
 export type WarmUpDeps = { readonly tasks: Pick<RouterTasks, 'send'>; readonly now: () => number; readonly patienceMs?: number }
 
-/** Who hears of it, and what ends it. */
-export type WarmUpGoing = { readonly signal: AbortSignal; readonly onDone: (done: number) => void }
-
 /**
  * Has the new revision do some tasks; their outputs are dropped.
  *
@@ -30,7 +27,7 @@ export type WarmUpGoing = { readonly signal: AbortSignal; readonly onDone: (done
  *
  * Rejects only with the reason of the signal.
  */
-export async function warmUp(spec: WarmUpSpec, asking: Asking, going: WarmUpGoing, deps: WarmUpDeps): Promise<Verdict> {
+export async function warmUp(spec: WarmUp, asking: Asking, going: WarmUpGoing, deps: WarmUpDeps): Promise<Verdict> {
   const input = parse(spec.input)
   if (!input) return { state: 'Failed', message: 'warmUp.input is not JSON; write a text in quotes, a number or an object' }
   const over = new AbortController()
