@@ -5,7 +5,7 @@ import type { Draft } from '../../api/conditions.ts'
 import { sameStatus } from '../shared/same-status.ts'
 import type { Stores } from '../shared/stores.ts'
 import { attachedTo, nameOf, targetOf } from './attach.ts'
-import { writeRolloutStatus } from './pass.ts'
+import { writeRolloutStatus } from './store-status.ts'
 import { idleStatus } from './status.ts'
 
 /** The key of a rollout of either kind: kind, namespace and name. */

@@ -1,6 +1,7 @@
 import type { MetricStatus } from '../../api/analysis.ts'
 import { merge, type Draft } from '../../api/conditions.ts'
 import { REASON } from '../../api/reasons.ts'
+import type { Ended } from '../../api/rollout.ts'
 import type { RolloutStatus } from '../../api/rollout-status.ts'
 import { conditionsOf, stepText } from '../../rollouts/conditions.ts'
 import type { Course } from '../../rollouts/course.ts'
@@ -56,4 +57,18 @@ export function idleStatus(
 export function withoutFigures(status: RolloutStatus): object {
   const { metrics: _, weights, ...rest } = status
   return { ...rest, ...(weights && { weights: weights.map(({ samples: __, failed: ___, ...share }) => share) }) }
+}
+
+/** What the history of a rollout has gained. */
+export function newlyEnded(before: RolloutStatus | undefined, after: RolloutStatus): readonly Ended[] {
+  const known = before?.state?.history[0]?.endedAt
+  const history = after.state?.history ?? []
+  const old = history.findIndex(({ endedAt }) => endedAt === known)
+  return old < 0 ? history : history.slice(0, old)
+}
+
+/** Attempts by revision as they were stored for this attempt of the rollout. */
+export function countedOf(stored: RolloutStatus | undefined, attempt: number): Readonly<Record<string, AttemptCounts>> {
+  if (stored?.state?.attempt !== attempt) return {}
+  return Object.fromEntries((stored.weights ?? []).map(({ revision, samples, failed }) => [revision, { samples, failed }]))
 }
