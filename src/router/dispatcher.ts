@@ -231,7 +231,7 @@ export class Dispatcher {
     const { entry } = call.request
     const { slot } = host
     const { outcome } = reading
-    const hasFailed = ending === 'Failed' || ending === 'Unreachable'
+    const hasFailed = ending !== 'Answered' && ending !== 'Abandoned'
     call.attempts.push(reportOf(attempt))
     if (VERDICTS[outcome].retry === 'always') call.unbegun += 1
     else call.spent += 1

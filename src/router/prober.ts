@@ -33,7 +33,7 @@ const MAX_PROBE_BYTES = 64 * 1024
  * Finds out which agents are alive, with a bounded number of probes:
  * - an agent with tasks that gives no sign of life is probed at once; a missed probe takes it out of the choice, as many as its
  *   failure threshold end its requests, so that a hang or a partition costs its tasks less than a second;
- * - an agent that is out is probed until it answers well, then it is back; what it answered before it was out says nothing;
+ * - an agent that is out is probed until it answers well, then it is back; what it answered before a loss says nothing;
  * - one that leads is probed several times a second, so that it is followed before a task finds out;
  * - the others are probed now and then.
  */
@@ -101,9 +101,10 @@ export class Prober {
       host.aliveMs = this.#o.now()
       host.misses = 0
     }
-    if (!host.slot.isUnreachable) return
-    this.suspect(entry, host)
-    if (isAlive) host.nextProbeMs = this.#o.now()
+    if (host.slot.isUnreachable) {
+      this.suspect(entry, host)
+      if (isAlive) host.nextProbeMs = this.#o.now()
+    } else if (isAlive) this.#suspects.delete(host)
   }
 
   /** The agent could not be reached: it is probed from now on until it answers. */
@@ -185,7 +186,7 @@ export class Prober {
     host.nextProbeMs = nowMs + pauseMs
     if (!slot.isUnreachable || isBack) this.#suspects.delete(host)
     if (!isBack) return
-    slot.isUnreachable = false
+    slot.absence = undefined
     entry.fleet.refresh(slot, nowMs)
     this.#o.healthChanged(entry, host)
   }
@@ -196,7 +197,7 @@ export class Prober {
     const beyond = misses - probe.failureThreshold
     const pauseMs = beyond < 0 ? (wasTimeout ? 0 : Math.min(probe.intervalMs, QUIET_MS)) : probe.intervalMs * 2 ** Math.min(beyond, 10)
     if (!slot.isUnreachable) {
-      slot.isUnreachable = true
+      slot.absence = 'Silent'
       entry.fleet.refresh(slot, nowMs)
       this.#o.healthChanged(entry, host)
     }

@@ -124,7 +124,7 @@ describe('the world of the router', () => {
     made.putSwarm(swarm())
     made.putAgent(agent('a'))
     const host = entry()?.hosts.get('a')
-    if (host) host.slot.isUnreachable = true
+    if (host) host.slot.absence = 'Lost'
     made.putAgent(agent('a', { spec: { group: 'other' } }))
     expect([entry()?.hosts.get('a') === host, host?.slot.isUnreachable]).to.deep.equal([true, true])
     made.putAgent(agent('a', { status: { sandbox: { ...SANDBOX, id: 'i2' } } }))

@@ -86,7 +86,7 @@ export class World<T> {
     entry.hosts.set(facts.name, host)
     if (!isSameSandbox) {
       host.address = sandbox && addressOf(sandbox, entry.tokens.get(facts.name), this.#sandboxUrl)
-      slot.isUnreachable = false
+      slot.absence = undefined
       host.misses = 0
       entry.fleet.refresh(slot, this.#now())
     }

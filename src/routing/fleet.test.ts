@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { Fleet } from './fleet.ts'
 import type { FleetRules } from './rules.ts'
-import type { Refusal, Wish } from './wish.ts'
+import type { Ending, Refusal, Wish } from './wish.ts'
 import type { AgentFacts, Slot } from './slot.ts'
 
 const RULES: FleetRules = {
@@ -225,7 +225,7 @@ describe('the choice of a panel', () => {
 
   it('does with those that are up while they are enough to decide, and waits for others below that', () => {
     const some = fleet(three)
-    slotOf(some, 'a').isUnreachable = true
+    slotOf(some, 'a').absence = 'Lost'
     some.refresh(slotOf(some, 'a'), 0)
     expect(panel(some)).to.equal('b c')
     some.remove('b')
@@ -268,7 +268,7 @@ describe('the revision of a session in a fleet', () => {
     const some = fleet([agent('a'), agent('b', { revision: 'r2' })], { shares })
     const [home] = take(some, 2, { sessionKey: 'k' })
     expect(nameOf(choose(some, { sessionKey: 'k' }))).to.equal('Busy')
-    slotOf(some, home ?? '').isUnreachable = true
+    slotOf(some, home ?? '').absence = 'Lost'
     expect(nameOf(choose(some, { sessionKey: 'k' }))).to.equal(home === 'a' ? 'b' : 'a')
   })
 })
@@ -293,9 +293,9 @@ describe('health in the choice', () => {
     const some = fleet([agent('a'), agent('b')])
     const a = slotOf(some, 'a')
     some.begin(a, 0)
-    some.end(a, 'Unreachable', 0)
+    some.end(a, 'Lost', 0)
     expect(take(some, 3).join(' ')).to.equal('b b Busy')
-    a.isUnreachable = false
+    a.absence = undefined
     some.refresh(a, 0)
     expect(nameOf(choose(some))).to.equal('a')
   })
@@ -305,10 +305,26 @@ describe('health in the choice', () => {
     const a = slotOf(some, 'a')
     some.begin(a, 0)
     some.begin(a, 0)
-    some.end(a, 'Unreachable', 1)
+    some.end(a, 'Lost', 1)
     some.end(a, 'Answered', 2)
-    expect([a.isUnreachable, a.isUp(2)]).to.deep.equal([true, false])
+    expect([a.absence, a.isUp(2)]).to.deep.equal(['Lost', false])
     expect(take(some, 3).join(' ')).to.equal('b b Busy')
+  })
+
+  it('takes an answer for the end of a silence, but not for the end of a loss', () => {
+    const some = fleet([agent('a')])
+    const a = slotOf(some, 'a')
+    const after = (...endings: Ending[]) => {
+      a.absence = undefined
+      return endings.map((ending) => {
+        some.begin(a, 0)
+        some.end(a, ending, 0)
+        return a.absence
+      })
+    }
+    expect(after('Silent', 'Failed', 'Abandoned', 'Answered')).to.deep.equal(['Silent', 'Silent', 'Silent', undefined])
+    expect(after('Lost', 'Silent', 'Answered')).to.deep.equal(['Lost', 'Lost', 'Lost'])
+    expect(after('Silent', 'Lost', 'Answered')).to.deep.equal(['Silent', 'Lost', 'Lost'])
   })
 
   it('ignores open circuits when more than half of the agents are out, but not agents that cannot be reached', () => {
@@ -321,7 +337,7 @@ describe('health in the choice', () => {
       }
     }
     expect(new Set(take(some, 3))).to.deep.equal(new Set(['a', 'b', 'c']))
-    slotOf(some, 'a').isUnreachable = true
+    slotOf(some, 'a').absence = 'Lost'
     some.refresh(slotOf(some, 'a'), 0)
     expect(take(some, 4)).to.not.include('a')
   })
@@ -356,7 +372,7 @@ describe('health in the choice', () => {
   it('says that no agent is ready when none can be reached', () => {
     const some = fleet([agent('a')])
     some.begin(slotOf(some, 'a'), 0)
-    some.end(slotOf(some, 'a'), 'Unreachable', 0)
+    some.end(slotOf(some, 'a'), 'Lost', 0)
     expect(nameOf(choose(some))).to.equal('NoAgentReady')
   })
 
@@ -386,7 +402,7 @@ describe('the expected wait in a fleet', () => {
   it('goes by the places of the agents that are up and can do the task', () => {
     const some = fleet([agent('a'), agent('b'), agent('p', { group: 'pairs' }), agent('c')])
     for (const name of ['a', 'b', 'p']) busy(some, name, 100)
-    slotOf(some, 'c').isUnreachable = true
+    slotOf(some, 'c').absence = 'Lost'
     // a and b have two places each, p has one.
     expect(wait(some, {}, 9.5)).to.be.closeTo(200, 1e-6)
     expect(wait(some, { capability: 'pairs' }, 9.5)).to.be.closeTo(1_000, 1e-6)

@@ -192,12 +192,14 @@ export class Fleet {
     let opened = false
     const { adaptive, breaker } = this.#rules
     if (adaptive && ending !== 'Abandoned' && !isMirrored) this.#adaptive.observe(slot.facts.group, ending !== 'Answered', nowMs, adaptive)
-    // An answer does not bring back who has become unreachable meanwhile: it may have been given before that.
-    if (ending === 'Answered') slot.breaker.succeeded()
-    else if (ending === 'Abandoned') slot.breaker.abandoned()
+    if (ending === 'Answered') {
+      slot.breaker.succeeded()
+      if (slot.absence === 'Silent') slot.absence = undefined
+    } else if (ending === 'Abandoned') slot.breaker.abandoned()
     else {
       opened = slot.breaker.failed(breaker, nowMs)
-      if (ending === 'Unreachable') slot.isUnreachable = true
+      if (ending === 'Lost') slot.absence = 'Lost'
+      else if (ending === 'Silent') slot.absence ??= 'Silent'
     }
     if (slot.breaker.isOpen && slot.isKnown) this.#open.add(slot)
     else this.#open.delete(slot)

@@ -1,6 +1,7 @@
 import { Breaker } from './breaker.ts'
 import { ServiceTime } from './expected-wait.ts'
 import { hashText } from '../stats/hash.ts'
+import type { Absence } from './wish.ts'
 
 /** What the routing needs to know of an agent; compared by value when the agent changes. */
 export type AgentFacts = {
@@ -26,8 +27,11 @@ export class Slot {
   readonly breaker = new Breaker()
   /** How long it works on a task. */
   readonly service = new ServiceTime()
-  /** No connection or no answer: out until a probe that was sent after that is answered. */
-  isUnreachable = false
+  /**
+   * Why it is out, if it is. Silence ends with whatever comes from it; a loss with the answer to a probe that was sent after it, as answers
+   * to tasks may have been given before.
+   */
+  absence: Absence | undefined
   /** It asked not to be called before this moment. */
   notBeforeMs = 0
   /** Tasks that it may have at once; and those that it has. */
@@ -70,6 +74,10 @@ export class Slot {
   }
 
   /** Whether this router leaves it out, by what it has seen itself. */
+  get isUnreachable(): boolean {
+    return this.absence !== undefined
+  }
+
   get isEjected(): boolean {
     return this.isUnreachable || this.breaker.isOpen
   }

@@ -29,10 +29,10 @@ export type Verdict = { readonly ending: Ending; readonly isSignOfLife: boolean;
  * | AgentError         | another 5xx                                     | failed      | yes          | if idempotent |
  * | InvalidAnswer      | an answer that the protocol does not know       | failed      | yes          | if idempotent |
  * | AnswerTooLarge     | more than the router keeps                      | healthy     | yes          | never         |
- * | Refused            | no connection: nothing was sent                 | unreachable | no           | always        |
- * | SandboxUnreachable | the sandbox is gone, or its token is wrong      | unreachable | no           | always        |
- * | Reset              | connection or agent lost before the answer      | unreachable | no           | if idempotent |
- * | Hung               | probes of the agent failed meanwhile            | unreachable | no           | if idempotent |
+ * | Refused            | no connection: nothing was sent                 | lost        | no           | always        |
+ * | SandboxUnreachable | the sandbox is gone, or its token is wrong      | lost        | no           | always        |
+ * | Reset              | connection or agent lost before the answer      | lost        | no           | if idempotent |
+ * | Hung               | probes of the agent failed meanwhile            | silent      | no           | if idempotent |
  * | Timeout            | the time of the task was up                     | failed (1)  | no           | never         |
  * | Cancelled          | the client went away                            | no blame    | no           | never         |
  *
@@ -48,10 +48,10 @@ export const VERDICTS: Readonly<Record<Outcome, Verdict>> = {
   AgentError: { ending: 'Failed', isSignOfLife: true, retry: 'ifIdempotent' },
   InvalidAnswer: { ending: 'Failed', isSignOfLife: true, retry: 'ifIdempotent' },
   AnswerTooLarge: { ending: 'Answered', isSignOfLife: true, retry: 'never' },
-  Refused: { ending: 'Unreachable', isSignOfLife: false, retry: 'always' },
-  SandboxUnreachable: { ending: 'Unreachable', isSignOfLife: false, retry: 'always' },
-  Reset: { ending: 'Unreachable', isSignOfLife: false, retry: 'ifIdempotent' },
-  Hung: { ending: 'Unreachable', isSignOfLife: false, retry: 'ifIdempotent' },
+  Refused: { ending: 'Lost', isSignOfLife: false, retry: 'always' },
+  SandboxUnreachable: { ending: 'Lost', isSignOfLife: false, retry: 'always' },
+  Reset: { ending: 'Lost', isSignOfLife: false, retry: 'ifIdempotent' },
+  Hung: { ending: 'Silent', isSignOfLife: false, retry: 'ifIdempotent' },
   Timeout: { ending: 'Failed', isSignOfLife: false, retry: 'never' },
   Cancelled: { ending: 'Abandoned', isSignOfLife: false, retry: 'never' },
 }

@@ -16,5 +16,8 @@ export type PanelSize = { readonly size: number; readonly least: number }
 /** Why no agent was chosen. After the first two the task may wait. */
 export type Refusal = 'Busy' | 'NoAgentReady' | 'NoAgentWithCapability' | 'RevisionNotFound'
 
+/** Why an agent is out until it shows that it is there: it gave no sign of life for too long, or its connection or sandbox was lost. */
+export type Absence = 'Silent' | 'Lost'
+
 /** How a task on an agent ended, as far as the agent's health is concerned. */
-export type Ending = 'Answered' | 'Failed' | 'Unreachable' | 'Abandoned'
+export type Ending = 'Answered' | 'Failed' | 'Abandoned' | Absence

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../dev/e2b-local/random.ts'
 import { METADATA } from '../../src/e2b/metadata.ts'
 import { System } from '../support/system.ts'
-import { eventually } from '../support/wait.ts'
+import { eventually, GARBAGE_MS } from '../support/wait.ts'
 
 /** Times that the operator is killed. */
 const KILLS = 50
@@ -70,10 +70,11 @@ describe('an operator that is killed at any instant', function () {
           await system.settled(name)
           await system.isExact(name)
         } else {
-          await eventually(`nothing is left of ${name}`, async () => {
+          const isGone = async () => {
             const sandboxes = system.e2b.admin.sandboxes().filter((s) => s.metadata[METADATA.swarm] === name)
             return (await system.agents(name)).length + sandboxes.length === 0
-          })
+          }
+          await eventually(`nothing is left of ${name}`, isGone, { timeoutMs: GARBAGE_MS })
         }
       }
     }

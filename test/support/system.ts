@@ -25,7 +25,7 @@ import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SWARMS } from '../../src/
 import { isReady, watchCounts } from './counts.ts'
 import { keepAsking, type Load } from './load.ts'
 import { Program, type ProgramOptions } from './programs.ts'
-import { eventually } from './wait.ts'
+import { eventually, GARBAGE_MS } from './wait.ts'
 
 /** The kinds of rollouts as the API server has them. */
 export const ROLLOUT_KINDS: Readonly<Record<Rollout['kind'], ResourceKind<Rollout>>> = {
@@ -297,7 +297,7 @@ export class System {
   }
 
   /** Waits until nothing is left of any swarm: no agent, no sandbox, no token, no revision. */
-  async isEmpty({ timeoutMs = 60_000 } = {}): Promise<void> {
+  async isEmpty({ timeoutMs = GARBAGE_MS } = {}): Promise<void> {
     const look = async () => {
       const within = { namespace: this.namespace, labelSelector: LABEL.swarm }
       const lists = await Promise.all([AGENTS, SECRETS, CONTROLLER_REVISIONS].map((kind) => this.client.list<KubeObject>(kind, within)))

@@ -4,6 +4,12 @@ import { inspect } from 'node:util'
 const POLL_MS = 50
 
 /**
+ * How long the garbage collector of Kubernetes may take: when the API server was away before, by another test, its watches come back
+ * late. Measured: a deletion right after 6 s without an API server took 20 s to be followed, one after 10 s took 54 s.
+ */
+export const GARBAGE_MS = 180_000
+
+/**
  * Looks again and again until `look` returns a value, and returns it. An error of `look` counts as not yet.
  * When the time is up it throws, saying what was waited for and what was seen last; `false`, like undefined, means not yet.
  */

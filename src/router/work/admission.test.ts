@@ -114,7 +114,7 @@ describe('a new task at the door of a ring', () => {
     fleet.begin(bench.slot(name), NOW)
     fleet.end(bench.slot(name), 'Failed', NOW - 2_500)
   }
-  const isLost = (bench: Bench, name: string) => void (bench.slot(name).isUnreachable = true)
+  const isLost = (bench: Bench, name: string) => void (bench.slot(name).absence = 'Lost')
 
   const cases: Record<string, { given?: (bench: Bench) => void; ask?: Partial<Task>; spec?: object; want: string }> = {
     'goes forward': { want: 'forward' },

@@ -129,7 +129,7 @@ describe('probes of many agents', () => {
   it('stay within their rate when all agents are out at once, and every one has its turn', async () => {
     for (const host of bench.hosts) {
       bench.silent.add(host.slot.facts.name)
-      host.slot.isUnreachable = true
+      host.slot.absence = 'Lost'
       bench.prober.suspect(bench.entry, host)
     }
     await bench.expectBounded(AGENTS)
@@ -157,7 +157,7 @@ describe('probes of many agents', () => {
     if (!busy) throw new Error('there is no agent')
     for (const host of others.slice(0, AGENTS - 100)) {
       bench.silent.add(host.slot.facts.name)
-      host.slot.isUnreachable = true
+      host.slot.absence = 'Lost'
       bench.prober.suspect(bench.entry, host)
     }
     await eventually('the agents that are out are probed', () => bench.probed.length >= PER_SECOND)
@@ -174,7 +174,7 @@ describe('probes of many agents', () => {
   it('find an agent that is back, and cost nothing while agents show signs of life by themselves', async () => {
     const [first] = bench.hosts
     if (!first) throw new Error('there is no agent')
-    first.slot.isUnreachable = true
+    first.slot.absence = 'Lost'
     bench.prober.suspect(bench.entry, first)
     await eventually('it is back', () => !first.slot.isUnreachable)
     expect(bench.probed).to.deep.equal([first.slot.facts.name])
@@ -187,7 +187,7 @@ describe('probes of many agents', () => {
     bench.silent.add(name)
     bench.prober.lead(first, true)
     await eventually('it is probed', () => bench.probed.length === 1)
-    first.slot.isUnreachable = true
+    first.slot.absence = 'Lost'
     bench.prober.suspect(bench.entry, first)
     bench.answerHeld()
     await eventually('it is back', () => bench.back.length > 0)
@@ -199,7 +199,7 @@ describe('probes of many agents', () => {
     if (!first) throw new Error('there is no agent')
     const { name } = first.slot.facts
     bench.task(first)
-    first.slot.isUnreachable = true
+    first.slot.absence = 'Lost'
     bench.prober.suspect(bench.entry, first)
     first.nextProbeMs = bench.now() + IDLE_PROBE_MS
     bench.prober.ended(bench.entry, first, true)
