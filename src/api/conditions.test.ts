@@ -1,7 +1,7 @@
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { Condition } from './condition.ts'
-import { merge, progress, type Draft } from './conditions.ts'
+import { isTrue, merge, progress, type Draft } from './conditions.ts'
 import { StalledError, TransientError, WaitingError, type OperatorError } from '../errors.ts'
 
 const THEN = '2026-01-01T00:00:00Z'
@@ -71,5 +71,10 @@ describe('conditions', () => {
 
   describe('progress', () => {
     for (const [name, c] of Object.entries(PROGRESS)) it(name, () => expect(progress(READY, c.working, c.error)).to.deep.equal(c.want))
+  })
+  it('are true only when they are there and say so', () => {
+    const object = { status: { conditions: [draft(), draft({ type: 'Paused', status: 'False' })] } }
+    expect(['Ready', 'Paused', 'Stalled'].map((type) => isTrue(object, type))).to.deep.equal([true, false, false])
+    expect(isTrue({}, 'Ready')).to.equal(false)
   })
 })

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { isTrue } from '../api/conditions.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { KubeApiError } from '../kube/api-error.ts'
 import { InterruptedError } from './fleet.ts'
@@ -111,4 +112,4 @@ export async function routerPods(client: KubeClient, namespace: string): Promise
 }
 
 /** A pod that takes requests. */
-export const isReady = ({ status }: Pod): boolean => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
+export const isReady = (pod: Pod): boolean => isTrue(pod, 'Ready')

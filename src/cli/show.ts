@@ -1,4 +1,5 @@
 import type { Condition } from '../api/condition.ts'
+import { isTrue } from '../api/conditions.ts'
 import type { Agent, Rollout, ScalingPolicy, Swarm } from '../api/objects.ts'
 import type { Fleet } from './fleet.ts'
 import { ageOf, rowsOf, table, type Branch, type Cell, type Paint, type Tone } from './table.ts'
@@ -154,12 +155,12 @@ function agentBranch(agent: Agent, { nowMs }: Look): Branch {
 
 const HEALTH_TONE: Readonly<Record<string, Tone>> = { Healthy: 'good', Degraded: 'warn', Critical: 'bad', Failed: 'bad' }
 
-const isReady = (agent: Agent): boolean => conditionOf(agent, 'Ready')?.status === 'True'
+const isReady = (agent: Agent): boolean => isTrue(agent, 'Ready')
 
 function statusCell(object: Swarm | Agent): Cell {
   const ready = conditionOf(object, 'Ready')
   if (!ready) return 'Unknown'
-  const isStalled = conditionOf(object, 'Stalled')?.status === 'True'
+  const isStalled = isTrue(object, 'Stalled')
   const isCalm = object.kind === 'Agent' && (object.spec.state === 'Warm' || object.spec.state === 'Paused')
   return { text: ready.reason, tone: ready.status === 'True' ? 'good' : isStalled ? 'bad' : isCalm ? 'dim' : 'warn' }
 }

@@ -2,7 +2,7 @@ import { LABEL } from '../api/names.ts'
 import type { Agent } from '../api/objects.ts'
 import { keyOf } from '../kube/objects.ts'
 import type { Controllers } from './controllers.ts'
-import { sameMetadata } from './shared/same-metadata.ts'
+import { onlyStatusChanged } from './shared/only-status-changed.ts'
 import type { Stores } from './shared/stores.ts'
 
 /** Changes of agents that come within this time are one look at their swarm. Milliseconds. */
@@ -18,17 +18,15 @@ export type Connections = {
 export function connect({ stores, controllers, routers }: Connections): void {
   const wakeSwarmOf = (agent: Agent) => controllers.swarms.enqueueAfter(`${agent.metadata.namespace}/${agent.spec.swarm}`, GATHER_MS)
   stores.swarms.onChange((type, swarm, old) => {
-    const statusOnly = type === 'updated' && old?.metadata.generation === swarm.metadata.generation && sameMetadata(old, swarm)
     // An epoch that another operator has settled meanwhile: ours would be refused.
-    if (statusOnly && old.status?.topology?.epoch === swarm.status?.topology?.epoch) return
+    if (onlyStatusChanged(swarm, old) && old?.status?.topology?.epoch === swarm.status?.topology?.epoch) return
     controllers.swarms.enqueue(keyOf(swarm))
     if (type === 'updated')
       for (const agent of stores.agents.index('swarm', swarm.metadata.uid))
         if (agent.metadata.deletionTimestamp || agent.spec.state === 'Warm') controllers.agents.enqueue(keyOf(agent))
   })
-  stores.agents.onChange((type, agent, old) => {
-    const isOwnStatus = type === 'updated' && old?.metadata.generation === agent.metadata.generation && sameMetadata(old, agent)
-    if (!isOwnStatus) controllers.agents.enqueue(keyOf(agent))
+  stores.agents.onChange((_type, agent, old) => {
+    if (!onlyStatusChanged(agent, old)) controllers.agents.enqueue(keyOf(agent))
     wakeSwarmOf(agent)
   })
   stores.tokens.onChange((_type, { metadata }) => {

@@ -1,3 +1,4 @@
+import { isTrue } from '../api/conditions.ts'
 import { durationMs } from '../api/duration.ts'
 import type { Agent, Swarm } from '../api/objects.ts'
 import { DEFAULT_ADAPTIVE, DEFAULT_CONSENSUS, type Consensus, type Routing } from '../api/routing.ts'
@@ -157,8 +158,8 @@ function adaptiveOf({ strategy, adaptive = DEFAULT_ADAPTIVE }: Routing): Adaptiv
 }
 
 /** What the routing needs to know of an Agent. */
-export function factsOf({ metadata, spec, status }: Agent): AgentFacts {
-  const isReady = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+export function factsOf(agent: Agent): AgentFacts {
+  const { metadata, spec, status } = agent
   const isDraining = spec.state !== 'Running' || metadata.deletionTimestamp !== undefined
   return {
     namespace: metadata.namespace,
@@ -168,7 +169,7 @@ export function factsOf({ metadata, spec, status }: Agent): AgentFacts {
     group: spec.group,
     place: spec.place,
     revision: spec.revision,
-    isCandidate: isReady && !isDraining && status?.sandbox?.state === 'Running',
+    isCandidate: isTrue(agent, 'Ready') && !isDraining && status?.sandbox?.state === 'Running',
     isDraining,
   }
 }

@@ -1,3 +1,4 @@
+import { isTrue } from '../../src/api/conditions.ts'
 import type { Agent } from '../../src/api/objects.ts'
 import type { KubeClient } from '../../src/kube/client.ts'
 import { Informer } from '../../src/kube/informer.ts'
@@ -34,4 +35,4 @@ const countsOf = (agents: readonly Agent[]): Counts => {
 }
 
 /** Takes tasks. */
-export const isReady = (agent: Agent) => agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
+export const isReady = (agent: Agent) => isTrue(agent, 'Ready')

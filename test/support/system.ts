@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isTrue } from '../../src/api/conditions.ts'
 import { LABEL } from '../../src/api/names.ts'
 import type { Agent, Rollout, Swarm } from '../../src/api/objects.ts'
 import type { Request } from '../../src/api/rollout.ts'
@@ -446,13 +447,10 @@ const urlOf = ({ port }: Program) => `http://127.0.0.1:${port}`
 export type LiveView = { queue: { length: number }; agents: { agent: string; health: string; inFlight: number }[] }
 
 /** Seen in its newest form, complete, and nothing to do. */
-export function isSettled({ metadata, status }: Swarm): boolean {
+export function isSettled(swarm: Swarm): boolean {
+  const { metadata, status } = swarm
   const isDone = !status?.conditions?.some((c) => ['Reconciling', 'Stalled'].includes(c.type))
-  return (
-    status?.observedGeneration === metadata.generation &&
-    isDone &&
-    (status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false)
-  )
+  return status?.observedGeneration === metadata.generation && isDone && isTrue(swarm, 'Ready')
 }
 
 /** The agents that take tasks. */

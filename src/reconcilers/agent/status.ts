@@ -1,5 +1,5 @@
 import type { AgentSpec, AgentStatus } from '../../api/agent.ts'
-import { merge, progress, type Draft } from '../../api/conditions.ts'
+import { isTrue, merge, progress, type Draft } from '../../api/conditions.ts'
 import type { AgentHealth } from '../../api/health.ts'
 import { REASON } from '../../api/reasons.ts'
 import { StalledError, type OperatorError } from '../../errors.ts'
@@ -29,7 +29,7 @@ export type Told = {
 export function statusOf(told: Told): AgentStatus {
   const { stored, sandbox, lost, now } = told
   const ready = readiness(told)
-  const wasReady = stored.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
+  const wasReady = isTrue({ status: stored }, 'Ready')
   const readySince = ready.status === 'True' && !wasReady ? now : stored.readySince
   const health = healthOf(told, ready, readySince)
   return {

@@ -1,4 +1,5 @@
-import { Counter, type Registry } from 'prom-client'
+import type { Counter, Registry } from 'prom-client'
+import { metricFactory } from '../../metrics/factory.ts'
 
 /** What is counted of the looks at all sandboxes. */
 export type SweepMetrics = {
@@ -10,15 +11,16 @@ export type SweepMetrics = {
 
 /** Adds the metrics of sweeps to the registry. */
 export function sweepMetrics(registry: Registry): SweepMetrics {
-  const [sweepsName, orphansName] = ['swarmops_operator_sweeps_total', 'swarmops_operator_orphans_killed_total']
-  for (const name of [sweepsName, orphansName]) registry.removeSingleMetric(name)
-  const registers = [registry]
-  const sweeps = new Counter({
-    name: sweepsName,
+  const metrics = metricFactory(registry)
+  const sweeps = metrics.counter({
+    name: 'swarmops_operator_sweeps_total',
     help: 'Looks at all sandboxes of an API key, by result.',
     labelNames: ['result'] as const,
-    registers,
   })
   for (const result of ['done', 'failed']) sweeps.inc({ result }, 0)
-  return { sweeps, orphans: new Counter({ name: orphansName, help: 'Sandboxes that no agent owned, ended by a sweep.', registers }) }
+  const orphans = metrics.counter({
+    name: 'swarmops_operator_orphans_killed_total',
+    help: 'Sandboxes that no agent owned, ended by a sweep.',
+  })
+  return { sweeps, orphans }
 }

@@ -1,7 +1,7 @@
 import type { Rollout } from '../../api/objects.ts'
 import { keyOf } from '../../kube/objects.ts'
 import type { ChangeType } from '../../kube/object-store.ts'
-import { sameMetadata } from '../shared/same-metadata.ts'
+import { onlyStatusChanged } from '../shared/only-status-changed.ts'
 import type { Stores } from '../shared/stores.ts'
 import { rolloutsFor, targetOf } from './attach.ts'
 import { rolloutKey } from './index.ts'
@@ -44,6 +44,4 @@ export function connectRollouts({ stores, routers, wakeSwarm, wakeRollout }: Rol
 
 /** Nothing but the status has changed, and nobody asks for anything new in it. */
 const isOwnWrite = (rollout: Rollout, old: Rollout) =>
-  rollout.metadata.generation === old.metadata.generation &&
-  sameMetadata(rollout, old) &&
-  (rollout.status?.request === undefined || rollout.status.request.id === old.status?.request?.id)
+  onlyStatusChanged(rollout, old) && (rollout.status?.request === undefined || rollout.status.request.id === old.status?.request?.id)

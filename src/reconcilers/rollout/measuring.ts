@@ -1,6 +1,7 @@
-import { Counter, type Registry } from 'prom-client'
+import type { Counter, Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import { MEASURED, SOURCES, sourceOf } from '../../api/analysis.ts'
+import { metricFactory } from '../../metrics/factory.ts'
 import { Sources } from '../../sources/sources.ts'
 import { addLatencies } from '../../stats/latency.ts'
 import type { EndedTasks } from '../agent/vitals.ts'
@@ -87,13 +88,10 @@ function sumsOf(
 }
 
 function measurementsOf(registry: Registry): Counter<'kind' | 'result'> {
-  const name = 'swarmops_operator_measurements_total'
-  registry.removeSingleMetric(name)
-  const measurements = new Counter({
-    name,
+  const measurements = metricFactory(registry).counter({
+    name: 'swarmops_operator_measurements_total',
     help: 'Measurements of metrics of rollouts, by source and result.',
     labelNames: ['kind', 'result'] as const,
-    registers: [registry],
   })
   for (const kind of SOURCES) for (const result of MEASURED) measurements.inc({ kind, result }, 0)
   return measurements

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Histogram, Registry } from 'prom-client'
 import type { ScalingPolicy } from '../../api/objects.ts'
+import { metricFactory } from '../../metrics/factory.ts'
 
 /** Metrics of scaling. */
 export type ScalingMetrics = {
@@ -8,7 +9,6 @@ export type ScalingMetrics = {
   readonly writeSeconds: Histogram
 }
 
-const GAUGES = ['current_replicas', 'wanted_replicas', 'limited', 'failing', 'metrics_failing', 'forecast_unused'] as const
 const labelNames = ['namespace', 'policy', 'swarm'] as const
 
 const labelsOf = ({ metadata, spec }: ScalingPolicy) => ({
@@ -22,14 +22,12 @@ const has = ({ status }: ScalingPolicy, type: string, is: 'True' | 'False') =>
 
 /** Adds the metrics of scaling to the registry; gauges are read from the policies when they are asked for. */
 export function scalingMetrics(registry: Registry, policies: () => readonly ScalingPolicy[]): ScalingMetrics {
-  const registers = [registry]
-  for (const name of [...GAUGES, 'changes_total', 'write_seconds']) registry.removeSingleMetric(`swarmops_operator_scaling_${name}`)
-  const gauge = (name: (typeof GAUGES)[number], help: string, read: (policy: ScalingPolicy) => number | undefined) =>
-    new Gauge({
+  const metrics = metricFactory(registry)
+  const gauge = (name: string, help: string, read: (policy: ScalingPolicy) => number | undefined) =>
+    metrics.gauge({
       name: `swarmops_operator_scaling_${name}`,
       help,
       labelNames,
-      registers,
       collect() {
         this.reset()
         for (const policy of policies()) {
@@ -50,18 +48,16 @@ export function scalingMetrics(registry: Registry, policies: () => readonly Scal
   gauge('forecast_unused', '1 while the forecast of a ScalingPolicy is not good enough to be used.', ({ spec, status }) =>
     spec.predictive.mode === 'Scale' && status?.forecast ? Number(!status.forecast.used) : undefined,
   )
-  const changes = new Counter({
+  const changes = metrics.counter({
     name: 'swarmops_operator_scaling_changes_total',
     help: 'Changes of replicas by ScalingPolicies.',
     labelNames: [...labelNames, 'direction'],
-    registers,
   })
   return {
     changed: (policy, direction) => changes.inc({ ...labelsOf(policy), direction }),
-    writeSeconds: new Histogram({
+    writeSeconds: metrics.histogram({
       name: 'swarmops_operator_scaling_write_seconds',
       help: 'Time from the sample that decided to the written replicas.',
-      registers,
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5],
     }),
   }

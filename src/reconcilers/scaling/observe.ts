@@ -1,4 +1,5 @@
 import { latencyQuantile } from '../../stats/latency.ts'
+import { isTrue } from '../../api/conditions.ts'
 import { ROLLOUT_REASON } from '../../api/rollout.ts'
 import type { Agent, ScalingPolicy, Swarm } from '../../api/objects.ts'
 import type { MetricSeen } from '../../scaling/answer.ts'
@@ -60,7 +61,7 @@ export function observe({ policy, target, memory, others }: Subject, { stores, u
     ...(forecast !== undefined && { forecast }),
     isPaused: isPaused(policy.metadata.annotations),
     isRollingOut: isRollingOut(target.swarm),
-    isBrakeOn: target.swarm.status?.conditions?.some((c) => c.type === 'MassFailure' && c.status === 'True') ?? false,
+    isBrakeOn: isTrue(target.swarm, 'MassFailure'),
     nowMs,
   }
 }
@@ -99,7 +100,7 @@ function fleetOf({ swarm, group }: Target, { agents, routers }: ObserveDeps['sto
     open += tasks
     if (agent.spec.state !== 'Running' || agent.metadata.deletionTimestamp || agent.status?.failed) continue
     inFlight += tasks
-    if (isReady(agent)) ready.push(agent)
+    if (isTrue(agent, 'Ready')) ready.push(agent)
   }
   return { ready, inFlight, open, waiting: routers.waiting(namespace, name, group) }
 }
@@ -156,8 +157,6 @@ function seenOf({ settings, series, timetable, problem }: MetricMemory, unmeasur
     ...(trouble !== undefined && { problem: trouble }),
   }
 }
-
-const isReady = ({ status }: Agent) => status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
 
 /** The newest readySince; times of one form sort as text. */
 const newestOf = (agents: readonly Agent[]): string =>

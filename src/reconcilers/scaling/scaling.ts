@@ -8,6 +8,7 @@ import { keyOf } from '../../kube/objects.ts'
 import type { RuntimeMetrics } from '../../metrics/registry.ts'
 import type { EndedTasks } from '../agent/vitals.ts'
 import { SCALING_POLICIES } from '../shared/kinds.ts'
+import { onlyStatusChanged } from '../shared/only-status-changed.ts'
 import type { Stores } from '../shared/stores.ts'
 import { External } from './external.ts'
 import { reconcilePolicy, swarmKey, type ScalingDeps } from './index.ts'
@@ -67,7 +68,7 @@ export class Scaling {
       ready: async (signal) => void (await Promise.all([stores.swarms, stores.agents, policies].map(async (i) => i.synced(signal)))),
       reconcile: async (key, signal) => reconcilePolicy(key, this.#deps, signal),
     })
-    policies.onChange((type, policy, old) => this.#policyChanged(type, policy, old))
+    policies.onChange((_type, policy, old) => this.#policyChanged(policy, old))
     stores.swarms.onChange((_type, swarm) => this.#wakeLater(keyOf(swarm)))
     stores.agents.onChange((type, agent) => {
       if (type === 'deleted') this.#deps.usages.forget(agent.metadata.uid)
@@ -117,13 +118,8 @@ export class Scaling {
     this.#controller.enqueue(key)
   }
 
-  #policyChanged(type: 'added' | 'updated' | 'deleted', policy: ScalingPolicy, old: ScalingPolicy | undefined): void {
-    const { generation, annotations } = policy.metadata
-    const isOwnStatus =
-      type === 'updated' &&
-      old?.metadata.generation === generation &&
-      JSON.stringify(old.metadata.annotations) === JSON.stringify(annotations)
-    if (isOwnStatus) return
+  #policyChanged(policy: ScalingPolicy, old: ScalingPolicy | undefined): void {
+    if (onlyStatusChanged(policy, old)) return
     this.#controller.enqueue(keyOf(policy))
     // Another one may act now, or may not any more.
     for (const seen of [policy, old]) if (seen) for (const other of this.#policiesOf(swarmKey(seen))) this.#controller.enqueue(keyOf(other))

@@ -1,7 +1,9 @@
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { isTrue } from '../../api/conditions.ts'
 import type { HealthCounts } from '../../api/health.ts'
 import type { Account, Spent } from '../../scaling/account.ts'
 import { dollarsOf } from '../../scaling/cost.ts'
+import { metricFactory, type MetricFactory } from '../../metrics/factory.ts'
 import type { Stores } from './stores.ts'
 
 /** States of agents that are counted; a closed set, so that labels stay few. */
@@ -17,15 +19,13 @@ const CONDITIONS = [
 
 /** Gauges of the fleet, counted when they are asked for. */
 export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' | 'swarms'>): void {
-  for (const name of ['agents', 'agents_desired', 'agents_health', 'swarms', ...CONDITIONS.map(([of]) => of)])
-    registry.removeSingleMetric(`swarmops_operator_${name}`)
-  healthMetrics(registry, stores)
-  conditionMetrics(registry, stores)
-  const agents = new Gauge({
+  const metrics = metricFactory(registry)
+  healthMetrics(metrics, stores)
+  conditionMetrics(metrics, stores)
+  const agents = metrics.gauge({
     name: 'swarmops_operator_agents',
     help: 'Agents by swarm and state.',
     labelNames: ['namespace', 'swarm', 'state'],
-    registers: [registry],
     collect() {
       agents.reset()
       for (const swarm of stores.swarms.list()) {
@@ -36,21 +36,19 @@ export function fleetMetrics(registry: Registry, stores: Pick<Stores, 'agents' |
       }
     },
   })
-  const desired = new Gauge({
+  const desired = metrics.gauge({
     name: 'swarmops_operator_agents_desired',
     help: 'Agents that are wanted of a swarm.',
     labelNames: ['namespace', 'swarm'],
-    registers: [registry],
     collect() {
       desired.reset()
       for (const { metadata, status } of stores.swarms.list())
         desired.set({ namespace: metadata.namespace, swarm: metadata.name }, status?.desiredReplicas ?? 0)
     },
   })
-  const swarms = new Gauge({
+  const swarms = metrics.gauge({
     name: 'swarmops_operator_swarms',
     help: 'Swarms that the operator looks after.',
-    registers: [registry],
     collect() {
       swarms.set(stores.swarms.list().length)
     },
@@ -62,13 +60,12 @@ export function costMetrics(
   registry: Registry,
   all: () => Iterable<{ readonly namespace: string; readonly swarm: string; readonly account: Account }>,
 ): void {
-  for (const name of ['cost_hourly_dollars', 'cost_accumulated_dollars']) registry.removeSingleMetric(`swarmops_operator_${name}`)
+  const metrics = metricFactory(registry)
   const gauge = (name: string, help: string, read: (spent: Spent) => number) =>
-    new Gauge({
+    metrics.gauge({
       name: `swarmops_operator_${name}`,
       help,
       labelNames: ['namespace', 'swarm', 'group'],
-      registers: [registry],
       collect() {
         this.reset()
         for (const { namespace, swarm, account } of all())
@@ -88,13 +85,10 @@ export function quotaMetrics(
   registry: Registry,
   uses: () => readonly { namespace: string; quota: string; resource: string; hard: number; used: number }[],
 ): void {
-  const name = 'swarmops_operator_quota'
-  registry.removeSingleMetric(name)
-  new Gauge({
-    name,
+  metricFactory(registry).gauge({
+    name: 'swarmops_operator_quota',
     help: 'What a ResourceQuota allows of agents, and what is used of it.',
     labelNames: ['namespace', 'quota', 'resource', 'type'],
-    registers: [registry],
     collect() {
       this.reset()
       for (const { hard, used, namespace, quota, resource } of uses()) {
@@ -107,12 +101,11 @@ export function quotaMetrics(
 }
 
 /** The health of agents as the swarms tell it. */
-function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
-  const health = new Gauge({
+function healthMetrics(metrics: MetricFactory, stores: Pick<Stores, 'swarms'>): void {
+  const health = metrics.gauge({
     name: 'swarmops_operator_agents_health',
     help: 'Agents by swarm and health; those that were never ready and paused ones are left out.',
     labelNames: ['namespace', 'swarm', 'state'],
-    registers: [registry],
     collect() {
       health.reset()
       for (const { metadata, status } of stores.swarms.list())
@@ -123,18 +116,17 @@ function healthMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void
 }
 
 /** What holds the swarms up, as they tell it. */
-function conditionMetrics(registry: Registry, stores: Pick<Stores, 'swarms'>): void {
+function conditionMetrics(metrics: MetricFactory, stores: Pick<Stores, 'swarms'>): void {
   for (const [name, condition, what] of CONDITIONS) {
-    new Gauge({
+    metrics.gauge({
       name: `swarmops_operator_${name}`,
       help: `1 while ${what}.`,
       labelNames: ['namespace', 'swarm'],
-      registers: [registry],
       collect() {
         this.reset()
-        for (const { metadata, status } of stores.swarms.list()) {
-          const isOn = status?.conditions?.some((c) => c.type === condition && c.status === 'True') ?? false
-          this.set({ namespace: metadata.namespace, swarm: metadata.name }, Number(isOn))
+        for (const swarm of stores.swarms.list()) {
+          const { metadata } = swarm
+          this.set({ namespace: metadata.namespace, swarm: metadata.name }, Number(isTrue(swarm, condition)))
         }
       },
     })
@@ -149,5 +141,5 @@ function stateOf(agent: ReturnType<Stores['agents']['list']>[number]): (typeof S
   if (agent.spec.state === 'Draining') return 'draining'
   if (agent.spec.state === 'Paused') return 'paused'
   if (agent.spec.state === 'Warm') return 'warm'
-  return agent.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ? 'ready' : 'notReady'
+  return isTrue(agent, 'Ready') ? 'ready' : 'notReady'
 }

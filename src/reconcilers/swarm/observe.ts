@@ -1,3 +1,4 @@
+import { isTrue } from '../../api/conditions.ts'
 import { DRAIN, LABEL } from '../../api/names.ts'
 import { durationMs } from '../../api/duration.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
@@ -168,7 +169,7 @@ function agentSeen(agent: Agent, { swarm, stores, nowMs }: Around): AgentSeen {
   const { metadata, spec, status } = agent
   const startedMs = status?.sandbox ? Date.parse(status.sandbox.startedAt) : undefined
   const expiresMs = startedMs === undefined ? undefined : startedMs + durationMs(swarm.spec.lifecycle.maxAge) * spread(metadata.name)
-  const ready = status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
+  const ready = isTrue(agent, 'Ready')
   const failed = status?.failed
   return {
     name: metadata.name,

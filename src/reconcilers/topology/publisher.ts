@@ -1,9 +1,10 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Counter, Registry } from 'prom-client'
 import type { Address } from '../../api/address.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
 import type { Delivered, Delivery } from '../../e2b/deliveries.ts'
 import type { EventRecorder } from '../../kube/events.ts'
+import { metricFactory } from '../../metrics/factory.ts'
 import type { Graph, Member } from '../../topology/graph.ts'
 import { raise } from '../../topology/succession.ts'
 import { Outbox } from './outbox.ts'
@@ -265,20 +266,16 @@ function letterOf(old: Letter | undefined, letter: Letter): Letter {
 const RESULTS = ['taken', 'unsupported', 'higherEpoch', 'refused', 'noAnswer'] as const satisfies readonly Result['kind'][]
 
 function metricsOf(registry: Registry, pending: () => number): Counter<'result'> {
-  const published = 'swarmops_operator_topology_publications_total'
-  const waiting = 'swarmops_operator_topology_pending'
-  for (const name of [published, waiting]) registry.removeSingleMetric(name)
-  const counter = new Counter({
-    name: published,
+  const metrics = metricFactory(registry)
+  const counter = metrics.counter({
+    name: 'swarmops_operator_topology_publications_total',
     help: 'Requests by which agents were told their role and neighbours, by what came of them.',
     labelNames: ['result'] as const,
-    registers: [registry],
   })
   for (const result of RESULTS) counter.inc({ result }, 0)
-  new Gauge({
-    name: waiting,
+  metrics.gauge({
+    name: 'swarmops_operator_topology_pending',
     help: 'Agents that do not know yet what has changed in their swarm.',
-    registers: [registry],
     collect() {
       this.set(pending())
     },
