@@ -186,7 +186,7 @@ const PATTERNS: readonly Pattern[] = [
 ]
 
 /** The benchmarks whose figures the table needs. */
-export const PATTERN_BENCHMARKS = ['topologies', 'consensus', 'failover', 'rollouts', 'rollback'] as const
+const PATTERN_BENCHMARKS = ['topologies', 'consensus', 'failover', 'rollouts', 'rollback'] as const
 
 /** The table of patterns as Markdown, from a run that has their benchmarks. */
 export function patternTable(report: Report): string {

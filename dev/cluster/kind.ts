@@ -53,7 +53,7 @@ export async function kindCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 /** Whether the kind cluster of a directory is there. */
-export function isKindRunning(dir: string): boolean {
+function isKindRunning(dir: string): boolean {
   return (outputOf('kind', ['get', 'clusters']) ?? '').split('\n').includes(kindName(dir))
 }
 

@@ -7,7 +7,7 @@ import { CNI_PLUGINS, type Addresses } from './machine.ts'
 /** Where containerd listens, inside the machine. */
 export const CONTAINERD = '/run/containerd/containerd.sock'
 /** The image that holds the namespaces of pods; it is made here. */
-export const PAUSE_IMAGE = 'swarm.local/pause:1'
+const PAUSE_IMAGE = 'swarm.local/pause:1'
 
 /** Writes what the programs of a node are told. Everything of theirs is below `dir`. */
 export function writeNodeFiles(dir: string, node: { name: string; addresses: Addresses; kubeconfig: string }): void {

@@ -22,9 +22,6 @@ export type FileEvent = { readonly name: string; readonly type: FileEventType; r
 /** The kinds of change, in envd's words. */
 export type FileEventType = 'EVENT_TYPE_CREATE' | 'EVENT_TYPE_WRITE' | 'EVENT_TYPE_REMOVE' | 'EVENT_TYPE_RENAME' | 'EVENT_TYPE_CHMOD'
 
-/** What a sandbox uses at one moment; processor time adds up from the start. */
-export type Usage = { readonly cpuMs: number; readonly memoryBytes: number; readonly diskBytes: number }
-
 /** What is behind a sandbox: real processes and a directory, or, in light mode, neither. */
 export type Backend = {
   readonly files: FileStore

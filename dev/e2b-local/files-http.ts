@@ -16,7 +16,7 @@ export function fileSignature(of: { path: string; operation: 'read' | 'write'; u
 }
 
 /** Whether the address carries a signature that this sandbox's token made. Expiry is another question. */
-export function isSignedFor(sandbox: Sandbox, method: string, query: URLSearchParams): boolean {
+function isSignedFor(sandbox: Sandbox, method: string, query: URLSearchParams): boolean {
   const given = Buffer.from(query.get('signature') ?? '')
   const expected = Buffer.from(
     fileSignature({

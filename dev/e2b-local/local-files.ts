@@ -133,7 +133,7 @@ function unlessMissing(error: unknown): undefined {
 }
 
 /** Passes bytes through and refuses more than so many. */
-export function atMost(maxBytes: number): Transform {
+function atMost(maxBytes: number): Transform {
   let bytes = 0
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -7,7 +7,7 @@ import { outputOf } from '../cluster/output-of.ts'
 import { withLock } from '../cluster/lock.ts'
 
 /** The Helm that renders and installs the chart in tests and writes the kustomize bases. */
-export const HELM_VERSION = 'v3.19.5'
+const HELM_VERSION = 'v3.19.5'
 
 // What the releases of Helm are built with: without these it takes every cluster that it cannot ask for Kubernetes 1.20.
 const VARIABLES = {

@@ -4,7 +4,7 @@ import { SetMirror } from './rollout-traffic.ts'
 import { duration, rules } from './schema.ts'
 
 /** Steps of a canary at most. */
-export const MAX_STEPS = 64
+const MAX_STEPS = 64
 
 const weight = Type.Integer({
   minimum: 0,

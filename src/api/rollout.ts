@@ -37,10 +37,10 @@ export const ROLLOUT_REASON = {
 export type RolloutReason = (typeof ROLLOUT_REASON)[keyof typeof ROLLOUT_REASON]
 
 /** The Swarm that is rolled out. */
-export const SwarmName = objectName('Swarm in the same namespace whose template changes are rolled out. One rollout a Swarm.')
+const SwarmName = objectName('Swarm in the same namespace whose template changes are rolled out. One rollout a Swarm.')
 
 /** What every router checks after each attempt of the new revision. */
-export const GuardSpec = Type.Object(
+const GuardSpec = Type.Object(
   {
     maxErrorPercent: Type.Integer({
       minimum: 0,
@@ -58,10 +58,10 @@ export const GuardSpec = Type.Object(
   },
   { default: {}, description: 'The short way back: each router by itself, without waiting for the operator.' },
 )
-export type GuardSpec = Static<typeof GuardSpec>
+type GuardSpec = Static<typeof GuardSpec>
 
 /** The revisions that may be gone back to without the steps. */
-export const RollbackWindow = Type.Integer({
+const RollbackWindow = Type.Integer({
   minimum: 0,
   maximum: 10,
   default: 3,

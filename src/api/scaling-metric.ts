@@ -3,7 +3,7 @@ import { choice, dataKey, duration, objectName, rules, text } from './schema.ts'
 import { MAX_AGENTS } from './swarm-group.ts'
 
 /** What is measured. The first eight need no source of their own: routers and the provider tell. */
-export const METRIC_TYPES = [
+const METRIC_TYPES = [
   'InFlightPerAgent',
   'QueueLength',
   'OldestWaiting',

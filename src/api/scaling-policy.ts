@@ -165,7 +165,7 @@ export const ScalingPolicySpec = Type.Object(
 export type ScalingPolicySpec = Static<typeof ScalingPolicySpec>
 
 /** What a metric came to. */
-export const METRIC_STATES = ['Fresh', 'Stale', 'NoData'] as const
+const METRIC_STATES = ['Fresh', 'Stale', 'NoData'] as const
 
 /** What may hold back or raise what the metrics ask for. */
 export const LIMITED_BY = [

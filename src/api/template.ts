@@ -216,8 +216,7 @@ export const TemplateOverride = Type.Object(
   { description: 'What the agents of this group have different from spec.template. A change here is a new revision.' },
 )
 export type TemplateOverride = Static<typeof TemplateOverride>
-export type EnvVar = Static<typeof EnvVar>
-export type TemplateFile = Static<typeof File>
+type EnvVar = Static<typeof EnvVar>
 
 /** The template that agents of a group are made from. */
 export function templateOf(template: Template, override: TemplateOverride | undefined): Template {

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 /** What is asked of the provider. */
-export const OPERATIONS = ['create', 'connect', 'kill', 'get', 'list', 'timeout', 'pause', 'files', 'start', 'exit', 'usage'] as const
+const OPERATIONS = ['create', 'connect', 'kill', 'get', 'list', 'timeout', 'pause', 'files', 'start', 'exit', 'usage'] as const
 
 /** One of the closed set of operations. */
 export type Operation = (typeof OPERATIONS)[number]

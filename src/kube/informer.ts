@@ -178,7 +178,7 @@ export class Informer<T extends KubeObject, I extends string = string> {
 }
 
 /** The default transform: the record of who owns which field is half of an object's size and of no use in a cache. */
-export function dropManagedFields<T extends KubeObject>(object: T): T {
+function dropManagedFields<T extends KubeObject>(object: T): T {
   if (!('managedFields' in object.metadata)) return object
   const { managedFields: _, ...metadata } = object.metadata
   return { ...object, metadata }

@@ -11,14 +11,14 @@ import type { SwarmEntry } from './swarm-entry.ts'
 import type { World } from './world.ts'
 
 /** What the operator is told of one agent. */
-export function statsOfAgent({ slot, latency }: Host): AgentStats {
+function statsOfAgent({ slot, latency }: Host): AgentStats {
   const { namespace, swarm, name, uid, isDraining } = slot.facts
   const { inFlight, done, failed } = slot
   return { namespace, swarm, agent: name, uid, inFlight, draining: isDraining, done, failed, ...(latency.length > 0 && { latency }) }
 }
 
 /** What the operator is told of one swarm. */
-export function statsOfSwarm(entry: SwarmEntry<Call>, nowMs: number): SwarmStats {
+function statsOfSwarm(entry: SwarmEntry<Call>, nowMs: number): SwarmStats {
   const revisions = new Map<string, { revision: string; inFlight: number; done: number; failed: number }>()
   for (const { slot } of entry.hosts.values()) {
     const { revision } = slot.facts

@@ -21,7 +21,7 @@ export type UpstreamRequest = {
 const NOTHING = Buffer.alloc(0)
 
 /** Reads one answer and reports it exactly once; an aborted exchange reports nothing. */
-export class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler {
   readonly #maxBytes: number
   #report: ((answer: Answer) => void) | undefined
   #controller: Dispatcher.DispatchController | undefined

@@ -78,7 +78,7 @@ export async function ask(target: Target, sandbox: Sandbox, path = '/', request:
 }
 
 /** Grows a file by a line with the time, every 50 ms, and stays. */
-export const TICKER = 'while :; do date +%s%3N >> "$FILE"; sleep 0.05; done'
+const TICKER = 'while :; do date +%s%3N >> "$FILE"; sleep 0.05; done'
 
 /** How often a ticker has ticked. */
 export async function ticks(sandbox: Sandbox, file: string): Promise<number[]> {

@@ -41,7 +41,7 @@ type ResourceStatus = {
 
 const argo = (plural: string, kind: string) => ({ group: 'argoproj.io', version: 'v1alpha1', plural, kind, namespaced: true })
 /** Applications as the API server has them. */
-export const APPLICATIONS: ResourceKind<Application> = argo('applications', 'Application')
+const APPLICATIONS: ResourceKind<Application> = argo('applications', 'Application')
 const PROJECTS: ResourceKind<KubeObject> = argo('appprojects', 'AppProject')
 const APPLICATION_SETS: ResourceKind<KubeObject> = argo('applicationsets', 'ApplicationSet')
 

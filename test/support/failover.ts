@@ -87,7 +87,7 @@ async function moreTasks(load: Load): Promise<void> {
 }
 
 /** What the answers since `fromMs` tell. */
-export function tasksCost(
+function tasksCost(
   answers: readonly Asked[],
   fromMs: number,
   { isRight = () => true, mayRefuse }: Pick<Trial, 'isRight' | 'mayRefuse'>,

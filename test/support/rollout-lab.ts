@@ -7,7 +7,7 @@ import type { GroupWanted, Plan, Verdict, World } from '../../src/rollouts/world
 export const START_MS = Date.parse('2026-01-01T00:00:00.000Z')
 
 /** A course with one weight and nothing else, and what is said besides. */
-export const course = (over: Partial<Course> = {}): Course => ({
+const course = (over: Partial<Course> = {}): Course => ({
   steps: [{ do: 'setWeight', percent: 50 }],
   onInconclusive: 'Pause',
   rollbackWindow: 2,

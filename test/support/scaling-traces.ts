@@ -10,7 +10,7 @@ export type Trace = {
 }
 
 /** Numbers between -1 and 1 that look like chance and are always the same, one a second. */
-export const noise = (second: number): number => {
+const noise = (second: number): number => {
   const x = Math.sin(Math.floor(second) * 78.233) * 12_345.678
   return 2 * (x - Math.floor(x)) - 1
 }

@@ -447,7 +447,7 @@ const urlOf = ({ port }: Program) => `http://127.0.0.1:${port}`
 export type LiveView = { queue: { length: number }; agents: { agent: string; health: string; inFlight: number }[] }
 
 /** Seen in its newest form, complete, and nothing to do. */
-export function isSettled(swarm: Swarm): boolean {
+function isSettled(swarm: Swarm): boolean {
   const { metadata, status } = swarm
   const isDone = !status?.conditions?.some((c) => ['Reconciling', 'Stalled'].includes(c.type))
   return status?.observedGeneration === metadata.generation && isDone && isTrue(swarm, 'Ready')

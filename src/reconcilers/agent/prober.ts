@@ -2,7 +2,7 @@ import { spreadMs } from '../../time/backoff.ts'
 import type { Health } from './plan.ts'
 
 /** Checks per second of all ready agents together; with more agents each is checked less often. */
-export const STEADY_CHECKS_PER_SECOND = 50
+const STEADY_CHECKS_PER_SECOND = 50
 
 /** Shortest time between two checks of a ready agent, in milliseconds. */
 const STEADY_MS = 1_000

@@ -10,7 +10,7 @@ import type { CredentialStore } from '../shared/credentials.ts'
 import type { Stores } from '../shared/stores.ts'
 
 /** Time between two samples of a sandbox, in milliseconds: the provider measures as often. */
-export const SAMPLE_MS = 5_000
+const SAMPLE_MS = 5_000
 
 /** Pauses when the provider does not give them, in milliseconds. */
 const FAILING_MS: Pauses = { first: SAMPLE_MS, longest: 60_000 }

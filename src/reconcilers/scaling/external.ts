@@ -115,7 +115,7 @@ export class External {
 }
 
 /** The owner of a policy's references. */
-export const ownerOf = (key: string): string => `scaling:${key}`
+const ownerOf = (key: string): string => `scaling:${key}`
 
 /** A URL without what may be secret in it. */
 function where(url: string): string {

@@ -79,7 +79,7 @@ export function lookAgainMs({ memory }: Subject, { settings, tasks, nowMs }: Wor
 }
 
 /** What was decided before, the oldest first. */
-export const changesOf = ({ status }: ScalingPolicy): readonly Change[] =>
+const changesOf = ({ status }: ScalingPolicy): readonly Change[] =>
   status?.changes?.map(({ at, from, to }) => ({ atMs: Date.parse(at), from, to })) ?? []
 
 type Fleet = {

@@ -3,7 +3,7 @@ import type { References } from '../../kube/references.ts'
 import { DEFAULT_PRICES, readPrices, type Prices } from '../../scaling/cost.ts'
 
 /** Name of the ConfigMap with the price table, in the namespace of the operator's Lease. */
-export const PRICES_CONFIG_MAP = 'swarm-operator-prices'
+const PRICES_CONFIG_MAP = 'swarm-operator-prices'
 
 /** The owner of the reference to it. */
 export const PRICES_OWNER = 'prices:table'

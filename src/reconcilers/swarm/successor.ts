@@ -1,7 +1,7 @@
 import { doubledMs, type Pauses } from '../../time/backoff.ts'
 
 /** An agent that has been ready this long starts again from the first, undelayed replacement. Milliseconds. */
-export const STEADY_MS = 60_000
+const STEADY_MS = 60_000
 
 /** Delays before a failed agent is replaced, from the second failure on. Milliseconds. */
 const REPLACE_DELAY_MS: Pauses = { first: 1_000, longest: 30_000 }

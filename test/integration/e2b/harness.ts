@@ -56,7 +56,7 @@ export function request(nonce = 'nonce-1', change: Partial<CreateRequest> = {}):
 }
 
 /** An agent that answers `/health` with 200 and `/busy` with 503. */
-export const AGENT = `import { createServer } from 'node:http'
+const AGENT = `import { createServer } from 'node:http'
 console.log('started with', process.argv[2] ?? 'nothing')
 createServer((req, res) => {
   res.writeHead(req.url === '/health' ? 200 : 503).end(process.env.MODE ?? '')

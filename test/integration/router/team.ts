@@ -12,7 +12,7 @@ export const coordinate =
   }
 
 /** Refuses lower epochs than the highest it has heard of, as agents are meant to. */
-export function fence(agent: TestAgent): void {
+function fence(agent: TestAgent): void {
   const { work } = agent
   let highest = 0
   agent.work = (task, response) => {
