@@ -12,17 +12,19 @@ import { KubeClient } from '../src/kube/client.ts'
 import { endpointsOf } from './operator-config.ts'
 import { clusterConfig, ConfigError } from './refusals.ts'
 
+// The plugin of kubectl: with this file as `kubectl-swarm` in the PATH, `kubectl swarm` runs it.
+
 /** Time for what is done when somebody ends the plugin. Milliseconds. */
 const EXIT_MS = 3_000
 
-/** The plugin of kubectl: with this file as `kubectl-swarm` in the PATH, `kubectl swarm` runs it. */
+/** A client of the cluster that the flags name, and the namespace that their context has. */
 function connect({ kubeconfig: file, context }: ClusterFlags) {
   const config = clusterConfig({ file, context })
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
   return { client: new KubeClient(config, { userAgent: 'kubectl-swarm' }), namespace }
 }
 
-/** Certificates of clients are of no use to routers, which cannot see them. */
+/** The bearer token that the kubeconfig has for its user. A user with a certificate has none, and routers cannot see certificates. */
 async function kubeToken({ kubeconfig: file, context }: ClusterFlags): Promise<string | undefined> {
   const options: RequestOptions = {}
   try {
