@@ -91,11 +91,32 @@ export function wouldTimeOutProblem(call: Call, waitMs: number, leftMs: number):
 export const goneProblem = (call: Call): Problem =>
   new Problem('SwarmNotFound', { taskId: call.request.id, detail: `${where(call)} was deleted while the task waited` })
 
+/** Why a call that no agent has ever had did not get one in all of its time. */
+function neverHad(call: Call): string {
+  const { entry, panel, timeoutMs, part = PART.whole, agent, capability } = call.request
+  const { rules } = entry.fleet
+  const revision = call.wish.revision ?? entry.fleet.revisionOfSession(call.wish)
+  const ready = [...entry.fleet.members(part, revision)].filter(
+    ({ facts: { name, group } }) =>
+      (agent ?? name) === name && (capability === undefined || rules.groups.get(group)?.capabilities.includes(capability)),
+  )
+  const { size, least } = panel ?? { size: 1, least: 1 }
+  const waited = `the task waited ${Math.round(timeoutMs)} ms for ${panel ? `${size} agents at once` : 'an agent'} of ${who(call)} and got none`
+  if (ready.length < least) {
+    const needed = panel ? `, and a quorum has ${least}` : ''
+    return `${waited} (${ready.length} ready${needed}); kubectl swarm status -n ${entry.namespace} ${entry.name} says why`
+  }
+  const ejected = ready.filter(({ breaker }) => breaker.isOpen).length
+  const state = ejected > 0 ? `${ejected} left out for a while after failures, the others busy` : panel ? 'not at once' : 'all busy'
+  return `${waited} (${ready.length} ready, ${state}); send fewer tasks at once, give it more time, or raise replicas or maxConcurrentTasks`
+}
+
 /** The overall time is up, or was up while an agent that must not be asked twice had the task. */
 export function timeoutProblem(call: Call, wasBegun: boolean): Problem {
   const { id: taskId, timeoutMs, isIdempotent } = call.request
   const more = { attempts: call.attempts }
   if (wasBegun && !isIdempotent) return unknownProblem(call, `it did not answer within ${timeoutMs} ms`)
+  if (call.attempts.length === 0) return new Problem('TaskTimeout', { taskId, detail: neverHad(call), more })
   const most = call.request.entry.settings?.timeoutMs ?? 0
   const advice = timeoutMs < most ? `give it a longer timeout, up to ${most} ms` : 'raise spec.routing.timeout of the swarm'
   const detail = `the task did not end within ${Math.round(timeoutMs)} ms on ${where(call)}; ${advice}`

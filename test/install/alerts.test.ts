@@ -79,6 +79,19 @@ describe('alert rules', function () {
     expect(silent.map(({ name }) => name)).to.deep.equal([])
   })
 
+  it('have runbooks whose commands use what the alert says, and say where', () => {
+    const wrong = ALERTS.flatMap(({ name, annotations: { summary = '' } }) => {
+      const page = readFileSync(join(ROOT, `docs/runbooks/${name}.md`), 'utf8')
+      const unknown = ['namespace', 'swarm'].filter(
+        (label) => page.includes(`$${label.toUpperCase()}`) && !summary.includes(`$labels.${label}`),
+      )
+      const commands = [...page.matchAll(/`(kubectl [^`]*)`/g)].map(([, command = '']) => command)
+      const placeless = commands.filter((command) => !/ (-n \$?[A-Za-z-]+|-A)( |$)/.test(command))
+      return [...unknown.map((label) => `${name} has no label ${label}`), ...placeless.map((command) => `${name}: ${command}`)]
+    })
+    expect(wrong).to.deep.equal([])
+  })
+
   it('have no runbook too many', () => {
     const pages = globSync('docs/runbooks/Swarm*.md', { cwd: ROOT }).map((page) => page.replace(/^.*\/(\w+)\.md$/, '$1'))
     expect(pages).to.have.members(ALERTS.map(({ name }) => name))

@@ -171,6 +171,33 @@ describe('agents that fail under the router', () => {
     expect([once.status, once.body.code]).to.deep.equal([502, 'OutcomeUnknown'])
   })
 
+  it('that nobody ever had say so: none was ready, or all were busy', async () => {
+    await suite.fleet.swarm('absent')
+    await suite.router.sees('absent', 'the swarm', () => true)
+    const absent = await suite.router.task('absent', { input: 1, timeout: '150ms' })
+    expect([absent.status, absent.body.code]).to.deep.equal([504, 'TaskTimeout'])
+    const { namespace } = suite.fleet
+    expect(absent.body.detail).to.equal(
+      `the task waited 150 ms for an agent of swarm ${namespace}/absent and got none (0 ready); kubectl swarm status -n ${namespace} absent says why`,
+    )
+
+    await suite.fleet.swarm('engaged', { template: { maxConcurrentTasks: 1 } })
+    const agents = await Promise.all(['a', 'b'].map((name) => suite.fleet.agent('engaged', `engaged-${name}`)))
+    await suite.healthy('engaged', 2)
+    const held: (() => void)[] = []
+    for (const agent of agents) agent.work = (_task, response) => void held.push(() => answer(response, 200, { output: 1 }))
+    const working = agents.map(() => suite.router.task('engaged'))
+    await suite.router.sees('engaged', 'both at work', (view) => view.agents.every(({ inFlight }) => inFlight === 1))
+    const { body } = await suite.router.task('engaged', { input: 1, timeout: '150ms' })
+    expect([body.code, body.attempts]).to.deep.equal(['TaskTimeout', []])
+    expect(body.detail).to.match(
+      /^the task waited 150 ms for an agent of swarm \S+ and got none \(2 ready, all busy\); send fewer tasks at once,/,
+    )
+    await eventually('both have come to their agents', () => held.length === 2)
+    for (const release of held) release()
+    expect((await Promise.all(working)).map(({ status }) => status)).to.deep.equal([200, 200])
+  })
+
   it('are given up when none is left, and say what happened', async () => {
     await suite.fleet.swarm('broken', { routing: { retries: { attempts: 2 } } })
     const agents = await Promise.all(['a', 'b', 'c'].map((name) => suite.fleet.agent('broken', `broken-${name}`)))
