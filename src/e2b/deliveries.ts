@@ -1,6 +1,7 @@
 import { Agent } from 'undici'
 import type { Address } from '../api/address.ts'
 import { startOf } from './body.ts'
+import { isNoAnswer } from './errors.ts'
 
 /** Connections to one origin: as many as deliveries that are under way at once. */
 const CONNECTIONS = 64
@@ -21,7 +22,7 @@ export type Delivered = { readonly status: number; readonly body: string } | 'no
 export class Deliveries {
   readonly #agent = new Agent({ connections: CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false })
 
-  /** One PUT; never throws. */
+  /** One PUT. That nobody answers is no error. */
   async put({ address, path, body }: Delivery, timeoutMs: number): Promise<Delivered> {
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), timeoutMs)
@@ -35,8 +36,9 @@ export class Deliveries {
         signal: controller.signal,
       })
       return { status: answer.statusCode, body: await startOf(answer.body, ANSWER_BYTES) }
-    } catch {
-      return 'no-answer'
+    } catch (error) {
+      if (isNoAnswer(error)) return 'no-answer'
+      throw error
     } finally {
       clearTimeout(timer)
     }

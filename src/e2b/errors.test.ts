@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { describe, it } from 'mocha'
-import { classifyNoAnswer, classifySandboxError, classifyStatus } from './errors.ts'
+import { classifyNoAnswer, classifySandboxError, classifyStatus, isNoAnswer } from './errors.ts'
 import type { OperatorError } from '../errors.ts'
 
 const CREATE = { what: 'creating a sandbox of template', about: 'base', isCreate: true }
@@ -71,4 +71,15 @@ describe('errors', () => {
       expect(error.message).to.not.contain('secret')
     })
   }
+
+  const silences: Record<string, { error: unknown; want: boolean }> = {
+    'a connection that is refused': { error: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), want: true },
+    'a code further down': { error: failed('UND_ERR_SOCKET'), want: true },
+    'our own limit of time': { error: new DOMException('This operation was aborted', 'AbortError'), want: true },
+    'an answer that is no HTTP': { error: named('HTTPParserError'), want: true },
+    'a mistake of this program': { error: new TypeError('undefined is not a function'), want: false },
+    'something that is no error': { error: 'no', want: false },
+  }
+  for (const [name, { error, want }] of Object.entries(silences))
+    it(`${want ? 'silence' : 'no silence'}: ${name}`, () => expect(isNoAnswer(error)).to.equal(want))
 })

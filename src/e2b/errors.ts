@@ -115,5 +115,11 @@ export function codeOf(error: unknown): string | undefined {
   return undefined
 }
 
+/** Errors of `undici` without a code: a request that was given up, and an answer that is no HTTP. */
+const NO_ANSWER: ReadonlySet<string> = new Set(['AbortError', 'HTTPParserError'])
+
+/** Whether a request has no answer because of the other side or the way to it; false for a mistake of this program. */
+export const isNoAnswer = (error: unknown): boolean => codeOf(error) !== undefined || NO_ANSWER.has(nameOf(error))
+
 /** The class of an error by its name, which a second copy of a package does not change. */
 export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : 'unknown error')

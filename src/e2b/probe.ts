@@ -1,7 +1,7 @@
 import { Agent } from 'undici'
 import { addressOf } from '../api/address.ts'
 import { startOf } from './body.ts'
-import { nameOf } from './errors.ts'
+import { isNoAnswer, nameOf } from './errors.ts'
 import type { ProbeOutcome, ProbeTarget } from './types.ts'
 
 /** Connections to one origin. Through a sandbox URL all agents share one, and each frozen agent holds a connection until its time is up. */
@@ -26,7 +26,7 @@ export class Probes {
     this.#domain = endpoints.domain
   }
 
-  /** One check; never throws. */
+  /** One check. Whatever is wrong with the agent is an outcome. */
   async probe(target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome> {
     const { sandboxId, port, trafficAccessToken } = target
     const sandbox = { id: sandboxId, port, domain: target.domain ?? this.#domain }
@@ -48,7 +48,8 @@ export class Probes {
       return outcomeOf502(await startOf(answer.body, PROXY_ANSWER_BYTES), sandboxId)
     } catch (error) {
       if (nameOf(error) === 'InvalidArgumentError') return 'unhealthy' // a path that is none
-      return 'no-answer'
+      if (isNoAnswer(error)) return 'no-answer'
+      throw error // taken for the silence of an agent, a mistake of ours would have it replaced
     } finally {
       clearTimeout(timer)
     }

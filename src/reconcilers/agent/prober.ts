@@ -28,7 +28,7 @@ export type Checked = {
   key: string
   intervalMs: number
   failureThreshold: number
-  /** One check; never throws. */
+  /** One check. Whatever is wrong with the agent is an outcome. */
   check(): Promise<Health['outcome']>
 }
 

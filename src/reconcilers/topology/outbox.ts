@@ -15,7 +15,7 @@ const RETRY_SPREAD = 0.1
 export type Address = { readonly id: string; readonly lane: string; readonly isUrgent: boolean }
 
 export type OutboxOptions = {
-  /** Delivers what is the newest for this one; `again` after a pause. Never throws. */
+  /** Delivers what is the newest for this one; `again` after a pause. */
   deliver(id: string): Promise<'done' | 'again'>
   /** What a delivery costs, in units of its content. */
   weigh(id: string): number
