@@ -22,7 +22,7 @@ export class Mirroring {
     return true
   }
 
-  /** A task of them has come to this. */
+  /** Counts what one of those tasks has come to. */
   count(result: MirrorResult): void {
     this.counts[FIELDS[result]] += 1
   }
