@@ -52,7 +52,7 @@ const FLAGS = {
   'token-audience': {
     type: 'string',
     multiple: true,
-    help: 'Audience that tokens must be meant for; repeat it for several (default: that of the API server)',
+    help: 'Audience that tokens of tasks and live views must be meant for; repeat it for several (default: that of the API server)',
   },
   'tls-cert-file': {
     type: 'string',

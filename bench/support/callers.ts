@@ -22,9 +22,10 @@ export async function callersOf({ controlPlane, ends }: Context): Promise<Family
   await accounts.create(name, [], { everywhere: [{ apiGroups: ['swarmops.dev'], resources: ['swarms/tasks'], verbs: ['create'] }] })
   await ends.own(() => accounts.delete(name))
   const tokens = await Promise.all(Array.from({ length: TOKENS }, async () => `Bearer ${await accounts.token(name)}`))
+  const senders = tokens.map((authorization) => ({ headers: { authorization }, socket: {} }))
   const access = new Access({ client, log: createLog({ level: 'error' }), registry: new Registry() })
-  for (const token of tokens) {
-    const refusal = await access.check(token, RIGHT)
+  for (const sender of senders) {
+    const refusal = await access.check(sender, RIGHT)
     if (refusal) throw new Error(`the token is refused: ${refusal.detail}`)
   }
   const limits = new NamespaceLimits({ maxInFlightPerNamespace: 10, tasksPerSecondPerNamespace: 1e9 }, () => performance.now())
@@ -37,7 +38,8 @@ export async function callersOf({ controlPlane, ends }: Context): Promise<Family
     }),
     subjects: [
       repeat(`token and right of a task, ${TOKENS} tokens`, (i) => {
-        if (access.check(tokens[i % TOKENS], { ...RIGHT }) !== undefined) throw new Error('the token is not known')
+        const sender = senders[i % TOKENS]
+        if (!sender || access.check(sender, { ...RIGHT }) !== undefined) throw new Error('the token is not known')
       }),
       repeat('limits of a namespace, for a task', () => {
         if (limits.enter('default')) throw new Error('there are too many tasks')

@@ -2,11 +2,11 @@ import { hash, randomBytes } from 'node:crypto'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Logger } from 'winston'
 import type { KubeClient } from '../kube/client.ts'
-import { MAX_DECISIONS, MAX_TOKENS, MAX_WAITING, UNKNOWN_RIGHTS, UNKNOWN_TOKENS } from './limits.ts'
-import { ReviewCache, type Answer } from './review-cache.ts'
+import { MAX_DECISIONS, MAX_TOKENS, MAX_WAITING } from './limits.ts'
+import { RightQuestions, TokenQuestions } from './questions.ts'
+import { ReviewCache, type Answer, type Reviewed } from './review-cache.ts'
 import { reviewAccess, reviewToken, type Identity } from './reviews.ts'
 import { commandOf, keyOfRight, wordsOf, type Right } from './right.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /** Why a request is not let in. `detail` is for whoever sent it. */
 export type Refusal = {
@@ -21,7 +21,16 @@ export type Refusal = {
 /** Nothing is wrong, or what is; a promise while the API server is asked. */
 export type Verdict = Refusal | undefined | Promise<Refusal | undefined>
 
-/** The API server that knows users and rights; tokens must be meant for one of the audiences, or for the API server where there is none. */
+/** What is known of whoever sends a request: its credentials, and where it comes from. An IncomingMessage of Node.js is one. */
+export type Sender = {
+  readonly headers: { readonly authorization?: string | undefined }
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+/**
+ * The API server that knows users and rights. Tokens must be meant for one of the audiences, or for the API server where there is none;
+ * those for paths may be meant for the API server always, because Prometheus has no others.
+ */
 export type AccessOptions = {
   readonly client: KubeClient
   readonly log: Logger
@@ -61,15 +70,18 @@ export class Access {
   readonly #o: AccessOptions
   readonly #tokens = new ReviewCache<Identity>({ max: MAX_TOKENS, now })
   readonly #decisions = new ReviewCache<true>({ max: MAX_DECISIONS, now })
-  readonly #newTokens = new TokenBucket(UNKNOWN_TOKENS)
-  readonly #newRights = new WeakMap<Identity, TokenBucket>()
+  readonly #newTokens = new TokenQuestions()
+  readonly #newRights = new RightQuestions()
   readonly #salt = randomBytes(16).toString('base64')
+  /** A token that is good for paths need not be so for the rest. */
+  readonly #saltOfPaths: string
   readonly #unanswered: Counter
   #waiting = 0
   #isAway = false
 
   constructor(options: AccessOptions) {
     this.#o = options
+    this.#saltOfPaths = options.audiences?.length ? `${this.#salt} path ` : this.#salt
     const registers = [options.registry]
     this.#unanswered = new Counter({
       name: 'swarmops_access_unanswered_total',
@@ -95,26 +107,42 @@ export class Access {
   }
 
   /** Whether the sender of a request may do something. Never rejects. */
-  check(authorization: string | undefined, right: Right): Verdict {
+  check(sender: Sender, right: Right): Verdict {
+    const { authorization } = sender.headers
     if (authorization === undefined) return NO_TOKEN
-    const key = hash('sha256', this.#salt + authorization, 'base64')
+    const key = hash('sha256', ('path' in right ? this.#saltOfPaths : this.#salt) + authorization, 'base64')
     const known = this.#tokens.known(key)
-    if (known?.kind !== 'good') return this.#ask(authorization, key, right)
+    if (known?.kind !== 'good') return this.#ask(sender, key, right)
     const decision = this.#decisions.known(decisionKey(known.value, right))
     return decision?.kind === 'good' ? undefined : this.#decide(known.value, right)
   }
 
-  #ask(authorization: string, key: string, right: Right): Verdict {
-    const token = BEARER.exec(authorization)?.[1]
+  #ask({ headers, socket: { remoteAddress = '' } }: Sender, key: string, right: Right): Verdict {
+    const token = BEARER.exec(headers.authorization ?? '')?.[1]
     if (token === undefined) return NO_TOKEN
-    if (!this.#tokens.known(key) && !this.#tokens.isFamiliar(key) && this.#newTokens.take(now()) > 0) return TOO_MANY
-    const answer = this.#tokens.ask(key, () => this.#told(reviewToken(this.#o.client, token, this.#o.audiences ?? [])))
+    const isNew = !this.#tokens.known(key) && !this.#tokens.isFamiliar(key)
+    if (isNew && !this.#newTokens.take(remoteAddress, now())) return TOO_MANY
+    const answer = this.#tokens.ask(key, async () => {
+      const reviewed = await this.#told(this.#reviewToken(token, right))
+      if (isNew && 'good' in reviewed) this.#newTokens.wasGood(remoteAddress)
+      return reviewed
+    })
     return this.#then(answer, (identity) => this.#decide(identity, right), BAD_TOKEN)
+  }
+
+  async #reviewToken(token: string, right: Right): Promise<Reviewed<Identity>> {
+    const { client, audiences = [] } = this.#o
+    if ('path' in right && audiences.length > 0) {
+      const reviewed = await reviewToken(client, token, [])
+      if ('good' in reviewed) return reviewed
+    }
+    return reviewToken(client, token, audiences)
   }
 
   #decide(identity: Identity, right: Right): Verdict {
     const key = decisionKey(identity, right)
-    if (!this.#decisions.known(key) && !this.#decisions.isFamiliar(key) && this.#bucketOf(identity).take(now()) > 0) return TOO_MANY
+    const isNew = !this.#decisions.known(key) && !this.#decisions.isFamiliar(key)
+    if (isNew && !this.#newRights.take(identity.user.username, now())) return TOO_MANY
     const answer = this.#decisions.ask(key, () => this.#told(reviewAccess(this.#o.client, identity, right)))
     return this.#then(answer, () => undefined, () => forbidden(identity, right)) // prettier-ignore
   }
@@ -130,12 +158,6 @@ export class Access {
     if (this.#waiting >= MAX_WAITING) return TOO_MANY
     this.#waiting += 1
     return answer.then(verdictOf).finally(() => (this.#waiting -= 1))
-  }
-
-  #bucketOf(identity: Identity): TokenBucket {
-    let bucket = this.#newRights.get(identity)
-    if (!bucket) this.#newRights.set(identity, (bucket = new TokenBucket(UNKNOWN_RIGHTS)))
-    return bucket
   }
 
   /** Says once when the API server stops answering, and when it answers again. */

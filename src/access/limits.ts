@@ -23,11 +23,23 @@ export const MAX_TOKENS = { good: 10_000, refused: 10_000 } as const
 /** Decisions about what users may do that are remembered. */
 export const MAX_DECISIONS = { good: 50_000, refused: 10_000 } as const
 
-/** Unknown tokens that the API server is asked about. Those that are known are asked about again whatever this says. */
+/**
+ * Unknown tokens that the API server is asked about, from addresses that a good one has come from, and as many from all others. Those that
+ * are known are asked about again whatever this says.
+ */
 export const UNKNOWN_TOKENS = { perSecond: 50, burst: 200 } as const
+
+/** Those of one address; good ones do not count. */
+export const TOKENS_OF_ADDRESS = { perSecond: 10, burst: 50 } as const
 
 /** Rights of one user that the API server is asked about. */
 export const UNKNOWN_RIGHTS = { perSecond: 100, burst: 500 } as const
+
+/** Those of all users. */
+export const ALL_RIGHTS = { perSecond: 500, burst: 2_000 } as const
+
+/** Addresses, and users, of which is remembered how much they have had asked. */
+export const MAX_ASKERS = 10_000
 
 /** Requests that wait for the API server at once. */
 export const MAX_WAITING = 10_000

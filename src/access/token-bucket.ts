@@ -19,6 +19,11 @@ export class TokenBucket {
     return 0
   }
 
+  /** Gives one back that was taken. */
+  giveBack(): void {
+    this.#fullAtMs -= this.#intervalMs
+  }
+
   /** Whether it is as full as a new one, so that nothing is lost with it. */
   isFull(nowMs: number): boolean {
     return nowMs >= this.#fullAtMs

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'winston'
 
 /** Says whether one part works: true, or a sentence that says what does not. */
@@ -24,8 +24,8 @@ export interface HealthServerOptions {
   readonly host?: string
   readonly registry: MetricsSource
   readonly log: Logger
-  /** Who gets the metrics, by their Authorization; everybody when left out. The checks are open always. */
-  readonly guard?: ((authorization: string | undefined) => Promise<MetricsRefusal | undefined>) | undefined
+  /** Who gets the metrics; everybody when left out. The checks are open always. */
+  readonly guard?: ((request: IncomingMessage) => Promise<MetricsRefusal | undefined>) | undefined
   /** Makes the server; one of plain HTTP when left out. */
   readonly serve?: ((options: ServerOptions, listener: RequestListener) => Server) | undefined
   readonly live?: Readonly<Record<string, Check>>
@@ -34,17 +34,26 @@ export interface HealthServerOptions {
 
 const CHECK_TIMEOUT_MS = 2_000
 
-/** Serves `/metrics`, `/healthz` and `/readyz`; `?verbose` on the latter two lists the checks also when all is well. */
+/** Connections that are open at once. */
+const MAX_CONNECTIONS = 256
+
+/**
+ * Serves `/metrics`, `/healthz` and `/readyz`; `?verbose` on the latter two lists the checks also when all is well. A connection gets one
+ * answer, and the oldest gives way to a new one: nobody who holds some keeps the probes of the kubelet out.
+ */
 export class HealthServer {
   readonly #options: HealthServerOptions
   readonly #server: Server
+  /** From the oldest to the newest. */
+  readonly #sockets = new Set<Socket>()
 
   constructor(options: HealthServerOptions) {
     this.#options = options
     const serve = options.serve ?? createServer
     this.#server = serve(
-      { maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+      { maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 5_000 },
       (request, response) => {
+        response.shouldKeepAlive = false
         this.#answer(request, response).catch((error: unknown) => {
           options.log.error('health request failed', { error })
           if (response.headersSent) response.destroy()
@@ -52,7 +61,7 @@ export class HealthServer {
         })
       },
     )
-    this.#server.maxConnections = 64
+    this.#server.on('connection', (socket: Socket) => this.#admit(socket))
   }
 
   /** Listens; resolves with the port, which matters when 0 was asked for. */
@@ -76,11 +85,18 @@ export class HealthServer {
     clearTimeout(timer)
   }
 
+  #admit(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    const [oldest] = this.#sockets
+    if (this.#sockets.size > MAX_CONNECTIONS) oldest?.destroy()
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'only GET\n')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, 'only GET\n')
     // Nothing here takes a body; one that is sent anyway is not read.
     if (request.headers['transfer-encoding'] || Number(request.headers['content-length'] ?? 0) > 0)
-      return refuse(response, 413, 'no body, please\n')
+      return reply(response, 413, 'no body, please\n')
     const { live = {}, ready = {} } = this.#options
     const [path = '', query = ''] = (request.url ?? '/').split('?')
     switch (path) {
@@ -95,9 +111,9 @@ export class HealthServer {
     }
   }
 
-  async #metrics({ headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { guard, registry } = this.#options
-    const refusal = await guard?.(headers.authorization)
+    const refusal = await guard?.(request)
     if (!refusal) return reply(response, 200, await registry.metrics(), registry.contentType)
     if (refusal.challenge !== undefined) response.setHeader('www-authenticate', refusal.challenge)
     reply(response, refusal.status, `${refusal.detail}\n`)
@@ -122,11 +138,6 @@ async function run(check: Check): Promise<true | string> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-function refuse(response: ServerResponse, code: number, text: string): void {
-  response.setHeader('connection', 'close')
-  reply(response, code, text)
 }
 
 function reply(response: ServerResponse, code: number, text: string, type = 'text/plain; charset=utf-8'): void {

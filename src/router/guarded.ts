@@ -63,7 +63,7 @@ class Guard {
 
   /** Goes on now, or when the API server has said that it may be. */
   pass(right: Right, response: ServerResponse, then: () => void): void {
-    const verdict = this.#access.check(response.req.headers.authorization, right)
+    const verdict = this.#access.check(response.req, right)
     if (verdict === undefined) return then()
     if (!(verdict instanceof Promise)) return this.#refuse(verdict, response)
     const goOn = (refusal: Refusal | undefined) => {
@@ -85,7 +85,7 @@ class Guard {
 
   /** What nobody knows now is no reason to end it. */
   async #lookAgain(right: Right, response: ServerResponse): Promise<void> {
-    const refusal = await this.#access.check(response.req.headers.authorization, right)
+    const refusal = await this.#access.check(response.req, right)
     if (refusal?.code === 'Unauthorized' || refusal?.code === 'Forbidden') endStream(response)
   }
 

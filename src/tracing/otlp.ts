@@ -30,7 +30,7 @@ export type TracingOptions = {
   readonly registry: Registry
 }
 
-/** A tracer that sends what it records, and how to end it. */
+/** A tracer that sends what it records, and how to end it, which never rejects: spans that the collector does not take are lost. */
 export type Tracing = { readonly tracer: Tracer; readonly stop: () => Promise<void> }
 
 /** Records tasks by OpenTelemetry and sends them over OTLP/HTTP. Headers come from OTEL_EXPORTER_OTLP_HEADERS, more of the resource from OTEL_RESOURCE_ATTRIBUTES. */
@@ -53,7 +53,14 @@ export function startTracing({ endpoint, ratio, log, registry }: TracingOptions)
     ],
   })
   const tracer = provider.getTracer('swarm-operator')
-  return { tracer: { begin: (task, parent) => begin(tracer, task, parent) }, stop: async () => provider.shutdown() }
+  const stop = async () => {
+    try {
+      await provider.shutdown()
+    } catch (error) {
+      log.warn('the last traces cannot be sent', { error })
+    }
+  }
+  return { tracer: { begin: (task, parent) => begin(tracer, task, parent) }, stop }
 }
 
 function begin(tracer: OtelTracer, { id, namespace, swarm }: Parameters<Tracer['begin']>[0], parent: Parent | undefined): Trace {

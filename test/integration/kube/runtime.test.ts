@@ -189,4 +189,16 @@ describe('health server', () => {
     await server.stop()
     idle.destroy()
   })
+
+  it('answers probes however many connections others hold', async () => {
+    const server = new HealthServer({ port: 0, host: '127.0.0.1', registry: createRegistry({ processMetrics: false }), log })
+    const port = await server.start()
+    const held = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+    await eventually('they are connected', () => held.every(({ connecting }) => !connecting))
+    const probe = await fetch(`http://127.0.0.1:${port}/healthz`)
+    expect([probe.status, probe.headers.get('connection')]).to.deep.equal([200, 'close'])
+    await eventually('the oldest have given way', () => held.filter(({ closed }) => closed).length >= 600 - 256)
+    for (const socket of held) socket.destroy()
+    await server.stop()
+  })
 })

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { Agent, request } from 'undici'
 import { Accounts, expired, REVIEW_RULES, ROUTER_RULES, type Rule } from '../../support/accounts.ts'
 import { useCluster } from '../../support/cluster.ts'
 import { eventually } from '../../support/wait.ts'
@@ -171,13 +172,14 @@ describe('who may use a router', () => {
   it('works on while the API server gives no answer, but nobody new is let in until it does', async () => {
     await accounts.create('late', [TASKS])
     const late = await accounts.token('late')
+    expect(codeOf(await get(router.path('words'), tokens.caller))).to.deep.equal([403, 'Forbidden'])
     proxy.refuse = (path) => (path.includes('reviews') ? 503 : undefined)
+    // A known user's right that nobody asked about is as unknown as a new token; one that was refused a moment ago is so still.
+    expect(codeOf(await get(router.path('words'), tokens.caller))).to.deep.equal([403, 'Forbidden'])
+    expect(codeOf(await get(router.path('others'), tokens.viewer))).to.deep.equal([503, 'AccessUnknown'])
     for (let i = 0; i < 20; i++) expect(codeOf(await task('words', tokens.caller))).to.equal(200)
     const { status, body, headers } = await task('words', late)
     expect([status, body.code, headers['retry-after']]).to.deep.equal([503, 'AccessUnknown', '1'])
-    // A known user's right that nobody asked about is as unknown as a new token.
-    expect(codeOf(await get(router.path('words'), tokens.caller))).to.deep.equal([403, 'Forbidden'])
-    expect(codeOf(await get(router.path('others'), tokens.viewer))).to.deep.equal([503, 'AccessUnknown'])
     proxy.refuse = () => undefined
     expect(codeOf(await task('words', late))).to.equal(200)
     expect(router.log).to.match(/"tokens and rights cannot be checked"[\s\S]*"tokens and rights are checked again"/)
@@ -243,6 +245,23 @@ describe('who may use a router', () => {
     await own.stop()
   })
 
+  it('gets metrics and statistics with a token for the API server, as Prometheus has one, or for the audience of the router', async () => {
+    const args = ['--auth', 'kubernetes', '--token-audience', 'swarm-router']
+    const own = await RouterProcess.start({ config: await accounts.configOf('router', fleet.config), ...place(fleet), args })
+    const scrapers = { scraper: tokens.scraper, own: await accounts.token('scraper', ['swarm-router']) }
+    for (const [name, token] of Object.entries(scrapers)) {
+      expect(codeOf(await own.raw('GET', '/metrics', { headers: bearer(token) })), name).to.equal(200)
+      const stream = await fetch(`${own.url}/internal/stats`, { headers: bearer(token) })
+      expect(stream.status, name).to.equal(200)
+      await stream.body?.cancel()
+    }
+    const foreign = bearer(await accounts.token('scraper', ['somebody-else']))
+    expect(codeOf(await own.raw('GET', '/metrics', { headers: foreign }))).to.deep.equal([401, 'Unauthorized'])
+    // What opens the metrics opens nothing else.
+    expect(codeOf(await own.raw('GET', own.path('words'), { headers: bearer(tokens.scraper) }))).to.deep.equal([401, 'Unauthorized'])
+    await own.stop()
+  })
+
   it('sees a stream end within a minute when the right to it has gone, and can send no task by then', async () => {
     expect(watched.status).to.equal(200)
     let text = ''
@@ -250,6 +269,41 @@ describe('who may use a router', () => {
     expect(text).to.contain('event: swarm').and.not.contain('event: gone')
     await eventually('the other one is refused', async () => (await task('words', former)).body.code === 'Forbidden')
     expect(router.log).to.contain('"router listens"').and.not.contain('router is stopping')
+  })
+
+  it('is heard with a new token while somebody else sends as many bad ones as it likes', async () => {
+    await accounts.create('newcomer', [TASKS])
+    const token = await accounts.token('newcomer')
+    const from = (localAddress: string) => new Agent({ connections: 64, localAddress })
+    const [there, here] = [from('127.0.0.2'), from('127.0.0.3')]
+    const send = async (dispatcher: Agent, text: string) => {
+      const options = { method: 'POST', dispatcher, headers: bearer(text), body: '{"input":1}' } as const
+      const { body } = await request(router.url + router.path('words', '/tasks'), options)
+      return ((await body.json()) as Reply['body']).code
+    }
+    let isHeard = false
+    let refused = 0
+    const flood = Array.from({ length: 64 }, async (_, lane) => {
+      for (let i = 0; !isHeard; i++) if ((await send(there, `made-up-${lane}-${i}`)) === 'TooManyChecks') refused += 1
+    })
+    await eventually('the others are refused', () => refused > 0)
+    const code = await send(here, token)
+    isHeard = true
+    await Promise.all(flood)
+    expect(code).to.equal(undefined)
+    await Promise.all([there.close(), here.close()])
+  })
+
+  it('has so many rights asked about, however many tokens it has', async () => {
+    const dispatcher = new Agent() // with as many connections as there are requests, so that all come at once
+    const own = await Promise.all(Array.from({ length: 5 }, async () => accounts.token('viewer')))
+    const codeFor = async (path: string, token: string) => {
+      const { body } = await request(router.url + path, { dispatcher, headers: bearer(token) })
+      return ((await body.json()) as Reply['body']).code
+    }
+    const asked = own.flatMap((token) => Array.from({ length: 300 }, async (_, i) => codeFor(router.path(`made-up-${i}`), token)))
+    expect(await Promise.all(asked)).to.include.members(['SwarmNotFound', 'TooManyChecks'])
+    await dispatcher.close()
   })
 
   it('is held to a number of questions, however many tokens it makes up', async () => {

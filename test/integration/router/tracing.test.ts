@@ -133,4 +133,14 @@ describe('traces of tasks', () => {
     await last.stop()
     expect(collector.spans.map(({ traceId }) => traceId)).to.include('2'.repeat(32))
   })
+
+  it('hinder no router from ending as it should when the collector is away', async () => {
+    const { config, namespace, gateway } = fleet
+    const away = ['--otlp-endpoint', 'http://127.0.0.1:9']
+    const last = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, args: away })
+    await last.task('traced', { input: 1 }, fromClient(`00-${'3'.repeat(32)}-${CLIENT}-01`))
+    await last.stop()
+    expect(await last.exited).to.equal(0)
+    expect(last.log).to.contain('"the last traces cannot be sent"').and.not.contain('nobody foresaw')
+  })
 })
