@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** The checkout. */
@@ -68,9 +68,16 @@ export function environmentOf(kubeconfig: string, secrets: Secrets): Readonly<Re
   }
 }
 
-/** Writes shell assignments for `. .dev/env`; with a kubectl outside the PATH, its directory is put there too. */
+/** Node 24 of the checkout, where the machine has an older one. */
+const NODE_BIN = join(ROOT, 'dev/node/node_modules/.bin')
+
+/**
+ * Writes shell assignments for `. .dev/env`. The Node of the checkout is put into the PATH, which the plugin of kubectl needs, and with a kubectl
+ * outside the PATH its directory too.
+ */
 export function writeEnvFile(environment: Readonly<Record<string, string>>, kubectl: string): void {
   const lines = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`)
+  if (existsSync(join(NODE_BIN, 'node'))) lines.push(`export PATH=${quote(NODE_BIN)}:"$PATH"`)
   if (kubectl !== 'kubectl') lines.push(`export PATH="$PATH":${quote(dirname(kubectl))}`)
   writeFileSync(ENV_FILE, `${lines.join('\n')}\n`, { mode: 0o600 })
 }

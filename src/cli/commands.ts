@@ -10,7 +10,7 @@ import { addInside } from './inside.ts'
 import { costText, listText, statusText } from './show.ts'
 import { accessTo, knownRouters, withPlaceFlags, withRouters, type RouterFlags } from './forward.ts'
 import { withTokenFlags } from './router-token.ts'
-import { submit } from './submit.ts'
+import { inputOf, submit } from './submit.ts'
 import { CLEAR, EXIT, json, lookOf, output, refOf, within, type Add, type Common, type Surroundings } from './surroundings.ts'
 import { follow } from './watch.ts'
 
@@ -62,7 +62,7 @@ function addSubmit(add: Add, around: Surroundings, ended: (code: number) => void
     .action(async (name: string, input: string, options: SubmitFlags) => {
       const { capability, sessionKey, timeout, revision } = options
       const text = input === '-' ? await around.readInput() : input
-      const task = { input: text, capability, sessionKey, timeout, revision }
+      const task = { input: inputOf(text), capability, sessionKey, timeout, revision }
       const send = async (ref: Ref, urls: readonly string[]) => {
         const [router] = await accessTo(urls.slice(0, 1), options, around)
         return submit(ref, task, router)

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { execCommand } from '../e2b/start-script.ts'
 import { enter, type Keys } from './access.ts'
+import { cleaned } from './clean.ts'
 import { CliError, readAgent, type Ref } from './fleet.ts'
 import { lastOutput } from './last-output.ts'
 import { showLogs } from './logs.ts'
@@ -13,6 +14,7 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
     .option('--tail <LINES>', 'only the last lines of each (all of an agent, 10 of each agent of a swarm)', linesOf)
     .option('--prefix', 'puts the name of the agent before each line (default for a swarm)')
     .option('--no-prefix', 'does not')
+    .option('--raw', 'on a terminal: passes on what steers it, such as movements of its cursor, which is left out otherwise')
     .addOption(
       new Option('--previous', 'the last output of agents that are lost, from their Events').conflicts(['follow', 'tail', 'prefix']),
     )
@@ -20,15 +22,21 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
     .action(async (name: string, options: LogsFlags) =>
       within(options, around, async (place) => {
         const ref = { namespace: place.namespace, name }
-        if (options.previous) return around.write(await lastOutput(place.client, ref))
+        const isClean = around.isTerminal && !options.raw
+        if (options.previous) {
+          const last = await lastOutput(place.client, ref)
+          return around.write(isClean ? cleaned(last) : last)
+        }
         const signal = around.interrupted()
         const { tail, follow = false, prefix } = options
-        const out = { write: around.write, writeError: around.writeError, signal }
+        const out = { isClean, write: around.write, writeError: around.writeError, signal }
         await showLogs(ref, { tail, follow, prefix }, await keysOf(place, around), out)
         if (signal.aborted) ended(EXIT.interrupted)
       }),
     )
   add('exec AGENT COMMAND...', 'runs a command in the sandbox of an agent, beside it, and ends with its exit code')
+    .usage('[options] AGENT -- COMMAND...')
+    .showHelpAfterError('Write -- before a command: kubectl swarm exec AGENT -- ls -l')
     .option('-i, --stdin', 'passes standard input on')
     .option('-t, --tty', 'gives the command a terminal; with -i')
     .addHelpText('after', EXEC_HELP)
@@ -47,7 +55,7 @@ export function addInside(add: Add, around: Surroundings, ended: (code: number) 
     )
 }
 
-type LogsFlags = Common & { follow?: boolean; tail?: number; prefix?: boolean; previous?: boolean }
+type LogsFlags = Common & { follow?: boolean; tail?: number; prefix?: boolean; raw?: boolean; previous?: boolean }
 
 type Exec = { readonly words: readonly string[]; readonly hasInput: boolean; readonly isTerminal: boolean }
 

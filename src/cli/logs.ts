@@ -6,13 +6,15 @@ import { OperatorError } from '../errors.ts'
 import { Informer } from '../kube/informer.ts'
 import { createLog } from '../log.ts'
 import { enter, type Keys } from './access.ts'
+import { Cleaner } from './clean.ts'
 import { AGENTS, CliError, readAgentOrSwarm, type Ref } from './fleet.ts'
 
 /** How much is shown, and whether it goes on. `prefix` puts the agent's name before each line: by default where there are agents of a swarm. */
 export type LogOptions = { readonly tail?: number | undefined; readonly follow: boolean; readonly prefix?: boolean | undefined }
 
-/** Where output goes. */
+/** Where output goes; `isClean`: nothing that steers a terminal goes there. */
 export type Out = {
+  readonly isClean: boolean
   readonly write: (text: string) => void | Promise<void>
   readonly writeError: (text: string) => void | Promise<void>
   readonly signal: AbortSignal
@@ -33,14 +35,19 @@ const MOST_KEPT = 64 * 1024
 /** Shows what an agent, or every agent of a swarm, has written to its standard output and standard error. */
 export async function showLogs(ref: Ref, options: LogOptions, keys: Keys, out: Out): Promise<void> {
   const { agents, isSwarm } = await readAgentOrSwarm(keys.client, ref)
-  if (!isSwarm) return void (await Promise.all(agents.map(async (agent) => showOne(agent, options, keys, out))))
+  const showOne = async (agent: Agent, how: LogOptions) => show({ agent, keys, ...(await enter(agent, keys)) }, how, out)
+  if (!isSwarm) return void (await Promise.all(agents.map(async (agent) => showOne(agent, options))))
   const many = { ...options, prefix: options.prefix ?? true, tail: options.tail ?? LINES_OF_MANY }
   if (options.follow) return followSwarm(ref, many, keys, out)
   const open = agents.filter(hasOutput)
   if (open.length > MOST_AGENTS)
     throw new CliError(`swarm ${ref.name} has ${open.length} agents; name one, at most ${MOST_AGENTS} are read at once`)
-  if (open.length === 0) throw new CliError(`no agent of swarm ${ref.name} runs; kubectl swarm status ${ref.name} shows them`)
-  await Promise.all(open.map(async (agent) => showOne(agent, many, keys, out)))
+  if (open.length === 0)
+    throw new CliError(
+      `no agent of swarm ${ref.name} runs; kubectl swarm status ${ref.name} shows them, and kubectl swarm logs ${ref.name} --previous ` +
+        'the last output of those that are lost (where spec.lifecycle.lastOutput is Event)',
+    )
+  await Promise.all(open.map(async (agent) => showOne(agent, many)))
 }
 
 const hasOutput = ({ status }: Agent): boolean =>
@@ -49,6 +56,7 @@ const hasOutput = ({ status }: Agent): boolean =>
 /** Follows all agents of a swarm, those that come later as well, until somebody ends it. */
 async function followSwarm({ namespace, name }: Ref, options: LogOptions, keys: Keys, out: Out): Promise<void> {
   const followed = new Set<string>()
+  const entrance = new Entrance(keys, out)
   const failure = Promise.withResolvers<never>()
   const ended = new Promise<void>((resolve) => out.signal.addEventListener('abort', () => resolve(), { once: true }))
   const informer = new Informer<Agent>({
@@ -58,12 +66,15 @@ async function followSwarm({ namespace, name }: Ref, options: LogOptions, keys: 
     labelSelector: `${LABEL.swarm}=${name}`,
     log: createLog({ level: 'error', shape: 'text' }),
   })
-  informer.onChange((_type, agent) => {
+  informer.onChange((type, agent) => {
     const { uid } = agent.metadata
+    if (type === 'deleted') return entrance.forget(uid)
     if (followed.has(uid) || !hasOutput(agent) || agent.metadata.deletionTimestamp) return
     if (followed.size >= MOST_AGENTS) return failure.reject(new CliError(`at most ${MOST_AGENTS} agents are followed at once; name one`))
     followed.add(uid)
-    showOne(agent, options, keys, out)
+    entrance
+      .enter(agent, () => followed.size === 1)
+      .then(async (way) => way && show({ agent, keys, ...way }, options, out))
       .catch(failure.reject)
       .finally(() => followed.delete(uid))
   })
@@ -75,17 +86,62 @@ async function followSwarm({ namespace, name }: Ref, options: LogOptions, keys: 
   }
 }
 
-async function showOne(agent: Agent, { tail, follow, prefix }: LogOptions, keys: Keys, out: Out): Promise<void> {
+type Way = Awaited<ReturnType<typeof enter>>
+
+/** Enters the agents of a swarm. One that cannot be entered does not end what is shown of the others. */
+class Entrance {
+  readonly #keys: Keys
+  readonly #out: Out
+  #hasEntered = false
+  /** What was told of agents that could not be entered, by their UID. */
+  readonly #told = new Map<string, string>()
+
+  constructor(keys: Keys, out: Out) {
+    this.#keys = keys
+    this.#out = out
+  }
+
+  /** The way into an agent, or nothing when it was told why there is none. Throws when it is the last one, and none could be entered. */
+  async enter(agent: Agent, isLast: () => boolean): Promise<Way | undefined> {
+    const { uid, name } = agent.metadata
+    try {
+      const way = await enter(agent, this.#keys)
+      this.#hasEntered = true
+      this.forget(uid)
+      return way
+    } catch (error) {
+      if (!(error instanceof CliError || error instanceof OperatorError) || (isLast() && !this.#hasEntered)) throw error
+      const message = error.message.includes(name) ? error.message : `agent ${name}: ${error.message}`
+      if (this.#told.get(uid) !== message) await this.#out.writeError(`${message}\n`)
+      this.#told.set(uid, message)
+      return undefined
+    }
+  }
+
+  forget(uid: string): void {
+    this.#told.delete(uid)
+  }
+}
+
+type Shown = Way & { readonly agent: Agent; readonly keys: Keys }
+
+async function show({ agent, keys, provider, session }: Shown, { tail, follow, prefix }: LogOptions, out: Out): Promise<void> {
   const lines = prefix ? new Lines(`[${agent.metadata.name}] `, out.write) : undefined
-  const { provider, session } = await enter(agent, keys)
-  const run = { command: logCommand({ tail, follow }), stdout: lines ? async (text: string) => lines.add(text) : out.write }
+  const write = async (text: string) => (lines ? lines.add(text) : out.write(text))
+  const [said, complained] = out.isClean ? [new Cleaner(), new Cleaner()] : []
+  const run = {
+    command: logCommand({ tail, follow }),
+    stdout: said ? async (text: string) => write(said.add(text)) : write,
+    stderr: complained ? async (text: string) => out.writeError(complained.add(text)) : out.writeError,
+  }
   let failure: OperatorError | undefined
   try {
-    await provider.runBeside(session, { ...run, stderr: out.writeError, signal: out.signal, timeoutMs: MOST_MS })
+    await provider.runBeside(session, { ...run, signal: out.signal, timeoutMs: MOST_MS })
   } catch (error) {
     if (!follow || !(error instanceof OperatorError)) throw error
     failure = error
   }
+  if (said) await write(said.end())
   await lines?.end()
   if (!follow || out.signal.aborted) return
   // Nothing but the end of its sandbox ends what follows it, or a connection that broke.

@@ -18,7 +18,7 @@ export function listText(swarms: readonly Swarm[], { paint, nowMs }: Look, hasNa
       ...(hasNamespaces ? [metadata.namespace] : []),
       metadata.name,
       `${status?.readyReplicas ?? 0}/${status?.desiredReplicas ?? 0}`,
-      status?.updateRevision ?? '',
+      revisionsOf(swarm),
       status?.rollout ?? '',
       hourlyOf(swarm),
       statusCell(swarm),
@@ -27,6 +27,12 @@ export function listText(swarms: readonly Swarm[], { paint, nowMs }: Look, hasNa
   })
   const heading = [...(hasNamespaces ? ['NAMESPACE'] : []), 'NAME', 'READY', 'REVISION', 'ROLLOUT', 'HOURLY', 'STATUS', 'AGE']
   return table(heading, rows, paint)
+}
+
+/** The revision that runs, and the one that follows it, if there is another. */
+function revisionsOf({ status }: Swarm): string {
+  const { currentRevision = '', updateRevision = '' } = status ?? {}
+  return [...new Set([currentRevision, updateRevision])].filter(Boolean).join(' → ')
 }
 
 /** What the swarms cost. */
@@ -50,9 +56,19 @@ export function statusText(fleet: Fleet, look: Look): string {
   const warnings = troubles.map((trouble) => `${trouble.type}: ${trouble.message}`)
   const failure = rollout?.status?.state?.activity === 'Aborted' ? rollout.status.state.failure : undefined
   if (rollout && failure) warnings.push(`${rollout.kind} ${rollout.metadata.name} was given up: ${failure.message}`)
+  const goneBack = rollout && wentBack(rollout)
+  if (goneBack !== undefined) head.push(goneBack)
   const lines = [...head, ...warnings.map((warning) => look.paint(warning, 'warn'))]
   const tree = table(['NAME', 'TASKS', 'STATUS', 'HEALTH', 'GROUP', 'AGE'], rowsOf(treeOf(fleet, look)), look.paint)
   return `${lines.join('\n')}\n\n${tree}`
+}
+
+/** Why the revision of the template is not the one that runs, if a person asked for another one. */
+function wentBack({ status }: Rollout): string | undefined {
+  const { wantedRevision: wanted, templateRevision, stableRevision } = status?.state ?? {}
+  if (wanted === undefined || wanted === templateRevision) return undefined
+  const does = wanted === stableRevision ? 'runs' : 'is rolled out'
+  return `spec.template is revision ${templateRevision}; ${wanted} ${does}, as asked by RollbackTo, until the template changes`
 }
 
 /** Conditions that are there only while something is wrong. */

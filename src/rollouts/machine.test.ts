@@ -562,7 +562,7 @@ describe('what people ask for', () => {
     'Retry of what was not given up': { ask: () => atPause().asks('Retry'), want: 'no: nothing was given up' },
     'RollbackTo what is not stored': {
       ask: () => atPause().asks('RollbackTo', 'v9'),
-      want: 'no: revision v9 is not stored any more; the stored ones are v1, v2, v3, v4',
+      want: 'no: no revision v9 is stored; there are v1, v2, v3, v4',
     },
     'RollbackTo what is wanted': { ask: () => atPause().asks('RollbackTo', 'v2'), want: 'no: revision v2 is wanted already' },
     'SkipStep out of the steps': { ask: () => new RolloutLab().asks('SkipStep'), want: 'no: it is in no step' },

@@ -22,9 +22,11 @@ export function answerRequest(pass: Pass): void {
   const { request } = world
   if (!request || request.id === state.answer?.id) return
   const refusal = refusalOf(pass, request) ?? DO[request.action](pass, request)
-  const message = refusal ?? `${request.action} was done`
+  const message = refusal ?? `${nameOf(request)} was done`
   state.answer = { id: request.id, accepted: refusal === undefined, message: message.slice(0, 1024), at: timeText(world.nowMs) }
 }
+
+const nameOf = ({ action, revision }: Request): string => (action === 'RollbackTo' ? `${action} ${revision}` : action)
 
 const GOES_ON: readonly Request['action'][] = ['Resume', 'Promote', 'PromoteFully', 'SkipStep']
 
@@ -85,8 +87,10 @@ const DO: Readonly<Record<Request['action'], Do>> = {
   RollbackTo: (pass, { revision = '' }) => {
     const { state, world } = pass
     if (revision === state.wantedRevision) return `revision ${revision} is wanted already`
-    if (!world.revisions.includes(revision))
-      return `revision ${revision} is not stored any more; the stored ones are ${world.revisions.join(', ')}`
+    if (!world.revisions.includes(revision)) {
+      const there = [...new Set(world.revisions)].filter((stored) => stored !== state.rejectedRevision)
+      return `no revision ${revision} is stored; there are ${there.join(', ')}`
+    }
     state.wantedRevision = revision
     delete state.rejectedRevision
     redirect(pass, revision === state.stableRevision ? REASON.rolledBack : REASON.templateChanged)

@@ -1,5 +1,6 @@
 import { KubeApiError } from '../../kube/api-error.ts'
 import type { KubeClient } from '../../kube/client.ts'
+import { NAMESPACES } from '../../kube/objects.ts'
 import type { Keys } from '../access.ts'
 import { CliError, readAgents, readSwarms } from '../fleet.ts'
 import { isReady, knownRouters, routerNamespace, routerPods, withRouters, type PlaceFlags } from '../forward.ts'
@@ -121,6 +122,17 @@ async function checkRouter(url: string): Promise<Finding> {
   }
 }
 
+/** Whether there is such a namespace at all, if one may know. */
+async function checkNamespace(client: KubeClient, name: string): Promise<Finding[]> {
+  const namespace = await client.get(NAMESPACES, { name }).catch((error: unknown) => {
+    if (error instanceof KubeApiError && error.isForbidden) return 'unknown'
+    throw error
+  })
+  if (namespace) return []
+  const advice = 'kubectl get namespaces shows those that there are; -n NAME looks at one of them, -A at all'
+  return [{ check: 'swarms', level: 'warn', message: `there is no namespace ${name}`, advice }]
+}
+
 /** Swarms, agents, and what the account at E2B shows of them. */
 async function checkFleet(options: DoctorOptions, lease: LeaseRef, { keys, namespace, around }: DoctorPlace): Promise<Finding[]> {
   const scope = options.allNamespaces ? undefined : namespace
@@ -128,7 +140,8 @@ async function checkFleet(options: DoctorOptions, lease: LeaseRef, { keys, names
     const [swarms, agents] = await Promise.all([readSwarms(keys.client, scope), readAgents(keys.client, scope)])
     const nowMs = around.now()
     return [
-      ...judgeSwarms(swarms),
+      ...(scope === undefined ? [] : await checkNamespace(keys.client, scope)),
+      ...judgeSwarms(swarms, nowMs),
       ...judgeAgents(agents, nowMs),
       ...(await checkAccount({ swarms, agents, namespace: scope }, lease, keys, nowMs)),
     ]

@@ -126,7 +126,10 @@ const agent = (name: string, { created = 60, deleted, sandbox = `s-${name}`, mes
 
 describe('agents', () => {
   const cases: Record<string, { agents: Agent[]; want: string[] }> = {
-    'that have their sandboxes are well': { agents: [agent('a')], want: ['ok: 1 agent; none is stuck, none is without a sandbox'] },
+    'that have their sandboxes are well': {
+      agents: [agent('a')],
+      want: ['ok: 1 agent; none is stuck, none has been without a sandbox for two minutes'],
+    },
     'that are being deleted for long are stuck': {
       agents: [agent('a', { deleted: 3, message: 'E2B cannot be reached' }), agent('b', { deleted: 1 })],
       want: ['fail: agent here/a is being deleted since 2026-01-01T00:57:00.000Z: E2B cannot be reached'],
@@ -141,22 +144,48 @@ describe('agents', () => {
     },
   }
   for (const [name, { agents, want }] of Object.entries(cases)) it(name, () => expect(told(judgeAgents(agents, nowMs))).to.deep.equal(want))
+
+  it('come with a command that says more', () =>
+    expect(judgeAgents([agent('a', { sandbox: '' })], nowMs)[0]?.advice).to.equal('kubectl describe agent -n here a'))
 })
 
 describe('swarms', () => {
-  const swarm = (...types: string[]) =>
-    ({
-      kind: 'Swarm',
-      metadata: { namespace: 'here', name: 'desk' },
-      status: { conditions: types.map((type) => condition(type, 'why')) },
-    }) as unknown as Swarm // only what is looked at
-  it('that say nothing are well', () =>
-    expect(told(judgeSwarms([swarm('Ready'), swarm('Reconciling')]))).to.deep.equal(['ok: 2 swarms; none is stalled or held back']))
-  it('say what holds them', () =>
-    expect(told(judgeSwarms([swarm('Stalled'), swarm('QuotaExceeded')]))).to.deep.equal([
-      'fail: swarm here/desk (Stalled): why',
-      'warn: swarm here/desk (QuotaExceeded): why',
-    ]))
+  const swarm = (...conditions: object[]) =>
+    ({ kind: 'Swarm', metadata: { namespace: 'here', name: 'desk' }, status: { conditions } }) as unknown as Swarm // only what is looked at
+  const held = (...types: string[]) => types.map((type) => condition(type, 'why'))
+  /** Of two agents so many are ready, since some minutes. */
+  const unready = (readyReplicas: number, minutes: number, desiredReplicas = 2, ...more: object[]) => {
+    const lacking = { type: 'Ready', status: 'False', reason: 'AgentsNotReady', message: 'few', lastTransitionTime: minutesAgo(minutes) }
+    return { ...swarm(), status: { readyReplicas, desiredReplicas, conditions: [lacking, ...more] } } as unknown as Swarm
+  }
+  const well = (n: number) => [`ok: ${n} swarm${n === 1 ? '' : 's'}; none is stalled or held back`]
+  const cases: Record<string, { swarms: Swarm[]; want: string[] }> = {
+    'that say nothing are well': { swarms: [swarm(...held('Ready')), swarm(...held('Reconciling'))], want: well(2) },
+    'say what holds them': {
+      swarms: [swarm(...held('Stalled', 'QuotaExceeded'))],
+      want: ['fail: swarm here/desk (Stalled): why', 'warn: swarm here/desk (QuotaExceeded): why'],
+    },
+    'that are not ready yet are well': { swarms: [unready(0, 1)], want: well(1) },
+    'that have no ready agent for long are a failure': { swarms: [unready(0, 3)], want: ['fail: swarm here/desk (AgentsNotReady): few'] },
+    'that lack agents for long are to be looked at': { swarms: [unready(1, 3)], want: ['warn: swarm here/desk (AgentsNotReady): few'] },
+    'that want none and are not ready are to be looked at': {
+      swarms: [unready(0, 3, 0)],
+      want: ['warn: swarm here/desk (AgentsNotReady): few'],
+    },
+    'that lack agents for a reason say that once': {
+      swarms: [unready(1, 3, 2, ...held('QuotaExceeded'))],
+      want: ['warn: swarm here/desk (QuotaExceeded): why'],
+    },
+    'that have no ready agent are a failure, whatever holds them back': {
+      swarms: [unready(0, 3, 2, ...held('QuotaExceeded')), unready(0, 3, 2, ...held('Stalled'))],
+      want: [
+        'warn: swarm here/desk (QuotaExceeded): why',
+        'fail: swarm here/desk (AgentsNotReady): few',
+        'fail: swarm here/desk (Stalled): why',
+      ],
+    },
+  }
+  for (const [name, { swarms, want }] of Object.entries(cases)) it(name, () => expect(told(judgeSwarms(swarms, nowMs))).to.deep.equal(want))
 })
 
 const sandbox = (sandboxId: string, agentUid: string, { minutes = 10, namespace = 'here' } = {}): SandboxInfo => ({

@@ -98,17 +98,16 @@ export function judgeLead({ name, lease, isRenewed, version }: Lead, own: string
 /** Longest time that the end of a sandbox takes, as a rule; after it an Agent that stays is stuck. Milliseconds. */
 const STUCK_MS = 2 * 60_000
 
-/** Longest time that an agent takes to get a sandbox, as a rule. Milliseconds. */
+/** Longest time that an agent takes to get a sandbox, and a swarm to get ready, as a rule. Milliseconds. */
 const SLOW_MS = 2 * 60_000
 
 /** Agents that cannot go, and agents that get no sandbox. */
 export function judgeAgents(agents: readonly Agent[], nowMs: number): Finding[] {
   const check = 'agents'
-  const isOlder = (time: string | undefined, ms: number) => time !== undefined && nowMs - Date.parse(time) > ms
-  const stuck = agents.filter(({ metadata }) => isOlder(metadata.deletionTimestamp, STUCK_MS))
+  const stuck = agents.filter(({ metadata }) => isOlder(metadata.deletionTimestamp, STUCK_MS, nowMs))
   const bare = agents.filter(
     ({ metadata, status }) =>
-      !metadata.deletionTimestamp && !status?.sandbox && !status?.failed && isOlder(metadata.creationTimestamp, SLOW_MS),
+      !metadata.deletionTimestamp && !status?.sandbox && !status?.failed && isOlder(metadata.creationTimestamp, SLOW_MS, nowMs),
   )
   const findings: Finding[] = []
   for (const agent of stuck)
@@ -123,35 +122,52 @@ export function judgeAgents(agents: readonly Agent[], nowMs: number): Finding[] 
       check,
       level: 'warn',
       message: `${nameOf(agent)} has no sandbox: ${readyOf(agent)}`,
-      advice: 'what its condition says',
+      advice: `kubectl describe agent -n ${agent.metadata.namespace} ${agent.metadata.name}`,
     })
   if (findings.length === 0)
-    findings.push({ check, level: 'ok', message: `${counted(agents.length, 'agent')}; none is stuck, none is without a sandbox` })
+    findings.push({
+      check,
+      level: 'ok',
+      message: `${counted(agents.length, 'agent')}; none is stuck, none has been without a sandbox for two minutes`,
+    })
   return findings
 }
 
-/** What a swarm itself says is wrong. */
-export function judgeSwarms(swarms: readonly Swarm[]): Finding[] {
-  const check = 'swarms'
-  const findings = swarms.flatMap((swarm) =>
-    (['Stalled', 'MassFailure', 'QuotaExceeded', 'BudgetExceeded'] as const).flatMap((type): Finding[] => {
-      const found = swarm.status?.conditions?.find((c) => c.type === type && c.status === 'True')
-      if (!found) return []
-      const level = type === 'Stalled' || type === 'MassFailure' ? 'fail' : 'warn'
-      return [
-        {
-          check,
-          level,
-          message: `${nameOf(swarm)} (${type}): ${found.message}`,
-          advice: `kubectl swarm status -n ${swarm.metadata.namespace} ${swarm.metadata.name}`,
-        },
-      ]
-    }),
-  )
-  return findings.length > 0
-    ? findings
-    : [{ check, level: 'ok', message: `${counted(swarms.length, 'swarm')}; none is stalled or held back` }]
+/** What swarms themselves say is wrong. */
+export function judgeSwarms(swarms: readonly Swarm[], nowMs: number): Finding[] {
+  const findings = swarms.flatMap((swarm) => {
+    const held = heldUp(swarm)
+    return held.some(({ level }) => level === 'fail') ? held : [...held, ...notReady(swarm, held.length > 0, nowMs)]
+  })
+  if (findings.length > 0) return findings
+  return [{ check: SWARMS, level: 'ok', message: `${counted(swarms.length, 'swarm')}; none is stalled or held back` }]
 }
+
+const SWARMS = 'swarms'
+
+/** What holds a swarm up, as its conditions name it. */
+const heldUp = (swarm: Swarm): Finding[] =>
+  (['Stalled', 'MassFailure', 'QuotaExceeded', 'BudgetExceeded'] as const).flatMap((type) => {
+    const found = conditionOf(swarm, type)
+    if (found?.status !== 'True') return []
+    return troubleOf(swarm, type === 'Stalled' || type === 'MassFailure' ? 'fail' : 'warn', type, found.message)
+  })
+
+/** A swarm that should be ready by now: that it has no ready agent at all is said in any case, that it lacks some unless there is a reason for it. */
+function notReady(swarm: Swarm, isHeld: boolean, nowMs: number): Finding[] {
+  const ready = conditionOf(swarm, 'Ready')
+  if (ready?.status !== 'False' || !isOlder(ready.lastTransitionTime, SLOW_MS, nowMs)) return []
+  const { readyReplicas = 0, desiredReplicas = 0 } = swarm.status ?? {}
+  const isDown = readyReplicas === 0 && desiredReplicas > 0
+  return isHeld && !isDown ? [] : [troubleOf(swarm, isDown ? 'fail' : 'warn', ready.reason, ready.message)]
+}
+
+const troubleOf = (swarm: Swarm, level: 'warn' | 'fail', reason: string, message: string): Finding => ({
+  check: SWARMS,
+  level,
+  message: `${nameOf(swarm)} (${reason}): ${message}`,
+  advice: `kubectl swarm status -n ${swarm.metadata.namespace} ${swarm.metadata.name}`,
+})
 
 /** What the account shows of this installation: `sandboxes` are those with its id under the keys that could be used. */
 export type Account = {
@@ -222,5 +238,6 @@ export function judgeKey(source: string, sandboxes: readonly SandboxInfo[]): Fin
 const counted = (n: number, word: string, more = 's'): string => `${n} ${word}${n === 1 ? '' : more}`
 const nameOf = ({ kind, metadata }: Swarm | Agent): string =>
   `${kind === 'Swarm' ? 'swarm' : 'agent'} ${metadata.namespace}/${metadata.name}`
-const readyOf = ({ status }: Agent): string =>
-  status?.conditions?.find((c) => c.type === 'Ready')?.message ?? 'no operator has looked at it'
+const conditionOf = ({ status }: Swarm | Agent, type: string) => status?.conditions?.find((condition) => condition.type === type)
+const readyOf = (agent: Agent): string => conditionOf(agent, 'Ready')?.message ?? 'no operator has looked at it'
+const isOlder = (time: string | undefined, ms: number, nowMs: number): boolean => time !== undefined && nowMs - Date.parse(time) > ms

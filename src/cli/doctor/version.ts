@@ -25,6 +25,6 @@ async function unread<T>(read: () => Promise<T>): Promise<T | undefined> {
 
 /** One line each. */
 export function versionsText({ plugin, operators, server }: Versions): string {
-  const operator = operators ? operators.join(', ') || 'none in the cluster' : 'unknown'
+  const operator = operators ? operators.join(', ') || 'no Deployment of it found; kubectl swarm doctor says whether one leads' : 'unknown'
   return `plugin: ${plugin}\noperator: ${operator}\nAPI server: ${server ?? 'unknown'}\n`
 }

@@ -72,6 +72,15 @@ describe('kubectl swarm doctor', function () {
     expect([...without.of('key'), ...without.of('router')].map(({ level }) => level)).to.deep.equal(['warn', 'warn'])
   })
 
+  it('knows which namespaces there are', async () => {
+    const ran = await plugin.run(['doctor', '-n', 'nosuch', '-o', 'json', '--lease-namespace', system.namespace])
+    const swarms = (JSON.parse(ran.out) as Finding[]).filter(({ check }) => check === 'swarms')
+    expect(swarms.map(({ level, message }) => `${level}: ${message}`)).to.deep.equal([
+      'warn: there is no namespace nosuch',
+      'ok: 0 swarms; none is stalled or held back',
+    ])
+  })
+
   it('tells a person with few rights what it could not look at', async () => {
     const accounts = new Accounts(system.client, system.namespace)
     await accounts.create('looker', [{ apiGroups: ['swarmops.dev'], resources: ['swarms', 'agents'], verbs: ['get', 'list', 'watch'] }])
@@ -114,6 +123,7 @@ describe('kubectl swarm doctor', function () {
 
   it('sees that nobody leads any more', async () => {
     await system.operator?.kill()
+    expect(await plugin.says(['version'])).to.match(/\noperator: no Deployment of it found; kubectl swarm doctor says whether one leads\n/)
     const { code, of } = await examined()
     expect(code).to.equal(1)
     expect(of('operator')[0]?.message).to.match(/^\S+ has not renewed Lease \S+\/swarm-operator for 2 s$/)

@@ -2,6 +2,7 @@ import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { spawn as spawnTerminal } from '@lydell/node-pty'
 import type { ChildProcess } from 'node:child_process'
+import { AGENTS } from '../../../src/cli/fleet.ts'
 import { Plugin } from '../../support/plugin.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
@@ -147,6 +148,25 @@ describe('kubectl swarm: inside sandboxes', function () {
     expect(seen).to.match(/\[typed\]\r+\n$/)
   })
 
+  it('keeps what agents write from steering the terminal that shows it, unless that is wanted', async () => {
+    const [agent = ''] = agents
+    const evil = 'a\u001b]52;c;eA==\u0007b\u001b[1A\u001b[32mc\r[desk-2] forged'
+    await eventually('it has said so', async () => {
+      await ask({ say: evil })
+      return (await plugin.says(['logs', agent, '--tail', '1'])) === `${evil}\n`
+    })
+    const shown = async (...flags: string[]) => {
+      const words = plugin.words(['logs', agent, '--tail', '1', ...flags])
+      const terminal = spawnTerminal('kubectl', words, { cols: 91, rows: 33, env: plugin.env() })
+      let seen = ''
+      terminal.onData((text) => (seen += text))
+      await new Promise((resolve) => terminal.onExit(resolve))
+      return seen.replaceAll('\r\n', '\n')
+    }
+    expect(await shown()).to.equal('ab\u001b[32mc\u001b[0m\n[desk-2] forged\n')
+    expect(await shown('--raw')).to.equal(`${evil}\n`)
+  })
+
   const WRONG: Record<string, { args: (agent: string) => string[]; env?: Record<string, string>; err: RegExp }> = {
     'a name that is none': { args: () => ['logs', 'dask'], err: /^namespace \S+ has neither an agent nor a swarm dask; / },
     'an agent that is not there': { args: () => ['exec', 'desk-1', '--', 'ls'], err: /^namespace \S+ has no agent desk-1; / },
@@ -164,4 +184,34 @@ describe('kubectl swarm: inside sandboxes', function () {
       expect([ran.code, ran.out]).to.deep.equal([1, ''])
     })
   }
+
+  it('goes on with other agents of a swarm when one cannot be entered, and ends when none can', async () => {
+    await system.operator?.kill() // it would mend what follows
+    const [agent = '', ...others] = agents
+    const isLost = async (name: string) => {
+      const { metadata, status } = (await system.agents('desk')).find((each) => each.metadata.name === name) ?? expect.fail(`no ${name}`)
+      const change = { status: { sandbox: { ...status?.sandbox, id: 'isandboxthatisgone' } } }
+      await system.client.mergePatch(AGENTS, metadata, change, { subresource: 'status' })
+    }
+    await isLost(agent)
+    const child = plugin.start(['logs', 'desk', '-f', '--tail', '1'])
+    const said = heard(child)
+    const ended = exitOf(child)
+    await eventually('the others are shown', () => others.every((name) => said.out.includes(`[${name}] `)))
+    await eventually('why it is not is told', () => said.err !== '')
+    expect(said.err).to.equal(
+      `agent ${agent} runs in sandbox isandboxthatisgone, which E2B_API_KEY does not open; is it a key of the same team?\n`,
+    )
+    child.kill('SIGTERM')
+    expect(await ended).to.equal(130)
+    for (const name of others) await isLost(name)
+    const none = await plugin.run(['logs', 'desk', '-f'])
+    expect([none.code, none.out]).to.deep.equal([1, ''])
+    expect(
+      none.err
+        .trim()
+        .split('\n')
+        .map((line) => line.slice(0, line.indexOf(' runs in'))),
+    ).to.have.members([agent, ...others].map((name) => `agent ${name}`))
+  })
 })

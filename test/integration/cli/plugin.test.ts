@@ -56,8 +56,17 @@ describe('kubectl swarm', function () {
     expect(meant.err).to.equal(`CanaryRollout release: revision ffffffffff was meant, but it is ${target} now; look again and ask again\n`)
     expect(await says(['promote', SWARM, '--revision', target])).to.equal('CanaryRollout release: Promote was done\n')
     await here.is('Idle')
-    expect(await says(['undo', SWARM])).to.equal('CanaryRollout release: RollbackTo was done\n')
+    expect(await says(['undo', SWARM])).to.equal(`CanaryRollout release: RollbackTo ${stable} was done\n`)
     await eventually('it is back', async () => (await here.weights())[stable] === 100)
+    await here.is('Idle')
+    expect(await says(['status', SWARM])).to.include(
+      `\nspec.template is revision ${target}; ${stable} runs, as asked by RollbackTo, until the template changes\n`,
+    )
+    expect(await says(['list'])).to.match(new RegExp(`\ndesk +4/4 +${stable} → ${target} `))
+    const typed = await run(['undo', SWARM, '--to', 'ffffffffff'])
+    expect(typed.err).to.match(
+      new RegExp(`^CanaryRollout release: no revision ffffffffff is stored; there are (${stable}, ${target}|${target}, ${stable})\n$`),
+    )
   })
 
   it('sends tasks, read from the line or from standard input', async () => {
@@ -90,6 +99,12 @@ describe('kubectl swarm', function () {
       err: /^the kubeconfig cannot be read: .*\/nowhere/,
     },
     'a command that does not exist': { args: ['promte', SWARM], code: 2, err: /unknown command 'promte'\n.*promote/ },
+    'a command without its mark': {
+      args: ['exec', 'desk-1', 'ls', '-l'],
+      code: 2,
+      err: /^error: unknown option '-l'\nWrite -- before a command: kubectl swarm exec AGENT -- ls -l\n$/,
+    },
+    'broken JSON': { args: ['submit', SWARM, '{"a":1'], code: 1, err: /^INPUT begins as JSON does and is none: .*position 6/ },
     'a name that is missing': { args: ['promote'], code: 2, err: /missing required argument 'SWARM'/ },
     'a format that does not exist': { args: ['list', '-o', 'xml'], code: 2, err: /Allowed choices are json/ },
     'no router': {

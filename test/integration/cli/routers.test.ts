@@ -7,12 +7,11 @@ import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { PODS } from '../../../src/cli/port-forward.ts'
+import { NAMESPACES } from '../../../src/kube/objects.ts'
 import { Accounts } from '../../support/accounts.ts'
 import { Plugin } from '../../support/plugin.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
-
-const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
 
 /**
  * In place of kubectl, for there is no kubelet that it could reach: it cannot open a way to a pod whose name begins with `closed`, and says that it
