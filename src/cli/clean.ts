@@ -1,22 +1,18 @@
+const CSI = '(?:\\u001b\\[|\\u009b)([0-?]*[ -/]*)'
+const STRING = '(?:\\u001b[\\]PX^_]|[\\u0090\\u0098\\u009d-\\u009f])[^\\u0007\\u001b\\u009c\\n]*'
+const ESCAPE = '\\u001b[ -/]*'
+
 /**
  * What steers a terminal, in the order in which it is looked for: sequences that begin with CSI; strings such as those that set titles and
  * clipboards, which end in their line; other escapes; ends of lines; all other control characters but tabs (ECMA-48).
  */
 const CONTROLS = new RegExp(
-  [
-    '(?:\\u001b\\[|\\u009b)([0-?]*[ -/]*)([@-~])',
-    '(?:\\u001b[\\]PX^_]|[\\u0090\\u0098\\u009d-\\u009f])[^\\u0007\\u001b\\u009c\\n]*(?:\\u0007|\\u001b\\\\|\\u009c)',
-    '\\u001b[ -/]*[0-~]',
-    '\\r*\\n',
-    '\\r+',
-    '[^\\P{Cc}\\t]',
-  ].join('|'),
+  [`${CSI}([@-~])`, `${STRING}(?:\\u0007|\\u001b\\\\|\\u009c)`, `${ESCAPE}[0-~]`, '\\r*\\n', '\\r+', '[^\\P{Cc}\\t]'].join('|'),
   'gu',
 )
 
 /** The beginning of such a thing at the end of a text, whose rest may still come. */
-const BEGUN =
-  /(?:\u001b(?:\[[0-?]*[ -/]*|[\]PX^_][^\u0007\u001b\u009c\n]*\u001b?|[ -/]*)|\u009b[0-?]*[ -/]*|[\u0090\u0098\u009d-\u009f][^\u0007\u001b\u009c\n]*\u001b?|\r+)$/u
+const BEGUN = new RegExp(`(?:${CSI}|${STRING}\\u001b?|${ESCAPE}|\\r+)$`, 'u')
 
 /** Characters that are held back for such a rest. */
 const MOST_HELD = 4_096
