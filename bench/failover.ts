@@ -37,7 +37,7 @@ async function costIn(scenario: Scenario, system: System, swarm: string): Promis
   else await system.configMap('agent', { 'agent.mjs': program })
   await system.apply(swarm, spec)
   const object = await system.settled(swarm)
-  await system.routersSee(swarm, agents)
+  await system.tasks.routersSee(swarm, agents)
   const hits = victims(object, await system.agents(swarm))
   const load = system.keepAsking(swarm, CLIENTS, input)
   const trial = {

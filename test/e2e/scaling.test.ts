@@ -1,31 +1,22 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import type { E2bLocalOptions } from '../../dev/e2b-local/options.ts'
+import { agentProgram, programFile } from '../support/agent-program.ts'
 import type { Load } from '../support/load.ts'
 import { ScalingLab } from '../support/scaling-lab.ts'
-import { sandboxIds } from '../support/system.ts'
+import { sandboxIds } from '../support/system-objects.ts'
 import { TestSource } from '../support/test-source.ts'
 import { eventually } from '../support/wait.ts'
 
 /** Does real work: `spinMs` keeps a processor busy, `holdMib` keeps so much memory from then on, `sleepMs` waits. */
-const AGENT_PROGRAM = `
-import { createServer } from 'node:http'
-let held
-createServer((request, response) => {
-  const answer = (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-  if (request.url === '/health') return answer({})
-  let text = ''
-  request.on('data', (chunk) => (text += chunk))
-  request.on('end', async () => {
-    const { spinMs = 0, holdMib, sleepMs = 0 } = JSON.parse(text).input
-    for (const until = Date.now() + spinMs; Date.now() < until; );
-    if (holdMib) held ??= Buffer.alloc(holdMib * 1024 * 1024, 1)
-    if (sleepMs) await new Promise((resolve) => setTimeout(resolve, sleepMs))
-    answer({ output: null })
-  })
-}).listen(Number(process.env.PORT))
-`
-const TEMPLATE = { maxConcurrentTasks: 1, files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'worker', key: 'agent.mjs' } }] }
+const AGENT_PROGRAM = agentProgram({
+  setUp: 'let held',
+  work: `
+    for (const until = Date.now() + (input.spinMs ?? 0); Date.now() < until; );
+    if (input.holdMib) held ??= Buffer.alloc(input.holdMib * 1024 * 1024, 1)`,
+  reply: 'answer(response, 200, { output: null })',
+})
+const TEMPLATE = { maxConcurrentTasks: 1, files: [programFile('worker')] }
 const LOAD = { name: 'load', type: 'InFlightPerAgent', target: { value: 1 } }
 const FAST_DOWN = { scaleDown: { stabilisationWindow: '2s' } }
 const NEVER_DOWN = { scaleDown: { stabilisationWindow: '10m' } }
@@ -60,7 +51,7 @@ describe('scaling of real sandboxes under load', function () {
       },
       { timeoutMs: 60_000 },
     )
-    await lab.system.routersSee('desk', agents)
+    await lab.system.tasks.routersSee('desk', agents)
   }
   const nothingIsLost = async (load: Load) => {
     const answers = await load.stop()

@@ -1,7 +1,8 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { useCluster } from '../support/cluster.ts'
-import { sandboxIds, System } from '../support/system.ts'
+import { System } from '../support/system.ts'
+import { sandboxIds } from '../support/system-objects.ts'
 import { eventually } from '../support/wait.ts'
 
 describe('an API server', function () {

@@ -9,7 +9,8 @@ import { createLog } from '../../src/log.ts'
 import { AGENTS, BLUE_GREEN_ROLLOUTS, CANARY_ROLLOUTS, SCALING_POLICIES, SWARMS } from '../../src/reconcilers/shared/kinds.ts'
 import { customizations, GitOpsReader } from '../support/gitops.ts'
 import { kstatus } from '../support/kstatus.ts'
-import { ROLLOUT_KINDS, System } from '../support/system.ts'
+import { System } from '../support/system.ts'
+import { ROLLOUT_KINDS } from '../support/system-objects.ts'
 import { TestSource } from '../support/test-source.ts'
 import { eventually } from '../support/wait.ts'
 
@@ -435,8 +436,8 @@ describe('what Argo CD and Flux make of our objects', function () {
         await agentOf('moods', (agent) => agent.spec.state === 'Warm' && agent.status?.sandbox?.prepared !== undefined),
         warm,
       )
-      await system.routersSee('moods', 2)
-      const { busy, answer } = await system.taskInHand('moods', { sleepMs: 4_000 })
+      await system.tasks.routersSee('moods', 2)
+      const { busy, answer } = await system.tasks.taskInHand('moods', { sleepMs: 4_000 })
       await system.scale('moods', 0)
       const draining = progressing('Draining: finishes the tasks it has, gets no new ones')
       await shows(AGENTS, busy[0] ?? '', { ...draining, kstatus: 'Current' })
@@ -449,7 +450,7 @@ describe('what Argo CD and Flux make of our objects', function () {
       await system.apply('moods', { ...spec, replicas: 1, warmPool: { replicas: 0 }, ...mode('bad') })
       await system.scale('moods', 1)
       await system.settled('moods')
-      await system.routersSee('moods', 1)
+      await system.tasks.routersSee('moods', 1)
       const load = system.keepAsking('moods', 1)
       const failing = await agentOf('moods', (agent) => agent.spec.state === 'Running' && agent.status?.health?.state === 'Critical')
       const agent = await get<Agent>(AGENTS, failing)

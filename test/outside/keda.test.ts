@@ -66,10 +66,10 @@ describe('a real KEDA', function () {
       await scaledObject('desk', shown)
       await isAsleep('desk')
       const load = system.keepAsking('desk', 8, { sleepMs: 300 })
-      await eventually('tasks are held', async () => (await system.liveView('desk')).queue.length === 8)
+      await eventually('tasks are held', async () => (await system.tasks.liveView('desk')).queue.length === 8)
       await lab.replicas('desk', 4) // for eight tasks, two for each
       await system.settled('desk')
-      await system.routersSee('desk', 4)
+      await system.tasks.routersSee('desk', 4)
       const answers = await load.stop()
       expect(answers.length).to.be.greaterThan(8)
       expect(answers.filter(({ status }) => status !== 200)).to.deep.equal([])

@@ -50,7 +50,7 @@ export async function costOf(trial: Trial): Promise<Cost> {
   const options = { timeoutMs, pollMs: LOOK_MS }
   const from = performance.now()
   const struck = trial.strike()
-  const usable = async () => (await system.liveView(swarm)).agents.filter((a) => a.health === 'Healthy').map((a) => a.agent)
+  const usable = async () => (await system.tasks.liveView(swarm)).agents.filter((a) => a.health === 'Healthy').map((a) => a.agent)
   const since = () => performance.now() - from
   let detectionMs: number | undefined
   if (!isUnseen && victims.length > 0) {

@@ -51,7 +51,7 @@ export class FaultLab {
       const { system } = this
       await system.settled(SWARM, { timeoutMs: 90_000 })
       await system.isExact(SWARM)
-      await system.routersSee(SWARM, options.agents)
+      await system.tasks.routersSee(SWARM, options.agents)
       const fleet = await system.agents(SWARM)
       this.#parts = { system, fleet, load: system.keepAsking(SWARM, CLIENTS, options.input) }
     })

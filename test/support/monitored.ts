@@ -106,7 +106,7 @@ export class Monitored {
       ['pool', 1],
       ['line', 4],
     ] as const)
-      await system.routersSee(swarm, agents)
+      await system.tasks.routersSee(swarm, agents)
     const loads = [
       system.keepAsking(SWARM, 4, { sleepMs: 100 }),
       system.keepAsking('pool', 4, { sleepMs: 200 }),

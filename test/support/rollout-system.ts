@@ -6,7 +6,8 @@ import { Informer } from '../../src/kube/informer.ts'
 import type { KubeObject } from '../../src/kube/objects.ts'
 import { createLog } from '../../src/log.ts'
 import { SWARMS } from '../../src/reconcilers/shared/kinds.ts'
-import { ROLLOUT_KINDS, System, type SystemOptions } from './system.ts'
+import { System, type SystemOptions } from './system.ts'
+import { ROLLOUT_KINDS } from './system-objects.ts'
 import { eventually } from './wait.ts'
 
 /** What agents of a swarm `desk` do, by their environment variable MODE. */

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { spawn as spawnTerminal } from '@lydell/node-pty'
 import type { ChildProcess } from 'node:child_process'
 import { AGENTS } from '../../../src/cli/fleet.ts'
+import { programFile } from '../../support/agent-program.ts'
 import { Plugin } from '../../support/plugin.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
@@ -112,7 +113,7 @@ describe('kubectl swarm: inside sandboxes', function () {
     expect([none.code, none.err.split(';')[0]]).to.deep.equal([1, 'no lost agent of desk has left its last output'])
     const program = `console.log('secret-free words'); console.error('no model named in MODEL'); process.exit(9)`
     await system.configMap('broken', { 'agent.mjs': program })
-    const files = [{ path: 'agent.mjs', configMapKeyRef: { name: 'broken', key: 'agent.mjs' } }]
+    const files = [programFile('broken')]
     await system.apply('broken', { replicas: 1, lifecycle: { lastOutput: 'Event' }, template: { files } })
     const said = await eventually('it is told', async () => {
       const { code, out } = await plugin.run(['logs', 'broken', '--previous'])

@@ -1,6 +1,7 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { sandboxIds, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
+import { sandboxIds } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 describe('the end of a swarm', function () {

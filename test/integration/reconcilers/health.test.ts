@@ -5,29 +5,20 @@ import type { Agent } from '../../../src/api/objects.ts'
 import { Informer } from '../../../src/kube/informer.ts'
 import { createLog } from '../../../src/log.ts'
 import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
+import { agentProgram, programFile } from '../../support/agent-program.ts'
 import { keepAsking, type Load } from '../../support/load.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
 
 /** Does as it is told: `burn` keeps a processor busy until `rest`, `fail` answers 500, `sleepMs` takes its time. */
-const AGENT_PROGRAM = `
-import { createServer } from 'node:http'
-import { Worker } from 'node:worker_threads'
-let burner
-createServer((request, response) => {
-  const answer = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-  if (request.url === '/health') return answer(200, {})
-  let text = ''
-  request.on('data', (chunk) => (text += chunk))
-  request.on('end', async () => {
-    const { input } = JSON.parse(text)
+const AGENT_PROGRAM = agentProgram({
+  setUp: `import { Worker } from 'node:worker_threads'
+let burner`,
+  work: `
     if (input.burn) burner ??= new Worker('for (;;);', { eval: true })
-    if (input.rest) await burner?.terminate()
-    if (input.sleepMs) await new Promise((resolve) => setTimeout(resolve, input.sleepMs))
-    answer(input.fail ? 500 : 200, { output: null })
-  })
-}).listen(Number(process.env.PORT))
-`
+    if (input.rest) await burner?.terminate()`,
+  reply: 'answer(response, input.fail ? 500 : 200, { output: null })',
+})
 
 /** Far from what an agent that is well shows on a machine with much else to do. */
 const HEALTH = {
@@ -42,7 +33,7 @@ const HOT = { degraded: 4, critical: 6 }
 const SPEC = {
   replicas: 1,
   routing: { retries: { attempts: 1 }, circuitBreaker: { consecutiveFailures: 1000 } },
-  template: { files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'moody', key: 'agent.mjs' } }], readiness: { replaceAfter: '1h' } },
+  template: { files: [programFile('moody')], readiness: { replaceAfter: '1h' } },
 }
 
 type Told = Pick<AgentHealth, 'state' | 'reason'>

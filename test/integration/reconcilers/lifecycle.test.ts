@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import { expect } from 'chai'
 import { METADATA } from '../../../src/e2b/metadata.ts'
 import { PROBE, refuseAgents } from '../../support/refusals.ts'
-import { readyAgents, sandboxIds, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
+import { readyAgents, sandboxIds } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 describe('the life of a swarm', function () {
@@ -44,7 +45,7 @@ describe('the life of a swarm', function () {
   it('keeps tasks in hand when it is scaled down, and ends the idle agents first', async () => {
     await system.apply('desk', { replicas: 4 })
     await system.settled('desk')
-    const { busy, answer } = await system.taskInHand('desk', { sleepMs: 3_000 })
+    const { busy, answer } = await system.tasks.taskInHand('desk', { sleepMs: 3_000 })
     await system.scale('desk', 1)
     await eventually('three agents have left', async () => (await system.agents('desk')).length === 1)
     expect((await system.agents('desk')).map((a) => a.metadata.name)).to.deep.equal(busy)
@@ -57,7 +58,7 @@ describe('the life of a swarm', function () {
     await system.apply('desk', { replicas: 1, lifecycle: { drainTimeout: '60s' } })
     await system.settled('desk')
     const slow = system.task('desk', { sleepMs: 2_500 })
-    await eventually('the slow task is in hand', async () => (await system.liveView('desk')).agents.some((a) => a.inFlight > 0))
+    await eventually('the slow task is in hand', async () => (await system.tasks.liveView('desk')).agents.some((a) => a.inFlight > 0))
     await system.scale('desk', 0)
     const [draining] = await eventually('the agent drains', async () => {
       const agents = await system.agents('desk')
@@ -90,7 +91,7 @@ describe('the life of a swarm', function () {
     await system.apply('desk', { replicas: 1, lifecycle: { drainTimeout: '1s' } })
     await system.settled('desk')
     const endless = system.task('desk', { sleepMs: 6_000 })
-    await eventually('the task is in hand', async () => (await system.liveView('desk')).agents.some((a) => a.inFlight > 0))
+    await eventually('the task is in hand', async () => (await system.tasks.liveView('desk')).agents.some((a) => a.inFlight > 0))
     await system.scale('desk', 0)
     await eventually('the sandbox is gone', () => system.e2b.admin.sandboxes().length === 0)
     await system.told('desk', 'AgentDeleted', /drainTimeout has passed/)

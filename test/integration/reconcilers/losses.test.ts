@@ -1,6 +1,7 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { readyAgents, sandboxIds, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
+import { readyAgents, sandboxIds } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 describe('the loss of agents', function () {

@@ -4,7 +4,8 @@ import type { Agent } from '../../../src/api/objects.ts'
 import { Informer } from '../../../src/kube/informer.ts'
 import { createLog } from '../../../src/log.ts'
 import { AGENTS } from '../../../src/reconcilers/shared/kinds.ts'
-import { readyAgents, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
+import { readyAgents } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 const NEW = { env: [{ name: 'MODE', value: 'new' }] }

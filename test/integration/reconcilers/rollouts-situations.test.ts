@@ -6,7 +6,7 @@ import { ensureControlPlaneBinaries, kubectlOf } from '../../../dev/cluster/bina
 import { CONFIG_MAPS, type KubeObject, type ResourceKind } from '../../../src/kube/objects.ts'
 import type { Load } from '../../support/load.ts'
 import { RolloutSystem, SWARM } from '../../support/rollout-system.ts'
-import { readyAgents } from '../../support/system.ts'
+import { readyAgents } from '../../support/system-objects.ts'
 import { hasPassed, isSummedUp, TEAM_AGENT } from '../../support/team-agent.ts'
 import { eventually } from '../../support/wait.ts'
 

@@ -88,7 +88,7 @@ describe('autoscalers that go by /scale', function () {
     metrics.values.set('desk-tasks', 12)
     await lab.replicas('desk', 6)
     await system.settled('desk')
-    await system.routersSee('desk', 6)
+    await system.tasks.routersSee('desk', 6)
     await content('desk', 6)
     metrics.values.set('desk-tasks', 6)
     await lab.replicas('desk', 3)
@@ -118,7 +118,7 @@ describe('autoscalers that go by /scale', function () {
   it('KEDA, or anybody who reads /scale and writes it back, takes a swarm to zero and back, without a lost task', async () => {
     const { system } = lab
     await lab.swarm('keda', 2)
-    const { busy, answer } = await system.taskInHand('keda', { sleepMs: 500 })
+    const { busy, answer } = await system.tasks.taskInHand('keda', { sleepMs: 500 })
     expect(busy).to.have.length(1)
     expect(await scale('keda', 2, 0)).to.contain('scaled')
     expect((await answer).status).to.equal(200)
@@ -127,7 +127,7 @@ describe('autoscalers that go by /scale', function () {
     const selector = 'swarmops.dev/swarm=keda'
     await eventually('/scale tells', async () => JSON.stringify(await statusOf('keda')) === JSON.stringify({ replicas: 0, selector }))
     const held = system.task('keda', {})
-    await eventually('the task is held', async () => (await system.liveView('keda')).queue.length === 1)
+    await eventually('the task is held', async () => (await system.tasks.liveView('keda')).queue.length === 1)
     expect(await scale('keda', 0, 1)).to.contain('scaled')
     expect((await held).status).to.equal(200)
     await eventually('/scale tells', async () => JSON.stringify(await statusOf('keda')) === JSON.stringify({ replicas: 1, selector }))

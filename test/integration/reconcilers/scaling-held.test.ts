@@ -1,6 +1,6 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
-import { readyAgents } from '../../support/system.ts'
+import { readyAgents } from '../../support/system-objects.ts'
 import { ScalingLab } from '../../support/scaling-lab.ts'
 import { eventually } from '../../support/wait.ts'
 

@@ -1,29 +1,21 @@
 import { after, before, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { agentProgram, programFile } from '../../support/agent-program.ts'
 import { ScalingLab } from '../../support/scaling-lab.ts'
 import { eventually } from '../../support/wait.ts'
 
 /** Does as it is told: `burn` keeps a processor busy until `rest`, `holdMib` keeps so much memory from then on. */
-const AGENT_PROGRAM = `
-import { createServer } from 'node:http'
-import { Worker } from 'node:worker_threads'
-let burner, held
-createServer((request, response) => {
-  const answer = (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-  if (request.url === '/health') return answer({})
-  let text = ''
-  request.on('data', (chunk) => (text += chunk))
-  request.on('end', async () => {
-    const { input } = JSON.parse(text)
+const AGENT_PROGRAM = agentProgram({
+  setUp: `import { Worker } from 'node:worker_threads'
+let burner, held`,
+  work: `
     if (input.burn) burner ??= new Worker('for (;;);', { eval: true })
     if (input.rest) await burner?.terminate()
-    if (input.holdMib) held = Buffer.alloc(input.holdMib * 1024 * 1024, 1)
-    answer({ output: null })
-  })
-}).listen(Number(process.env.PORT))
-`
+    if (input.holdMib) held = Buffer.alloc(input.holdMib * 1024 * 1024, 1)`,
+  reply: 'answer(response, 200, { output: null })',
+})
 /** Sandboxes of a size at which one program is a good part of them. */
-const TEMPLATE = { sandboxTemplate: 'small', files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'worker', key: 'agent.mjs' } }] }
+const TEMPLATE = { sandboxTemplate: 'small', files: [programFile('worker')] }
 const FAST_DOWN = { scaleDown: { stabilisationWindow: '2s' } }
 /** Sandboxes are measured every five seconds, and twice before one is believed that goes. */
 const MEASURED = { timeoutMs: 60_000 }

@@ -9,7 +9,8 @@ import { AGENTS, SWARMS } from '../../../src/reconcilers/shared/kinds.ts'
 import { graphOf } from '../../../src/topology/graph.ts'
 import { TERM } from '../../../src/topology/leader.ts'
 import { ask, everyoneKnows, LINKED_AGENT, memories, watchVersions, type Told } from '../../support/linked-agents.ts'
-import { readyAgents, System } from '../../support/system.ts'
+import { System } from '../../support/system.ts'
+import { readyAgents } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 const LED = [

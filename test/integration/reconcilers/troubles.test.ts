@@ -1,5 +1,6 @@
 import { afterEach, describe, it } from 'mocha'
 import { expect } from 'chai'
+import { programFile } from '../../support/agent-program.ts'
 import { kstatus } from '../../support/kstatus.ts'
 import { System } from '../../support/system.ts'
 import { eventually } from '../../support/wait.ts'
@@ -35,7 +36,7 @@ const TROUBLES: Record<string, Trouble> = {
     cure: async (system) => system.secret('desk', { token: 'x' }),
   },
   'a missing ConfigMap': {
-    spec: { template: { files: [{ path: 'agent.mjs', configMapKeyRef: { name: 'later', key: 'agent.mjs' } }] } },
+    spec: { template: { files: [programFile('later')] } },
     reason: 'ConfigMapMissing',
     message: /ConfigMap t-\w+\/later does not exist, file agent.mjs needs its key agent.mjs; create it/,
     kstatus: 'InProgress',

@@ -3,7 +3,9 @@ import { expect } from 'chai'
 import type { Agent } from '../../../src/api/objects.ts'
 import { METADATA } from '../../../src/e2b/metadata.ts'
 
-import { readyAgents, sandboxIds, System } from '../../support/system.ts'
+import { programFile } from '../../support/agent-program.ts'
+import { System } from '../../support/system.ts'
+import { readyAgents, sandboxIds } from '../../support/system-objects.ts'
 import { eventually } from '../../support/wait.ts'
 
 const isWarm = (a: Agent) => a.spec.state === 'Warm'
@@ -51,7 +53,7 @@ describe('a warm pool', function () {
       [['Ready', 'False', 'Warm']],
     ])
     expect((await system.swarm('desk'))?.status).to.deep.include({ replicas: 1, readyReplicas: 1, desiredReplicas: 1 })
-    const view = await system.liveView('desk')
+    const view = await system.tasks.liveView('desk')
     expect(view.agents, 'routers do not see them').to.have.length(1)
     await system.scale('desk', 4)
     await system.settled('desk')
@@ -66,7 +68,7 @@ describe('a warm pool', function () {
 
   it('serves groups whose variables, command, port and own files differ', async () => {
     await system.configMap('second', { 'agent.mjs': (await programOf(system)).replace('mode: process.env.MODE', "mode: 'second program'") })
-    const files = [{ path: 'agent.mjs', configMapKeyRef: { name: 'second', key: 'agent.mjs' } }]
+    const files = [programFile('second')]
     const group = (name: string, replicas: number) => ({
       name,
       replicas,
