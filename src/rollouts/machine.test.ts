@@ -564,6 +564,14 @@ describe('what people ask for', () => {
       ask: () => atPause().asks('RollbackTo', 'v9'),
       want: 'no: no revision v9 is stored; there are v1, v2, v3, v4',
     },
+    'RollbackTo what is not stored, when another one was given up': {
+      ask: () => {
+        const lab = atPause().asks('Abort')
+        lab.settle()
+        return lab.asks('RollbackTo', 'v9')
+      },
+      want: 'no: no revision v9 is stored; there are v1, v3, v4',
+    },
     'RollbackTo what is wanted': { ask: () => atPause().asks('RollbackTo', 'v2'), want: 'no: revision v2 is wanted already' },
     'SkipStep out of the steps': { ask: () => new RolloutLab().asks('SkipStep'), want: 'no: it is in no step' },
   }

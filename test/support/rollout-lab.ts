@@ -51,7 +51,7 @@ export class RolloutLab {
       inForce: this.inForce,
       checks: [...this.verdicts].map(([run, verdict]) => ({ run, verdict })),
       trips: this.trips,
-      revisions: ['v1', 'v2', 'v3', 'v4'],
+      revisions: ['v1', 'v2', 'v3', 'v4', this.template],
       ...(this.request && { request: this.request }),
     }
   }
