@@ -138,8 +138,16 @@ describe('traces of tasks', () => {
     const { config, namespace, gateway } = fleet
     const away = ['--otlp-endpoint', 'http://127.0.0.1:9']
     const last = await RouterProcess.start({ config, namespace, sandboxUrl: gateway.url, args: away })
-    await last.task('traced', { input: 1 }, fromClient(`00-${'3'.repeat(32)}-${CLIENT}-01`))
-    await last.stop()
+    // A task that ends while the router does: its trace is still to be sent.
+    const asked = Promise.withResolvers<() => void>()
+    agent.work = (_task, response) => asked.resolve(() => answer(response, 200, { output: {} }))
+    const task = last.task('traced', { input: 1 }, fromClient(`00-${'3'.repeat(32)}-${CLIENT}-01`))
+    const letGo = await asked.promise
+    const stopped = last.stop()
+    await eventually('the router is stopping', () => last.log.includes('"router is stopping"'))
+    letGo()
+    expect((await task).status).to.equal(200)
+    await stopped
     expect(await last.exited).to.equal(0)
     expect(last.log).to.contain('"the last traces cannot be sent"').and.not.contain('nobody foresaw')
   })
