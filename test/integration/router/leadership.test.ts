@@ -110,7 +110,9 @@ describe('the leader of a swarm', () => {
   })
 
   it('loses no task under load when it is killed, and the change is logged and counted', async () => {
-    const { leaders } = await team('load', { leaders: 3, workers: 3 })
+    // Nobody is silent here: what is lost is found out by its connections, and a pause of this process is to change no leader.
+    const spec = { template: { readiness: { interval: '30s', timeout: '30s' } } }
+    const { leaders } = await team('load', { leaders: 3, workers: 3, spec })
     const { replies, stop } = load('load', 6)
     await eventually('tasks are done', () => replies.length > 20)
     const tasksOf = (agent: string) => replies.filter(({ body }) => body.leader === agent).length
