@@ -98,7 +98,12 @@ function build(options: RunOptions): { readonly stores: Stores; readonly parts: 
   const sightings = new Sightings()
   const credentials = new CredentialStore({ providers, references: stores.references, ownKey })
   const prepared = new Prepared()
-  const prober = new Prober({ onChange: (key) => wakeChecked(key, controllers, stores), now: Date.now, chance: Math.random })
+  const prober = new Prober({
+    onChange: (key) => wakeChecked(key, controllers, stores),
+    onError: (agent, error) => log.error('an agent could not be checked', { agent, error }),
+    now: Date.now,
+    chance: Math.random,
+  })
   const tokens = new TokenStore(client, stores.tokens)
   const probe: AgentDeps['probe'] = (target, timeoutMs) => providers.probe(target, timeoutMs)
   const vitals = new Vitals({ stores, onChange: wakeAgent })
@@ -164,7 +169,11 @@ function costsOf({ registry, leaseNamespace: namespace, log }: RunOptions, { sto
   return { table, costs, quotas, usage }
 }
 
-function publisherOf({ providers, registry }: RunOptions, { stores, prober, tokens }: AgentDeps, wake: (key: string) => void): Publisher {
+function publisherOf(
+  { providers, registry, log }: RunOptions,
+  { stores, prober, tokens }: AgentDeps,
+  wake: (key: string) => void,
+): Publisher {
   return new Publisher({
     deliver: (delivery, timeoutMs) => providers.deliver(delivery, timeoutMs),
     addressOf: (sandbox, token) => providers.addressOf(sandbox, token),
@@ -176,5 +185,6 @@ function publisherOf({ providers, registry }: RunOptions, { stores, prober, toke
     wake,
     events: stores.events,
     registry,
+    log,
   })
 }

@@ -20,10 +20,27 @@ describe('health of an agent', () => {
 
   it('is looked at again and again within the first interval, and nothing counts as a failure meanwhile', async () => {
     const outcomes: Health['outcome'][] = ['not-listening', 'no-answer', 'unhealthy', 'ready']
-    const prober = new Prober({ onChange: () => undefined, now: () => 7, chance: () => 0.5 })
+    const prober = new Prober({ onChange: () => undefined, onError: () => undefined, now: () => 7, chance: () => 0.5 })
     const check = () => Promise.resolve(outcomes.shift() ?? 'no-answer')
     prober.watch({ uid: 'a', key: 'default/a', intervalMs: 60_000, failureThreshold: 3, check })
     expect(await prober.becomesReady('a', 1_500, new AbortController().signal)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 7 })
+    prober.stop()
+  })
+
+  it('is not known by a check that throws: that is told, and the agent is checked again', async () => {
+    const told: unknown[] = []
+    const prober = new Prober({
+      onChange: () => undefined,
+      onError: (key, error) => told.push([key, error]),
+      now: () => 7,
+      chance: () => 0.5,
+    })
+    const mistake = new TypeError('a mistake of ours')
+    let checks = 0
+    const check = () => (++checks === 1 ? Promise.reject(mistake) : Promise.resolve('ready' as const))
+    prober.watch({ uid: 'a', key: 'default/a', intervalMs: 1, failureThreshold: 1, check })
+    expect(await prober.becomesReady('a', 1_500, new AbortController().signal)).to.deep.equal({ outcome: 'ready', failures: 0, sinceMs: 7 })
+    expect(told).to.deep.equal([['default/a', mistake]])
     prober.stop()
   })
 

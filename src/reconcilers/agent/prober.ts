@@ -28,13 +28,15 @@ export type Checked = {
   key: string
   intervalMs: number
   failureThreshold: number
-  /** One check. Whatever is wrong with the agent is an outcome. */
+  /** One check. Whatever is wrong with the agent is an outcome; an error is a mistake of this program, and says nothing of the agent. */
   check(): Promise<Health['outcome']>
 }
 
 export type ProberOptions = {
   /** Told when a reconcile has something new to look at. */
   onChange(key: string): void
+  /** Told of a check that has thrown. */
+  onError(key: string, error: unknown): void
   now(): number
   /** A number from 0 to 1 by chance. */
   chance(): number
@@ -129,9 +131,10 @@ export class Prober {
 
   async #check(watched: Watched): Promise<void> {
     watched.isChecking = true
-    const outcome = await watched.check()
+    const outcome = await this.#outcomeOf(watched)
     watched.isChecking = false
     if (this.#isStopped || this.#watched.get(watched.uid) !== watched) return
+    if (outcome === undefined) return this.#schedule(watched, watched.intervalMs)
     const before = watched.health
     if (!before && isStarting(outcome) && watched.firstPauseMs < watched.intervalMs) {
       this.#schedule(watched, watched.firstPauseMs)
@@ -144,6 +147,15 @@ export class Prober {
     if (isNews(before, health, watched.failureThreshold)) this.#options.onChange(watched.key)
     const { intervalMs } = watched
     this.#schedule(watched, pauseMs({ health, intervalMs, watched: this.size, chance: this.#options.chance() }))
+  }
+
+  async #outcomeOf(watched: Watched): Promise<Health['outcome'] | undefined> {
+    try {
+      return await watched.check()
+    } catch (error) {
+      this.#options.onError(watched.key, error)
+      return undefined
+    }
   }
 }
 

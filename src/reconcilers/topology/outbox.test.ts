@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it } from 'mocha'
 import { expect } from 'chai'
 import { HandClock } from '../../../test/support/hand-clock.ts'
@@ -6,7 +7,8 @@ import { Outbox } from './outbox.ts'
 /** An outbox whose deliveries end when the test says so, on a clock that the test moves. */
 function outboxOf({ weight = 1 } = {}) {
   const order: string[] = []
-  const open = new Map<string, (outcome: 'done' | 'again') => void>()
+  const open = new Map<string, (outcome: 'done' | 'again' | Promise<never>) => void>()
+  const told: unknown[] = []
   const clock = new HandClock()
   const outbox = new Outbox({
     deliver: (id) => {
@@ -14,19 +16,19 @@ function outboxOf({ weight = 1 } = {}) {
       order.push(id)
       return new Promise((resolve) => open.set(id, resolve))
     },
+    onError: (id, error) => told.push([id, error]),
     weigh: () => weight,
     clock,
     chance: () => 0.5,
   })
-  const end = async (id: string, outcome: 'done' | 'again' = 'done') => {
+  const end = async (id: string, outcome: 'done' | 'again' | Promise<never> = 'done') => {
     open.get(id)?.(outcome)
     open.delete(id)
-    await Promise.resolve()
-    await Promise.resolve()
+    await turn()
   }
   const put = (id: string, over: { lane?: string; isUrgent?: boolean; isFresh?: boolean } = {}) =>
     outbox.put({ id, lane: over.lane ?? 'lane', isUrgent: over.isUrgent ?? false }, over.isFresh ?? false)
-  return { outbox, order, open, clock, end, put }
+  return { outbox, order, open, told, clock, end, put }
 }
 const range = (n: number, prefix = 'x') => Array.from({ length: n }, (_, i) => `${prefix}${i}`)
 
@@ -47,6 +49,16 @@ describe('an outbox', () => {
     expect(order).to.deep.equal(['a', 'a'])
     await end('a')
     expect([order.length, outbox.size]).to.deep.equal([2, 0])
+  })
+
+  it('tells of a delivery that throws, and delivers again after a pause', async () => {
+    const { outbox, order, told, clock, end, put } = outboxOf()
+    put('a')
+    const mistake = new TypeError('a mistake of ours')
+    await end('a', Promise.reject(mistake))
+    expect([told, order.length, outbox.size]).to.deep.equal([[['a', mistake]], 1, 1])
+    clock.turn(500)
+    expect(order).to.deep.equal(['a', 'a'])
   })
 
   it('lets lanes take turns, and urgent ones go first in theirs', async () => {

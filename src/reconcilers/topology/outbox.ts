@@ -15,8 +15,10 @@ const RETRY_SPREAD = 0.1
 export type Address = { readonly id: string; readonly lane: string; readonly isUrgent: boolean }
 
 export type OutboxOptions = {
-  /** Delivers what is the newest for this one; `again` after a pause. */
+  /** Delivers what is the newest for this one; `again` after a pause, and so after an error. */
   deliver(id: string): Promise<'done' | 'again'>
+  /** Told of a delivery that has thrown. */
+  onError(id: string, error: unknown): void
   /** What a delivery costs, in units of its content. */
   weigh(id: string): number
   readonly clock?: Clock
@@ -154,12 +156,21 @@ export class Outbox {
     item.isUrgent = false
     this.#busy += 1
     this.#credit -= this.#options.weigh(item.id)
-    const outcome = await this.#options.deliver(item.id)
+    const outcome = await this.#outcomeOf(item.id)
     this.#busy -= 1
     item.isBusy = false
     if (item.isDropped || this.#isStopped) this.#items.delete(item.id)
     else this.#ended(item, outcome)
     this.#pump()
+  }
+
+  async #outcomeOf(id: string): Promise<'done' | 'again'> {
+    try {
+      return await this.#options.deliver(id)
+    } catch (error) {
+      this.#options.onError(id, error)
+      return 'again'
+    }
   }
 
   #ended(item: Item, outcome: 'done' | 'again'): void {

@@ -1,4 +1,5 @@
 import type { Counter, Registry } from 'prom-client'
+import type { Logger } from 'winston'
 import type { Address } from '../../api/address.ts'
 import type { Agent, Swarm } from '../../api/objects.ts'
 import { REASON } from '../../api/reasons.ts'
@@ -45,6 +46,7 @@ export type PublisherOptions = {
   wake(key: string): void
   events: Pick<EventRecorder, 'record'>
   registry: Registry
+  log: Logger
 }
 
 /** What is told of one neighbour; the same object as long as that is the same. */
@@ -93,6 +95,8 @@ export class Publisher {
     this.#options = options
     this.#outbox = new Outbox({
       deliver: (uid) => this.#deliver(uid),
+      onError: (uid, error) =>
+        options.log.error('neighbours could not be told', { agent: this.#find(uid)?.recipient.agent.metadata.name, error }),
       weigh: (uid) => 1 + (this.#find(uid)?.recipient.letter.cards.length ?? 0),
     })
     this.#published = metricsOf(options.registry, () => this.#outbox.size)
