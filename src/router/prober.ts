@@ -1,3 +1,4 @@
+import { doubledMs } from '../time/backoff.ts'
 import { readProbe } from './answer.ts'
 import type { Call } from './call.ts'
 import type { Host } from './host.ts'
@@ -195,14 +196,17 @@ export class Prober {
     const { slot, misses, probe } = host
     const nowMs = this.#o.now()
     const beyond = misses - probe.failureThreshold
-    const pauseMs = beyond < 0 ? (wasTimeout ? 0 : Math.min(probe.intervalMs, QUIET_MS)) : probe.intervalMs * 2 ** Math.min(beyond, 10)
-    if (!slot.isUnreachable) {
-      slot.absence = 'Silent'
+    const soonMs = wasTimeout ? 0 : Math.min(probe.intervalMs, QUIET_MS, SUSPECT_MAX_MS)
+    const pauseMs = beyond < 0 ? soonMs : doubledMs({ first: probe.intervalMs, longest: SUSPECT_MAX_MS }, beyond)
+    const wasReachable = !slot.isUnreachable
+    if (!wasTimeout) slot.absence = 'Lost'
+    else slot.absence ??= 'Silent'
+    if (wasReachable) {
       entry.fleet.refresh(slot, nowMs)
       this.#o.healthChanged(entry, host)
     }
     this.suspect(entry, host)
-    host.nextProbeMs = nowMs + Math.min(pauseMs, SUSPECT_MAX_MS)
+    host.nextProbeMs = nowMs + pauseMs
     if (misses >= probe.failureThreshold) for (const running of host.running) running.abort('Hung')
     else if (wasTimeout && this.#tokens >= 1 && this.#running < MAX_PROBES_RUNNING) this.#probe(entry, host)
   }

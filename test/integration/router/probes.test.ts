@@ -207,4 +207,16 @@ describe('probes of many agents', () => {
     await eventually('it is back', () => bench.back.length > 0)
     expect(bench.probed).to.deep.equal([name])
   })
+
+  it('tell a silent agent from a lost one: a check that is refused is more than one that is not answered', async () => {
+    const [silent, lost] = bench.hosts
+    if (!silent || !lost) throw new Error('there are no agents')
+    lost.address = { origin: 'http://127.0.0.1:9', headers: [] } // nothing listens there
+    bench.silent.add(silent.slot.facts.name)
+    for (const host of [silent, lost]) bench.task(host)
+    await eventually('both are out', () => silent.slot.isUnreachable && lost.slot.isUnreachable)
+    expect([silent.slot.absence, lost.slot.absence]).to.deep.equal(['Silent', 'Lost'])
+    silent.address = lost.address
+    await eventually('the silent one is lost, too', () => silent.slot.absence === 'Lost')
+  })
 })
